@@ -1,0 +1,20 @@
+//! The nouns: what Turmwacht talks about, without IO, clock, log or `await`.
+//!
+//! Everything else imports from here; `model` imports nothing of ours. The words and the
+//! closed lists are those of the public interface (`docs/api.md`).
+
+pub mod alternative;
+pub mod availability;
+pub mod catalogue;
+pub mod check;
+pub mod event;
+pub mod id;
+pub mod incident;
+pub mod observation;
+pub mod settings;
+pub mod snapshot;
+pub mod status;
+pub mod text;
+pub mod time;
+pub mod verdict;
+pub mod window;

@@ -1,0 +1,205 @@
+//! Events: what was decided. The log holds them for good; the state is the fold over them.
+//!
+//! An event says everything that applying it needs, so that restoring never decides again and a
+//! new release never rewrites what was published.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use crate::model::catalogue::Catalogue;
+use crate::model::id::{CheckKey, ComponentId, IncidentId, MaintenanceId};
+use crate::model::incident::{Concerned, Impact, Incident, IncidentStatus, Update};
+use crate::model::status::{Evidence, Status, words};
+use crate::model::time::Timestamp;
+use crate::model::verdict::{Path, Reason, Verdict};
+
+/// Version of the events' encoding in the store.
+pub const EVENT_VERSION: u16 = 1;
+
+/// An event in its place in the log.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Logged {
+    /// Its position: 1, 2, 3, … without gaps.
+    pub position: u64,
+    /// When it was recorded; never decreases.
+    pub at: Timestamp,
+    /// What was decided.
+    pub event: Event,
+}
+
+/// What was decided.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Event {
+    /// A catalogue is in force. The log records its version; the catalogue itself stands in a
+    /// table of its own and is put back when the log is read.
+    CatalogueAdopted {
+        /// Its version: 1, 2, 3, …
+        version: u32,
+        /// The catalogue.
+        #[serde(skip)]
+        catalogue: Arc<Catalogue>,
+    },
+    /// A result that differs from its check's standing was counted, or such a streak ended.
+    CheckCounted {
+        /// The check.
+        check: CheckKey,
+        /// The streak as it now stands.
+        streak: Streak,
+    },
+    /// A check's standing changed.
+    CheckTurned {
+        /// The check.
+        check: CheckKey,
+        /// Its new standing.
+        verdict: Verdict,
+        /// Why, unless it is up or its evidence expired.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        reason: Option<Reason>,
+        /// Since when, backdated to the first failure that was counted.
+        since: Timestamp,
+    },
+    /// A component's status changed.
+    StatusChanged(StatusChanged),
+    /// An incident was opened.
+    IncidentOpened(Box<Incident>),
+    /// An incident moved on.
+    IncidentMoved {
+        /// The incident.
+        id: IncidentId,
+        /// Where it stands now.
+        status: IncidentStatus,
+        /// How bad it is now.
+        impact: Impact,
+        /// Its root now.
+        root: ComponentId,
+        /// The older incident it was merged into.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        merged_into: Option<IncidentId>,
+        /// What it concerns in addition, or worse than before.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        concerned: Vec<Concerned>,
+        /// The update to publish; none where readers need not be told again (flapping).
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        update: Option<Update>,
+    },
+    /// A maintenance entered a phase.
+    MaintenanceMoved {
+        /// The maintenance.
+        id: MaintenanceId,
+        /// Its phase.
+        phase: MaintenancePhase,
+    },
+    /// A path of our own was found cut, or found working again.
+    PathTurned {
+        /// The path.
+        path: Path,
+        /// Whether it is cut.
+        blind: bool,
+    },
+    /// The clock was set: recorded times before and after this differ by so much.
+    ClockStepped {
+        /// Milliseconds forward, negative backward.
+        by_ms: i64,
+    },
+    /// The event at this position cannot be applied and is passed over by every reader.
+    Skipped {
+        /// Its position.
+        position: u64,
+    },
+}
+
+/// A component's new status with what explains it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct StatusChanged {
+    /// The component.
+    pub component: ComponentId,
+    /// Its status.
+    pub status: Status,
+    /// What it is without its parents and their like: the worst of own evidence and parts.
+    pub without_derived: Status,
+    /// Where the status comes from.
+    pub evidence: Evidence,
+    /// Since when.
+    pub since: Timestamp,
+    /// The reason of its own failing check.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<Reason>,
+    /// The parent that affects it and the path from it to the root.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub affected_by: Vec<ComponentId>,
+}
+
+/// Results in a row that differ from a check's standing.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Streak {
+    /// Results in a row that are not up.
+    pub not_up: u32,
+    /// Results in a row that are degraded or down.
+    pub not_good: u32,
+    /// Results in a row that are down.
+    pub down: u32,
+    /// Results in a row that are up or degraded.
+    pub not_down: u32,
+    /// Results in a row that are up.
+    pub up: u32,
+    /// When the first of the current not-up results began.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bad_since: Option<Timestamp>,
+    /// When the first of the current down results began.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub down_since: Option<Timestamp>,
+    /// When the first of the current good results began.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub good_since: Option<Timestamp>,
+    /// The reason of the last result.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<Reason>,
+    /// A confirmed failure that waits until then for a reference to answer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub waits_until: Option<Timestamp>,
+}
+
+/// Phase of a maintenance.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MaintenancePhase {
+    /// Announced, not begun.
+    Announced,
+    /// Under way.
+    InProgress,
+    /// Beyond its planned end without an end notice.
+    Overrunning,
+    /// Over.
+    Completed,
+    /// Called off.
+    Cancelled,
+}
+
+words!(MaintenancePhase {
+    Announced => "announced",
+    InProgress => "in_progress",
+    Overrunning => "overrunning",
+    Completed => "completed",
+    Cancelled => "cancelled",
+});
+
+/// A judged result as it is stored for charts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct StoredResult {
+    /// Index of the check in the catalogue in force.
+    pub check: u32,
+    /// The planned instant.
+    pub slot: Timestamp,
+    /// When the probe ended: evidence lasts from here.
+    pub ended_at: Timestamp,
+    /// The judgement.
+    pub verdict: Verdict,
+    /// Why.
+    pub reason: Option<Reason>,
+    /// How long the probe took, in microseconds.
+    pub duration_us: u32,
+    /// Whether it was counted (not late, not of an outdated definition).
+    pub counted: bool,
+}

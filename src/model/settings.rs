@@ -1,0 +1,139 @@
+//! The operator's settings from `config.toml` that are no part of the catalogue: where to
+//! listen, where to store, how to probe. They hold secret values and so are never serialized.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use ipnet::IpNet;
+
+use crate::model::check::Probe;
+use crate::model::id::OrganisationId;
+
+/// Everything an instance needs beside its catalogue.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// `[server]`
+    pub server: ServerSettings,
+    /// `[storage]`
+    pub storage: StorageSettings,
+    /// `[probing]`
+    pub probing: ProbingSettings,
+    /// `[vantage] reference`: asked whether our own paths work.
+    pub references: Vec<Reference>,
+    /// `[secrets]` by name.
+    pub secrets: BTreeMap<String, SecretEntry>,
+}
+
+/// `[server]`
+#[derive(Debug, Clone)]
+pub struct ServerSettings {
+    /// The public listener.
+    pub listen: SocketAddr,
+    /// The operator's metrics listener.
+    pub metrics_listen: Option<SocketAddr>,
+    /// The editors' listener.
+    pub admin_listen: Option<SocketAddr>,
+    /// Proxies whose `X-Forwarded-For` is believed.
+    pub trusted_proxies: Vec<IpNet>,
+    /// Most connections at a time; `None` = half of the descriptors.
+    pub max_connections: Option<usize>,
+    /// Most event streams at a time.
+    pub max_sse: usize,
+    /// Bytes of rendered documents to keep.
+    pub document_cache_bytes: u64,
+}
+
+/// `[storage]`
+#[derive(Debug, Clone)]
+pub struct StorageSettings {
+    /// The database file.
+    pub path: PathBuf,
+    /// How long single results are kept.
+    pub retain_results: Duration,
+}
+
+/// `[probing]`: how probes go out.
+#[derive(Debug, Clone)]
+pub struct ProbingSettings {
+    /// The default timeout; also how long a reference may take.
+    pub timeout: Duration,
+    /// The default retry interval; a reference's answer is reused for so long.
+    pub retry_interval: Duration,
+    /// Most probes at a time; `None` = derived from the catalogue ("auto").
+    pub concurrency: Option<usize>,
+    /// Most probes at a time per address.
+    pub per_host: usize,
+    /// `User-Agent` of every HTTP probe.
+    pub user_agent: String,
+    /// Resolvers asked, the first first; a second one confirms.
+    pub resolvers: Vec<ResolverAddress>,
+    /// Non-public networks that a configured name or literal may lead to.
+    pub private_networks: Vec<IpNet>,
+    /// PEM files trusted beside the system's roots.
+    pub extra_ca: Vec<PathBuf>,
+    /// Local addresses to probe from.
+    pub source_addresses: Vec<IpAddr>,
+}
+
+/// A resolver to ask.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ResolverAddress {
+    /// Those of the system.
+    System,
+    /// UDP with TCP for long answers.
+    Plain(SocketAddr),
+    /// TCP only.
+    Tcp(SocketAddr),
+    /// DNS over TLS, to a host name or address.
+    Tls {
+        /// Host name or address; also the name verified.
+        host: String,
+        /// Port, 853 by default.
+        port: u16,
+    },
+}
+
+/// A reference: something outside that answers if our own paths work.
+#[derive(Debug, Clone)]
+pub struct Reference {
+    /// As written.
+    pub text: String,
+    /// What is asked.
+    pub probe: Probe,
+}
+
+/// A secret and where it may go.
+#[derive(Debug, Clone)]
+pub struct SecretEntry {
+    /// Its value.
+    pub value: Secret,
+    /// The organisations whose components may use it.
+    pub organisations: Vec<OrganisationId>,
+    /// The origins (`https://host:port`) it may be sent to.
+    pub origins: Vec<String>,
+}
+
+/// A secret value. It has no way out but [`Secret::reveal`]; `Debug` prints `***`.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(String);
+
+impl Secret {
+    /// Wraps a value.
+    pub const fn new(value: String) -> Self {
+        Self(value)
+    }
+
+    /// The value, for the one request it is meant for.
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("***")
+    }
+}

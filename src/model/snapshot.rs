@@ -1,0 +1,583 @@
+//! What goes out: the public's `Snapshot`, the public `Measurements`, and the operator's
+//! `Operations`.
+//!
+//! Architecture invariant: a `Snapshot` and `Measurements` cannot hold an internal component, a
+//! target, an address or a secret; there is no field for one. Pages, feeds and the public
+//! metrics are written from them alone. `Operations` may hold targets and is served on
+//! `metrics_listen` only.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::model::alternative::{Alternative, Link};
+use crate::model::availability::Intervals;
+use crate::model::catalogue::{Ends, Reach, Site, SiteLinks};
+use crate::model::event::MaintenancePhase;
+use crate::model::id::{CheckId, ComponentId, IncidentId, MaintenanceId, OrganisationId};
+use crate::model::incident::{Body, Cause, Impact, IncidentStatus, Update};
+use crate::model::observation::{Phases, TlsFacts};
+use crate::model::status::{
+    ComponentKind, Delivery, Evidence, Lifecycle, Mode, OrganisationKind, Processing, RollUp, Status, roll_up,
+};
+use crate::model::text::Text;
+use crate::model::time::Timestamp;
+use crate::model::verdict::{Path, Reason};
+use crate::model::window::When;
+
+/// How long a document counts as fresh.
+pub const VALID_FOR: Duration = Duration::from_secs(150);
+
+/// All that the public may see at one instant. The same (position, epoch) gives the same bytes.
+#[derive(Debug, Clone)]
+pub struct Snapshot {
+    /// Position of the last event it rests on.
+    pub position: u64,
+    /// The epoch: the change or the wall minute it was made for.
+    pub at: Timestamp,
+    /// Until when a reader may take it for fresh.
+    pub valid_until: Timestamp,
+    /// Closed words about our own health, empty when all is well.
+    pub health: Vec<HealthWord>,
+    /// The static part.
+    pub catalogue: Arc<PublicCatalogue>,
+    /// State of each component, by the index of `catalogue.components`.
+    pub states: Vec<Arc<ComponentState>>,
+    /// Open incidents, newest first, then closed ones, newest first.
+    pub incidents: Vec<Arc<PublicIncident>>,
+    /// Maintenances that have been announced, by begin.
+    pub maintenances: Vec<Arc<PublicMaintenance>>,
+}
+
+/// A word about our own health.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum HealthWord {
+    /// The files on disk are faulty; an older catalogue is in force.
+    ConfigStale,
+    /// What is shown is not yet on disk, or the log was damaged.
+    Storage,
+    /// A path of our own is cut.
+    Blind,
+    /// The clock cannot be trusted.
+    Clock,
+}
+
+impl HealthWord {
+    /// The closed word.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::ConfigStale => "config_stale",
+            Self::Storage => "storage",
+            Self::Blind => "blind",
+            Self::Clock => "clock",
+        }
+    }
+}
+
+/// What the public may know of the catalogue.
+#[derive(Debug, Clone, Default)]
+pub struct PublicCatalogue {
+    /// The site.
+    pub site: Site,
+    /// Organisations in order of declaration.
+    pub organisations: Vec<PublicOrganisation>,
+    /// Public components in order of declaration.
+    pub components: Vec<PublicComponent>,
+    /// Index of each organisation by id.
+    pub organisation_index: HashMap<OrganisationId, u32>,
+    /// Index of each component by id.
+    pub component_index: HashMap<ComponentId, u32>,
+}
+
+/// A public body.
+#[derive(Debug, Clone)]
+pub struct PublicOrganisation {
+    /// Its id.
+    pub id: OrganisationId,
+    /// What kind.
+    pub kind: OrganisationKind,
+    /// Its name.
+    pub name: Text,
+    /// Its ARS.
+    pub ars: Option<String>,
+    /// Its Land.
+    pub land: Option<String>,
+    /// Its homepage.
+    pub url: Option<Link>,
+    /// IANA name of its time zone.
+    pub timezone: String,
+    /// Its links, the site's where it has none.
+    pub links: SiteLinks,
+    /// Indexes of the components on its page, in order of declaration, parts after their whole.
+    pub shows: Vec<u32>,
+}
+
+/// A component that the public may know.
+#[derive(Debug, Clone)]
+pub struct PublicComponent {
+    /// Its id.
+    pub id: ComponentId,
+    /// Its name.
+    pub name: Text,
+    /// What it is.
+    pub kind: ComponentKind,
+    /// Index of its owner.
+    pub owner: u32,
+    /// Index of what it is part of.
+    pub part_of: Option<u32>,
+    /// Indexes of its parts.
+    pub parts: Vec<u32>,
+    /// Whom it serves, as declared.
+    pub serves: Vec<Reach>,
+    /// Indexes of the organisations on whose pages it stands.
+    pub shown_on: Vec<u32>,
+    /// Ids of the public components it depends on.
+    pub depends_on: Vec<ComponentId>,
+    /// Where citizens find it.
+    pub url: Option<Link>,
+    /// LeiKa keys.
+    pub leika: Vec<String>,
+    /// OZG id.
+    pub ozg: Option<u32>,
+    /// Other ways.
+    pub alternatives: Vec<Alternative>,
+    /// From when it is in service.
+    pub available_from: Option<When>,
+    /// Mail delivery, where it differs from normal.
+    pub delivery: Option<Delivery>,
+    /// What differs in some towns, in order of declaration.
+    pub locals: Vec<PublicLocal>,
+}
+
+/// What differs in some towns.
+#[derive(Debug, Clone)]
+pub struct PublicLocal {
+    /// For whom.
+    pub organisations: Vec<Reach>,
+    /// The status there.
+    pub status: Option<Status>,
+    /// The mode there.
+    pub mode: Option<Mode>,
+    /// Whether it is released.
+    pub released: Option<bool>,
+    /// Processing there.
+    pub processing: Option<Processing>,
+    /// A text.
+    pub text: Option<Text>,
+    /// Alternatives there.
+    pub alternatives: Vec<Alternative>,
+    /// From when.
+    pub from: Option<Timestamp>,
+    /// Until when.
+    pub until: Option<Timestamp>,
+}
+
+/// State of a component at one instant.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ComponentState {
+    /// Its status.
+    pub status: Status,
+    /// The worst of own evidence and parts alone: what remains where a town states its own.
+    pub without_derived: Status,
+    /// Where the status comes from.
+    pub evidence: Evidence,
+    /// Since when.
+    pub since: Timestamp,
+    /// When it was last probed, as far as this is recorded.
+    pub checked_at: Option<Timestamp>,
+    /// The last status before it became unknown.
+    pub last_known: Option<Status>,
+    /// Where it stands in its life.
+    pub lifecycle: Lifecycle,
+    /// The reason of its own failing check.
+    pub reason: Option<Reason>,
+    /// What affects it.
+    pub affected_by: Option<AffectedBy>,
+    /// The open incident that concerns it.
+    pub incident: Option<IncidentId>,
+    /// How many of its parts are unknown.
+    pub unknown_parts: u32,
+    /// Its intervals, for availability.
+    pub intervals: Arc<Intervals>,
+}
+
+/// The parent that affects a component.
+#[derive(Debug, Clone, PartialEq)]
+pub struct AffectedBy {
+    /// From the worst direct parent to the root; never empty.
+    pub path: Vec<Shown>,
+    /// The incident of the root.
+    pub incident: Option<IncidentId>,
+}
+
+/// A component as the public may name it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Shown {
+    /// Its id; `None` if it is internal.
+    pub id: Option<ComponentId>,
+    /// Its name, or public name.
+    pub name: Text,
+}
+
+/// An incident as the public may read it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PublicIncident {
+    /// Its id.
+    pub id: IncidentId,
+    /// Its title.
+    pub title: Body,
+    /// Where it stands.
+    pub status: IncidentStatus,
+    /// How bad it is.
+    pub impact: Impact,
+    /// Category of the cause.
+    pub cause: Option<Cause>,
+    /// Its root.
+    pub root: Shown,
+    /// When the first failure began.
+    pub started_at: Timestamp,
+    /// When it ended.
+    pub resolved_at: Option<Timestamp>,
+    /// The public components it concerns: id, name, and the worst status they had in it.
+    pub components: Vec<(ComponentId, Text, Status)>,
+    /// Its updates, oldest first.
+    pub updates: Vec<Update>,
+}
+
+impl PublicIncident {
+    /// Whether it is not resolved.
+    pub fn is_open(&self) -> bool {
+        self.status != IncidentStatus::Resolved
+    }
+}
+
+/// A maintenance as the public may read it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PublicMaintenance {
+    /// Its id.
+    pub id: MaintenanceId,
+    /// Its title.
+    pub title: Text,
+    /// Its phase.
+    pub phase: MaintenancePhase,
+    /// When it begins.
+    pub from: When,
+    /// When it ends.
+    pub until: When,
+    /// How it ends.
+    pub ends: Ends,
+    /// The public components it covers.
+    pub components: Vec<ComponentId>,
+    /// The public components that stay as they are.
+    pub unaffected: Vec<ComponentId>,
+    /// Other ways meanwhile.
+    pub alternatives: Vec<Alternative>,
+    /// When it was announced.
+    pub announced_at: Option<When>,
+    /// The last day before.
+    pub last_chance_before: Option<When>,
+    /// When things are back.
+    pub back_from: Option<When>,
+}
+
+/// A component as one town's page shows it.
+#[derive(Debug, Clone, Copy)]
+pub struct View<'a> {
+    /// What it is.
+    pub component: &'a PublicComponent,
+    /// Its state everywhere.
+    pub state: &'a ComponentState,
+    /// What differs here.
+    pub local: Option<&'a PublicLocal>,
+    /// The status here.
+    pub status: Status,
+    /// Where that status comes from.
+    pub evidence: Evidence,
+    /// The mode here.
+    pub mode: Mode,
+    /// Processing here.
+    pub processing: Processing,
+}
+
+impl View<'_> {
+    /// The alternatives that apply here: the town's own first, then the component's.
+    pub fn alternatives(&self, organisation: Option<&PublicOrganisation>, at: Timestamp) -> Vec<&Alternative> {
+        let local = self.local.into_iter().flat_map(|local| local.alternatives.iter());
+        local
+            .chain(self.component.alternatives.iter())
+            .filter(|alternative| {
+                alternative.valid_from.as_ref().is_none_or(|from| from.at <= at)
+                    && alternative.valid_until.as_ref().is_none_or(|until| until.at > at)
+                    && organisation
+                        .is_none_or(|o| alternative.serves.is_empty() || specificity(&alternative.serves, o).is_some())
+            })
+            .collect()
+    }
+}
+
+/// How specifically a reach names an organisation: its id beats any prefix, a longer prefix a
+/// shorter one. `None` if it is not reached.
+pub fn specificity(reach: &[Reach], organisation: &PublicOrganisation) -> Option<usize> {
+    let mut best = None;
+    for reach in reach {
+        let found = match reach {
+            Reach::Except(id) if *id == organisation.id => return None,
+            Reach::Except(_) => None,
+            Reach::Organisation(id) => (*id == organisation.id).then_some(usize::MAX),
+            Reach::Prefix(prefix) => {
+                organisation.ars.as_deref().is_some_and(|ars| ars.starts_with(prefix.as_str())).then_some(prefix.len())
+            }
+        };
+        best = best.max(found);
+    }
+    best
+}
+
+impl Snapshot {
+    /// The organisation with this id.
+    pub fn organisation(&self, id: &str) -> Option<(u32, &PublicOrganisation)> {
+        let index = *self.catalogue.organisation_index.get(id)?;
+        Some((index, self.catalogue.organisations.get(index as usize)?))
+    }
+
+    /// A component, as `organisation` sees it (by index), or everywhere.
+    pub fn view(&self, component: u32, organisation: Option<u32>) -> Option<View<'_>> {
+        let state = self.states.get(component as usize)?;
+        let component = self.catalogue.components.get(component as usize)?;
+        let organisation = organisation.and_then(|index| self.catalogue.organisations.get(index as usize));
+        let local = organisation.and_then(|organisation| {
+            component
+                .locals
+                .iter()
+                .filter(|local| {
+                    local.from.is_none_or(|from| from <= self.at) && local.until.is_none_or(|until| until > self.at)
+                })
+                .filter_map(|local| Some((specificity(&local.organisations, organisation)?, local)))
+                // `max_by_key` keeps the last of equals: the newest.
+                .max_by_key(|(specific, _)| *specific)
+                .map(|(_, local)| local)
+        });
+        let mode = local.and_then(|local| local.mode).unwrap_or_default();
+        let (status, evidence) = self.localised(state, local, mode);
+        Some(View {
+            component,
+            state,
+            local,
+            status,
+            evidence,
+            mode,
+            processing: local.and_then(|local| local.processing).unwrap_or_default(),
+        })
+    }
+
+    /// A town's own word takes the place of what is derived; its mode sets a floor; neither
+    /// lifts a maintenance.
+    fn localised(&self, state: &ComponentState, local: Option<&PublicLocal>, mode: Mode) -> (Status, Evidence) {
+        let Some(local) = local.filter(|_| state.status != Status::UnderMaintenance) else {
+            return (state.status, state.evidence);
+        };
+        let (mut status, mut evidence) = (state.status, state.evidence);
+        if let Some(said) = local.status {
+            let rest = if state.evidence == Evidence::Own { state.status } else { state.without_derived };
+            (status, evidence) = if said >= rest { (said, Evidence::Notice) } else { (rest, Evidence::Own) };
+        }
+        if mode.floor() > status {
+            (status, evidence) = (mode.floor(), Evidence::Notice);
+        }
+        (status, evidence)
+    }
+
+    /// The components of an organisation's page that are not parts of another one there.
+    pub fn page_of(&self, organisation: u32) -> impl Iterator<Item = View<'_>> {
+        let shows = self.catalogue.organisations.get(organisation as usize).map_or(&[][..], |o| o.shows.as_slice());
+        shows
+            .iter()
+            .filter_map(move |&component| self.view(component, Some(organisation)))
+            .filter(|view| view.component.part_of.is_none())
+    }
+
+    /// The common status of an organisation's page: live components only.
+    pub fn organisation_status(&self, organisation: u32) -> RollUp {
+        roll_up(
+            self.page_of(organisation)
+                .filter(|view| view.state.lifecycle == Lifecycle::Live)
+                .map(|view| (view.status, view.evidence)),
+        )
+    }
+
+    /// The common status of everything.
+    pub fn status(&self) -> RollUp {
+        roll_up(
+            self.catalogue
+                .components
+                .iter()
+                .zip(&self.states)
+                .filter(|(component, state)| component.part_of.is_none() && state.lifecycle == Lifecycle::Live)
+                .map(|(_, state)| (state.status, state.evidence)),
+        )
+    }
+
+    /// Whether an incident concerns an organisation's page.
+    pub fn concerns(&self, incident: &PublicIncident, organisation: u32) -> bool {
+        incident.components.iter().any(|(id, _, _)| {
+            self.catalogue
+                .component_index
+                .get(id)
+                .and_then(|&index| self.catalogue.components.get(index as usize))
+                .is_some_and(|component| component.shown_on.contains(&organisation))
+        })
+    }
+
+    /// Incidents that concern an organisation's page, in the order of `incidents`.
+    pub fn incidents_of(&self, organisation: u32) -> impl Iterator<Item = &Arc<PublicIncident>> {
+        self.incidents.iter().filter(move |incident| self.concerns(incident, organisation))
+    }
+
+    /// Maintenances that cover something on an organisation's page.
+    pub fn maintenances_of(&self, organisation: u32) -> impl Iterator<Item = &Arc<PublicMaintenance>> {
+        self.maintenances.iter().filter(move |maintenance| {
+            maintenance.components.iter().any(|id| {
+                self.catalogue
+                    .component_index
+                    .get(id)
+                    .and_then(|&index| self.catalogue.components.get(index as usize))
+                    .is_some_and(|component| component.shown_on.contains(&organisation))
+            })
+        })
+    }
+
+    /// Statuspage's indicator: from open incidents, else `maintenance` if one is active, else
+    /// `none`.
+    pub fn indicator<'a>(
+        incidents: impl IntoIterator<Item = &'a Arc<PublicIncident>>,
+        maintenances: impl IntoIterator<Item = &'a Arc<PublicMaintenance>>,
+    ) -> &'static str {
+        let worst = incidents.into_iter().filter(|incident| incident.is_open()).map(|incident| incident.impact).max();
+        match worst {
+            Some(impact) if impact > Impact::None => impact.as_str(),
+            Some(_) | None => {
+                let active = maintenances.into_iter().any(|maintenance| {
+                    matches!(maintenance.phase, MaintenancePhase::InProgress | MaintenancePhase::Overrunning)
+                });
+                if active { "maintenance" } else { "none" }
+            }
+        }
+    }
+}
+
+/// The last thing a check saw, as numbers. `None` where the probe did not get so far.
+#[derive(Debug, Clone, Default)]
+pub struct Reading {
+    /// 1 for up and slow, 0 for down and blocked; absent while blind or never probed.
+    pub success: Option<bool>,
+    /// Why not.
+    pub reason: Option<Reason>,
+    /// When it ended.
+    pub ended_at: Timestamp,
+    /// How long it took.
+    pub duration: Duration,
+    /// Time per phase.
+    pub phases: Phases,
+    /// Whether IPv6 was used (`false`: IPv4), where an address was reached.
+    pub ipv6: Option<bool>,
+    /// FNV-1a hash of the address, as blackbox_exporter publishes it.
+    pub address_hash: Option<u32>,
+    /// HTTP status code.
+    pub http_status: Option<u16>,
+    /// HTTP version.
+    pub http_version: Option<f64>,
+    /// Redirects followed.
+    pub redirects: Option<u8>,
+    /// Whether the last hop was TLS.
+    pub http_ssl: Option<bool>,
+    /// `Content-Length`, −1 if the answer had none.
+    pub content_length: Option<i64>,
+    /// Body bytes read.
+    pub body_bytes: Option<u64>,
+    /// `Last-Modified`.
+    pub last_modified: Option<Timestamp>,
+    /// Whether a regular expression or text of the body failed.
+    pub failed_content: Option<bool>,
+    /// TLS facts.
+    pub tls: Option<Arc<TlsFacts>>,
+    /// Records in a DNS answer: answer, authority, additional.
+    pub dns_records: Option<(u32, u32, u32)>,
+    /// Serial of an SOA answer.
+    pub dns_serial: Option<u32>,
+}
+
+/// A check's reading under its public names.
+#[derive(Debug, Clone)]
+pub struct Measured {
+    /// The component.
+    pub component: ComponentId,
+    /// The check.
+    pub check: CheckId,
+    /// `http`, `tls`, `tcp`, `dns`.
+    pub kind: &'static str,
+    /// Its timeout.
+    pub timeout: Duration,
+    /// The reading.
+    pub reading: Arc<Reading>,
+}
+
+/// A component's status under its name, for metrics.
+#[derive(Debug, Clone)]
+pub struct Gauged {
+    /// The component.
+    pub component: ComponentId,
+    /// Its name in the default language.
+    pub name: Text,
+    /// What it is.
+    pub kind: ComponentKind,
+    /// Its owner.
+    pub owner: OrganisationId,
+    /// Its status.
+    pub status: Status,
+    /// Where it comes from.
+    pub evidence: Evidence,
+    /// Its intervals, for availability.
+    pub intervals: Arc<Intervals>,
+}
+
+/// An open incident, for metrics.
+#[derive(Debug, Clone)]
+pub struct OpenIncident {
+    /// The incident.
+    pub id: IncidentId,
+    /// Its root; `None` if the reader may not know it.
+    pub root: Option<ComponentId>,
+    /// The owner of its root.
+    pub owner: Option<OrganisationId>,
+    /// How bad it is.
+    pub impact: Impact,
+}
+
+/// What `/metrics` may show the public: public components, no target.
+#[derive(Debug, Clone, Default)]
+pub struct Measurements {
+    /// When it was made.
+    pub at: Timestamp,
+    /// The vantage point.
+    pub vantage: String,
+    /// The default language, for names.
+    pub language: String,
+    /// Readings by check.
+    pub checks: Vec<Measured>,
+    /// Statuses by component.
+    pub components: Vec<Gauged>,
+    /// Open incidents.
+    pub incidents: Vec<OpenIncident>,
+}
+
+/// What the operator may see: everything, with targets.
+#[derive(Debug, Clone, Default)]
+pub struct Operations {
+    /// Everything measured, internal components included.
+    pub measurements: Measurements,
+    /// The target of each of `measurements.checks`.
+    pub targets: Vec<Arc<str>>,
+    /// Paths of our own and whether they are cut.
+    pub paths: Vec<(Path, bool)>,
+}

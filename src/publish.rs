@@ -1,0 +1,1 @@
+//! publish: see ARCHITECTURE.md.

@@ -1,0 +1,8 @@
+//! The one test binary: each module tests one part of the program.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, reason = "tests may fail loudly")]
+
+mod config;
+mod history;
+mod probe;
+mod publish;
+mod server;
