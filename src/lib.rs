@@ -15,3 +15,4 @@ pub mod model;
 pub mod probe;
 pub mod publish;
 pub mod server;
+pub mod telemetry;

@@ -1,0 +1,109 @@
+//! The escapers: the only ways from a cleaned text into a format.
+//!
+//! Architecture invariant: `Plain::unescaped` is called here, in `config` and in tests, nowhere
+//! else. JSON needs no escaper of ours: serde writes `Plain` as a JSON string.
+
+use maud::{Escaper, Render};
+
+use crate::model::alternative::Link;
+use crate::model::text::Plain;
+
+impl Render for Plain {
+    /// HTML text or a quoted attribute: `& < > "` are escaped.
+    fn render_to(&self, buffer: &mut String) {
+        use std::fmt::Write;
+        // Writing to a String cannot fail.
+        Escaper::new(buffer).write_str(self.unescaped()).unwrap_or_default();
+    }
+}
+
+impl Render for Link {
+    /// A quoted attribute; its scheme was checked when it was made.
+    fn render_to(&self, buffer: &mut String) {
+        self.plain().render_to(buffer);
+    }
+}
+
+/// XML 1.0 text or a quoted attribute. What XML cannot hold at all is dropped.
+pub fn xml(text: &Plain) -> String {
+    xml_str(text.unescaped())
+}
+
+/// As [`xml`], for texts of our own.
+pub fn xml_str(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len() + 16);
+    for c in text.chars() {
+        match c {
+            '&' => escaped.push_str("&amp;"),
+            '<' => escaped.push_str("&lt;"),
+            '>' => escaped.push_str("&gt;"),
+            '"' => escaped.push_str("&quot;"),
+            '\'' => escaped.push_str("&#39;"),
+            '\t' | '\n' => escaped.push(c),
+            '\u{0}'..='\u{1f}' | '\u{fffe}' | '\u{ffff}' => {}
+            _ => escaped.push(c),
+        }
+    }
+    escaped
+}
+
+/// A Prometheus label value: backslash, quote and line feed (the text exposition format).
+pub fn label(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '\\' => escaped.push_str("\\\\"),
+            '"' => escaped.push_str("\\\""),
+            '\n' => escaped.push_str("\\n"),
+            c if c.is_control() => {}
+            c => escaped.push(c),
+        }
+    }
+    escaped
+}
+
+/// A Prometheus label value from a cleaned text.
+pub fn label_text(text: &Plain) -> String {
+    label(text.unescaped())
+}
+
+/// A line for a terminal: control characters are written as escapes.
+pub fn terminal(text: &str) -> String {
+    text.chars().fold(String::with_capacity(text.len()), |mut line, c| {
+        if c.is_control() || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}') {
+            line.extend(c.escape_default());
+        } else {
+            line.push(c);
+        }
+        line
+    })
+}
+
+/// A cleaned text for a terminal.
+pub fn terminal_text(text: &Plain) -> String {
+    terminal(text.unescaped())
+}
+
+/// A cleaned text joined into a sentence of ours; the sentence is cleaned text again.
+pub fn sentence(template: &str, name: &Plain) -> Plain {
+    Plain::new(&template.replace("{}", name.unescaped()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HOSTILE: &str = "<script>alert(\"1\")</script> & 'x' ]]>\n\\";
+
+    #[test]
+    fn each_format_escapes_what_it_must() {
+        let text = Plain::new(HOSTILE);
+        assert_eq!(xml(&text), "&lt;script&gt;alert(&quot;1&quot;)&lt;/script&gt; &amp; &#39;x&#39; ]]&gt;\n\\");
+        assert_eq!(
+            text.render().into_string(),
+            "&lt;script&gt;alert(&quot;1&quot;)&lt;/script&gt; &amp; 'x' ]]&gt;\n\\"
+        );
+        assert_eq!(label_text(&text), "<script>alert(\\\"1\\\")</script> & 'x' ]]>\\n\\\\");
+        assert_eq!(terminal("a\u{1b}[31m\r"), "a\\u{1b}[31m\\r");
+    }
+}

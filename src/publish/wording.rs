@@ -1,0 +1,238 @@
+//! The words of pages, feeds and automatic texts, German and English.
+//!
+//! German is the reference; a language that has no words here reads German. Automatic texts are
+//! rendered in the wording version that their message names: a change of a sentence is a new
+//! version, and the old one stays, because published bytes stay.
+
+use crate::model::alternative::AlternativeKind;
+use crate::model::event::MaintenancePhase;
+use crate::model::incident::{Body, Impact, IncidentStatus, Message, MessageCode};
+use crate::model::status::{ComponentKind, Evidence, Mode, OrganisationKind, Status};
+use crate::model::text::Plain;
+use crate::model::verdict::Reason;
+use crate::publish::escape;
+
+/// A language that we have words for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Words {
+    /// German, also for every language without words of its own.
+    German,
+    /// English.
+    English,
+}
+
+impl Words {
+    /// The words for a language tag.
+    pub fn of(language: &str) -> Self {
+        if language == "en" || language.starts_with("en-") { Self::English } else { Self::German }
+    }
+
+    /// Picks the German or the English form.
+    pub const fn pick(self, german: &'static str, english: &'static str) -> &'static str {
+        match self {
+            Self::German => german,
+            Self::English => english,
+        }
+    }
+
+    /// A status, in the words that fit the kind: counters open and close, mail and telephone can
+    /// be reached or not.
+    pub const fn status(self, status: Status, kind: Option<ComponentKind>) -> &'static str {
+        match (status, kind) {
+            (Status::Operational, Some(ComponentKind::Counter)) => self.pick("geöffnet", "open"),
+            (Status::MajorOutage, Some(ComponentKind::Counter)) => self.pick("geschlossen", "closed"),
+            (Status::Operational, Some(ComponentKind::Mail | ComponentKind::Phone)) => {
+                self.pick("erreichbar", "reachable")
+            }
+            (Status::MajorOutage, Some(ComponentKind::Mail | ComponentKind::Phone)) => {
+                self.pick("nicht erreichbar", "not reachable")
+            }
+            (Status::Operational, _) => self.pick("verfügbar", "available"),
+            (Status::Unknown, _) => self.pick("Stand unbekannt", "status unknown"),
+            (Status::UnderMaintenance, _) => self.pick("planmäßig unterbrochen", "under planned maintenance"),
+            (Status::DegradedPerformance, _) => self.pick("eingeschränkt", "degraded"),
+            (Status::PartialOutage, _) => self.pick("teilweise gestört", "partially disrupted"),
+            (Status::MajorOutage, _) => self.pick("nicht verfügbar", "not available"),
+        }
+    }
+
+    /// Where a status comes from, where that is worth saying.
+    pub const fn evidence(self, evidence: Evidence) -> Option<&'static str> {
+        match evidence {
+            Evidence::Declared => Some(self.pick("nicht automatisch geprüft", "not checked automatically")),
+            Evidence::Notice => Some(self.pick("Angabe der Redaktion", "stated by an editor")),
+            Evidence::Own | Evidence::Derived => None,
+        }
+    }
+
+    /// A mode.
+    pub const fn mode(self, mode: Mode) -> &'static str {
+        match mode {
+            Mode::Regular => self.pick("Regelbetrieb", "regular operation"),
+            Mode::Pilot => self.pick("Pilotbetrieb", "pilot operation"),
+            Mode::Basic => self.pick("Basisbetrieb (reduzierte Funktionalität)", "basic operation (reduced functions)"),
+            Mode::Emergency => self.pick("Notbetrieb", "emergency operation"),
+            Mode::Substitute => self.pick("Ersatzbetrieb (Behelfslösung)", "substitute operation (makeshift)"),
+            Mode::Off => self.pick("außer Betrieb", "out of operation"),
+        }
+    }
+
+    /// A kind of component.
+    pub const fn component_kind(self, kind: ComponentKind) -> &'static str {
+        match kind {
+            ComponentKind::Provider => self.pick("IT-Dienstleister", "IT provider"),
+            ComponentKind::BaseService => self.pick("Basisdienst", "base service"),
+            ComponentKind::Portal => self.pick("Portal", "portal"),
+            ComponentKind::Service => self.pick("Dienst", "service"),
+            ComponentKind::Capability => self.pick("Leistung", "capability"),
+            ComponentKind::App => self.pick("App", "app"),
+            ComponentKind::Website => self.pick("Internetseite", "website"),
+            ComponentKind::Mail => self.pick("E-Mail", "mail"),
+            ComponentKind::Phone => self.pick("Telefon", "telephone"),
+            ComponentKind::Counter => self.pick("Dienststelle vor Ort", "counter"),
+            ComponentKind::BackOffice => self.pick("Fachverfahren", "back-office application"),
+            ComponentKind::Network => self.pick("Netz", "network"),
+        }
+    }
+
+    /// A kind of organisation.
+    pub const fn organisation_kind(self, kind: OrganisationKind) -> &'static str {
+        match kind {
+            OrganisationKind::Municipality => self.pick("Stadt oder Gemeinde", "municipality"),
+            OrganisationKind::County => self.pick("Kreis", "county"),
+            OrganisationKind::Association => self.pick("Verband", "association"),
+            OrganisationKind::Provider => self.pick("IT-Dienstleister", "IT provider"),
+            OrganisationKind::State => self.pick("Land", "state"),
+            OrganisationKind::Federal => self.pick("Bund", "federal government"),
+        }
+    }
+
+    /// A kind of alternative.
+    pub const fn alternative(self, kind: AlternativeKind) -> &'static str {
+        match kind {
+            AlternativeKind::Phone => self.pick("Telefon", "By telephone"),
+            AlternativeKind::Mail => self.pick("E-Mail", "By mail"),
+            AlternativeKind::PdfForm => self.pick("Formular (PDF)", "Form (PDF)"),
+            AlternativeKind::OtherPage => self.pick("Andere Seite", "Another page"),
+            AlternativeKind::Counter => self.pick("Vor Ort", "In person"),
+            AlternativeKind::NeighbourOffice => self.pick("Amtshilfe einer Nachbarbehörde", "Neighbouring office"),
+            AlternativeKind::FederalService => self.pick("Bundesdienst", "Federal service"),
+            AlternativeKind::EmergencySite => self.pick("Notfall-Seite", "Emergency site"),
+            AlternativeKind::Postpone => self.pick("Bitte verschieben", "Please postpone"),
+        }
+    }
+
+    /// Where an incident stands.
+    pub const fn incident_status(self, status: IncidentStatus) -> &'static str {
+        match status {
+            IncidentStatus::Investigating => self.pick("wird untersucht", "being investigated"),
+            IncidentStatus::Identified => self.pick("Ursache bekannt", "cause identified"),
+            IncidentStatus::Monitoring => {
+                self.pick("wieder erreichbar, wird beobachtet", "answers again, being watched")
+            }
+            IncidentStatus::Resolved => self.pick("behoben", "resolved"),
+        }
+    }
+
+    /// How bad an incident is.
+    pub const fn impact(self, impact: Impact) -> &'static str {
+        match impact {
+            Impact::None => self.pick("keine Auswirkung", "no impact"),
+            Impact::Minor => self.pick("geringe Auswirkung", "minor impact"),
+            Impact::Major => self.pick("große Auswirkung", "major impact"),
+            Impact::Critical => self.pick("Ausfall", "outage"),
+        }
+    }
+
+    /// Where a maintenance stands.
+    pub const fn maintenance_phase(self, phase: MaintenancePhase) -> &'static str {
+        match phase {
+            MaintenancePhase::Announced => self.pick("angekündigt", "announced"),
+            MaintenancePhase::InProgress => self.pick("läuft", "in progress"),
+            MaintenancePhase::Overrunning => self.pick("dauert länger als geplant", "taking longer than planned"),
+            MaintenancePhase::Completed => self.pick("beendet", "completed"),
+            MaintenancePhase::Cancelled => self.pick("abgesagt", "cancelled"),
+        }
+    }
+
+    /// What a failed check found, for citizens.
+    pub const fn reason(self, reason: Reason) -> &'static str {
+        match reason {
+            Reason::Dns => self.pick("Die Adresse wird nicht gefunden.", "The address cannot be found."),
+            Reason::Connect => self.pick("Es kommt keine Verbindung zustande.", "No connection can be made."),
+            Reason::Timeout => {
+                self.pick("Der Dienst antwortet nicht rechtzeitig.", "The service does not answer in time.")
+            }
+            Reason::Tls => self.pick("Die sichere Verbindung misslingt.", "The secure connection fails."),
+            Reason::Certificate => {
+                self.pick("Das Sicherheitszertifikat ist nicht gültig.", "The security certificate is not valid.")
+            }
+            Reason::Status => self.pick("Der Dienst meldet einen Fehler.", "The service reports an error."),
+            Reason::Content => {
+                self.pick("Die Seite zeigt nicht den erwarteten Inhalt.", "The page does not show what is expected.")
+            }
+            Reason::Protocol => self.pick("Der Dienst antwortet fehlerhaft.", "The service answers incorrectly."),
+            Reason::Missing => self.pick("Eine erwartete Angabe fehlt.", "Something expected is missing."),
+            Reason::Slow => self.pick("Der Dienst antwortet langsam.", "The service answers slowly."),
+            Reason::Blocked => self.pick(
+                "Unsere Prüfung wird abgewiesen; der Dienst kann erreichbar sein.",
+                "Our check is turned away; the service may be reachable.",
+            ),
+            Reason::ProbeFault => {
+                self.pick("Unsere Prüfung ist zurzeit nicht möglich.", "We cannot check at the moment.")
+            }
+        }
+    }
+}
+
+/// A title or text of an incident in a language.
+pub fn body(body: &Body, language: &str, fallback: &str) -> Plain {
+    match body {
+        Body::Written(text) => text.get(language, fallback),
+        Body::Automatic(message) => automatic(message, language, fallback),
+    }
+}
+
+/// An automatic text. There is one wording so far; a second one becomes a second function.
+fn automatic(message: &Message, language: &str, fallback: &str) -> Plain {
+    let words = Words::of(language);
+    let name = message.component.get(language, fallback);
+    let status = words.status(message.status.unwrap_or(Status::MajorOutage), None);
+    let template = match message.code {
+        MessageCode::Title => words.pick("Störung: {}", "Disruption: {}").to_owned(),
+        MessageCode::Opened => {
+            let found = words.pick(
+                "{} ist {status}. Das hat unsere automatische Prüfung festgestellt.",
+                "{} is {status}. Our automatic check has found this.",
+            );
+            let mut text = found.replace("{status}", status);
+            if let Some(reason) = message.reason {
+                text.push(' ');
+                text.push_str(words.reason(reason));
+            }
+            text.push_str(
+                words.pick(" Das Ende ist derzeit nicht absehbar.", " It is not known yet when this will end."),
+            );
+            text
+        }
+        MessageCode::Changed => words.pick("{} ist jetzt {status}.", "{} is now {status}.").replace("{status}", status),
+        MessageCode::RootMoved => words
+            .pick("Die Ursache liegt nach jetzigem Stand hier: {}.", "As far as we know now, the cause lies here: {}.")
+            .to_owned(),
+        MessageCode::Recovered => words
+            .pick("{} ist wieder erreichbar und wird beobachtet.", "{} answers again and is being watched.")
+            .to_owned(),
+        MessageCode::Relapsed => {
+            words.pick("{} ist erneut {status}.", "{} is {status} again.").replace("{status}", status)
+        }
+        MessageCode::Resolved => words.pick("Die Störung ist behoben: {}.", "The disruption is over: {}.").to_owned(),
+        MessageCode::Merged => words
+            .pick(
+                "Diese Störung gehört zu einer anderen und wird dort fortgeführt: {}.",
+                "This disruption is part of another one and is continued there: {}.",
+            )
+            .to_owned(),
+        MessageCode::Removed => words.pick("{} wird nicht mehr überwacht.", "{} is not monitored any more.").to_owned(),
+    };
+    escape::sentence(&template, &name)
+}

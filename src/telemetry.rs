@@ -1,0 +1,135 @@
+//! The program's own counters and its log.
+//!
+//! Per-component families are not here: they are written from the snapshot by `publish::metrics`.
+
+use prometheus::{
+    Encoder, Histogram, HistogramOpts, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry, TextEncoder,
+};
+
+use crate::model::verdict::{Path, Verdict};
+
+/// The program's own metrics. Cloning shares them.
+#[derive(Clone)]
+pub struct Metrics {
+    registry: Registry,
+    /// Probes that ended.
+    pub probes: IntCounterVec,
+    /// How late probes started.
+    pub schedule_lag: Histogram,
+    /// Requests answered.
+    pub http_requests: IntCounterVec,
+    /// Batches that wait for the disk.
+    pub history_queue_depth: IntGauge,
+    /// Transitions that are published but not yet on disk.
+    pub history_undurable_transitions: IntGauge,
+    /// Size of the write-ahead log.
+    pub history_wal_bytes: IntGauge,
+    /// Results that were dropped because the disk did not keep up.
+    pub history_dropped_results: IntGauge,
+    /// Paths of our own that are cut.
+    pub vantage_blind: IntGaugeVec,
+    /// Whether the last reload succeeded.
+    pub config_last_reload_successful: IntGauge,
+    /// Probes in flight.
+    pub probes_in_flight: IntGauge,
+    /// Probes that panicked.
+    pub probe_panics: IntGauge,
+    /// Open public connections.
+    pub http_connections: IntGauge,
+    /// Log lines that were dropped.
+    pub log_lines_dropped: IntGauge,
+}
+
+impl Metrics {
+    /// Registers every family.
+    ///
+    /// # Errors
+    /// Only if a family is declared twice, which a test would show.
+    pub fn new() -> Result<Self, prometheus::Error> {
+        let registry = Registry::new();
+        let gauge = |name: &str, help: &str| -> Result<IntGauge, prometheus::Error> {
+            let gauge = IntGauge::new(name, help)?;
+            registry.register(Box::new(gauge.clone()))?;
+            Ok(gauge)
+        };
+        let counter = |name: &str, help: &str, labels: &[&str]| -> Result<IntCounterVec, prometheus::Error> {
+            let counter = IntCounterVec::new(Opts::new(name, help), labels)?;
+            registry.register(Box::new(counter.clone()))?;
+            Ok(counter)
+        };
+        let schedule_lag = Histogram::with_opts(
+            HistogramOpts::new(
+                "turmwacht_schedule_lag_seconds",
+                "How much later than planned probes started, in seconds.",
+            )
+            .buckets(vec![0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0, 30.0]),
+        )?;
+        registry.register(Box::new(schedule_lag.clone()))?;
+        let vantage_blind = IntGaugeVec::new(
+            Opts::new(
+                "turmwacht_vantage_blind",
+                "1 while a path of our own is cut, so that failures over it prove nothing.",
+            ),
+            &["path"],
+        )?;
+        registry.register(Box::new(vantage_blind.clone()))?;
+        for path in Path::ALL {
+            vantage_blind.with_label_values(&[path.as_str()]).set(0);
+        }
+        let build = IntGaugeVec::new(Opts::new("turmwacht_build_info", "1, with the version as label."), &["version"])?;
+        registry.register(Box::new(build.clone()))?;
+        build.with_label_values(&[env!("CARGO_PKG_VERSION")]).set(1);
+        let probes =
+            counter("turmwacht_probes_total", "Probes that ended, by kind and verdict.", &["kind", "verdict"])?;
+        for kind in ["http", "tls", "tcp", "dns"] {
+            for verdict in Verdict::ALL {
+                probes.with_label_values(&[kind, verdict.as_str()]).inc_by(0);
+            }
+        }
+        Ok(Self {
+            probes,
+            schedule_lag,
+            http_requests: counter(
+                "turmwacht_http_requests_total",
+                "Requests answered on the public listener, by route and status code.",
+                &["route", "code"],
+            )?,
+            history_queue_depth: gauge("turmwacht_history_queue_depth", "Batches that wait for the disk.")?,
+            history_undurable_transitions: gauge(
+                "turmwacht_history_undurable_transitions",
+                "Transitions that are decided but not yet on disk.",
+            )?,
+            history_wal_bytes: gauge("turmwacht_history_wal_bytes", "Size of the write-ahead log, in bytes.")?,
+            history_dropped_results: gauge(
+                "turmwacht_history_dropped_results",
+                "Single results dropped since the start because the disk did not keep up.",
+            )?,
+            vantage_blind,
+            config_last_reload_successful: gauge(
+                "turmwacht_config_last_reload_successful",
+                "1 if the files were good when they were last read.",
+            )?,
+            probes_in_flight: gauge("turmwacht_probes_in_flight", "Probes that have begun and not ended.")?,
+            probe_panics: gauge("turmwacht_probe_panics", "Probes that panicked since the start: a defect of ours.")?,
+            http_connections: gauge("turmwacht_http_connections", "Open connections on the public listener.")?,
+            log_lines_dropped: gauge(
+                "turmwacht_log_lines_dropped",
+                "Log lines dropped since the start because nobody read them fast enough.",
+            )?,
+            registry,
+        })
+    }
+
+    /// Appends every family in the Prometheus text format.
+    pub fn write(&self, out: &mut Vec<u8>) {
+        if let Err(error) = TextEncoder::new().encode(&self.registry.gather(), out) {
+            tracing::error!("metrics cannot be encoded: {error}");
+        }
+    }
+}
+
+impl std::fmt::Debug for Metrics {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Metrics")
+    }
+}
