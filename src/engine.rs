@@ -1,1 +1,21 @@
-//! engine: see ARCHITECTURE.md.
+//! The verbs: what follows from what was seen. Pure: no IO, no `await`, no clock, no log.
+//!
+//! [`State::step`] takes inputs and the time, decides events and applies them;
+//! [`State::apply`] alone restores. A decision is never taken twice: what the log says holds,
+//! also under a newer release. Everything that depends on time is a timer with a deadline, and
+//! all timers due before an input fire before it, with their deadline as their time.
+
+pub mod confirm;
+pub mod graph;
+mod incidents;
+pub mod judge;
+mod maintenance;
+pub mod schedule;
+mod state;
+mod step;
+mod timers;
+pub mod vantage;
+mod view;
+
+pub use state::{CHECKPOINT_FORMAT, CheckRecord, ComponentRecord, Record, State, evidence_lasts};
+pub use step::{Effect, Input, Step};

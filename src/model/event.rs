@@ -131,34 +131,29 @@ pub struct StatusChanged {
     pub affected_by: Vec<ComponentId>,
 }
 
-/// Results in a row that differ from a check's standing.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+/// Results in a row that differ from a check's standing, and a wait for a reference.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Streak {
-    /// Results in a row that are not up.
-    pub not_up: u32,
-    /// Results in a row that are degraded or down.
-    pub not_good: u32,
-    /// Results in a row that are down.
-    pub down: u32,
-    /// Results in a row that are up or degraded.
-    pub not_down: u32,
-    /// Results in a row that are up.
-    pub up: u32,
-    /// When the first of the current not-up results began.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub bad_since: Option<Timestamp>,
-    /// When the first of the current down results began.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub down_since: Option<Timestamp>,
-    /// When the first of the current good results began.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub good_since: Option<Timestamp>,
-    /// The reason of the last result.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub reason: Option<Reason>,
-    /// A confirmed failure that waits until then for a reference to answer.
+    /// The results, oldest first; at most as many as a confirmation needs.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub results: Vec<Counted>,
+    /// A failure that is confirmed but for a reference: until then it waits for an answer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub waits_until: Option<Timestamp>,
+}
+
+/// A counted result.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Counted {
+    /// The judgement.
+    pub verdict: Verdict,
+    /// Why.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<Reason>,
+    /// When the probe began.
+    pub started_at: Timestamp,
+    /// When it ended.
+    pub ended_at: Timestamp,
 }
 
 /// Phase of a maintenance.

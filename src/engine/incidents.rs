@@ -1,0 +1,367 @@
+//! Incidents: one per root cause.
+//!
+//! A component is *failing* if its own checks say that something is wrong while it is in service
+//! and not under maintenance. Its *root* is the highest failing, red component that it depends on
+//! by a hard (unsoftened) path, or itself. Each root has one open incident: it keeps its id when
+//! the root moves, and of two that turn out to be one the older stays.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use sha2::Digest;
+
+use crate::engine::state::State;
+use crate::engine::step::Step;
+use crate::model::event::Event;
+use crate::model::id::{ComponentId, IncidentId};
+use crate::model::incident::{
+    Body, Concerned, Impact, Incident, IncidentStatus, Message, MessageCode, Update, WORDING,
+};
+use crate::model::status::Status;
+use crate::model::text::Text;
+use crate::model::time::Timestamp;
+
+/// Of an incident that comes and goes, readers are told at most once in this time.
+pub const FLAPPING_TOLD_EVERY: Duration = Duration::from_secs(3600);
+
+/// What a decision changes in an incident.
+struct Move {
+    status: IncidentStatus,
+    impact: Impact,
+    root: ComponentId,
+    merged_into: Option<IncidentId>,
+    concerned: Vec<Concerned>,
+    message: Option<Message>,
+}
+
+impl Move {
+    fn of(incident: &Incident) -> Self {
+        Self {
+            status: incident.status,
+            impact: incident.impact,
+            root: incident.root.clone(),
+            merged_into: incident.merged_into.clone(),
+            concerned: Vec::new(),
+            message: None,
+        }
+    }
+
+    fn changes(&self, incident: &Incident) -> bool {
+        self.status != incident.status
+            || self.impact != incident.impact
+            || self.root != incident.root
+            || self.merged_into != incident.merged_into
+            || !self.concerned.is_empty()
+            || self.message.is_some()
+    }
+}
+
+impl State {
+    /// Brings incidents in line with what is failing now.
+    pub(super) fn decide_incidents(&mut self, step: &mut Step, at: Timestamp) {
+        let open: Vec<Arc<Incident>> =
+            self.record.incidents.values().filter(|incident| incident.is_open()).cloned().collect();
+        if !self.incidents_due && self.failing.is_empty() && open.is_empty() {
+            return;
+        }
+        let due = std::mem::take(&mut self.incidents_due);
+        let roots = self.roots();
+        // Each open incident goes on at one root, or at none. Oldest first, so that of several
+        // at one root the oldest stays.
+        let mut open = open;
+        open.sort_by(|a, b| (a.opened_at, &a.id).cmp(&(b.opened_at, &b.id)));
+        let mut at_root: BTreeMap<u32, IncidentId> = BTreeMap::new();
+        for incident in &open {
+            match self.root_for(incident, &roots) {
+                Some(root) => match at_root.get(&root).cloned() {
+                    Some(older) => self.merge(step, incident, root, &older, at),
+                    None => {
+                        at_root.insert(root, incident.id.clone());
+                        self.go_on(step, incident, root, &roots, at);
+                    }
+                },
+                None => self.without_root(step, incident, due, at),
+            }
+        }
+        let new: BTreeSet<u32> = roots.values().copied().filter(|root| !at_root.contains_key(root)).collect();
+        for root in new {
+            self.open(step, root, &roots, at);
+        }
+    }
+
+    /// The root of each failing component.
+    fn roots(&self) -> BTreeMap<u32, u32> {
+        self.failing.keys().map(|&component| (component, self.root_of(component))).collect()
+    }
+
+    /// The highest failing, red component that `component` depends on by a hard path; ties by id.
+    fn root_of(&self, component: u32) -> u32 {
+        let mut seen = BTreeSet::from([component]);
+        let mut above = vec![component];
+        let mut best = (usize::MAX, component);
+        while let Some(next) = above.pop() {
+            let Some(declared) = self.catalogue.component(next) else { continue };
+            for edge in declared.depends_on.iter().filter(|edge| edge.red_means.is_none()) {
+                if seen.insert(edge.component) {
+                    above.push(edge.component);
+                    if self.failing.get(&edge.component).is_some_and(|status| status.is_red()) {
+                        let rank = self.catalogue.node(edge.component).map_or(usize::MAX, |node| node.rank as usize);
+                        best = best.min((rank, edge.component));
+                    }
+                }
+            }
+        }
+        best.1
+    }
+
+    /// Where an incident goes on: at the root of its own root while that fails, else at the root
+    /// of the highest component it concerns that still fails.
+    fn root_for(&self, incident: &Incident, roots: &BTreeMap<u32, u32>) -> Option<u32> {
+        let root = self.catalogue.component_index(incident.root.as_str());
+        if let Some(found) = root.and_then(|root| roots.get(&root)) {
+            return Some(*found);
+        }
+        incident
+            .concerned
+            .iter()
+            .filter_map(|concerned| self.catalogue.component_index(concerned.component.as_str()))
+            .filter(|component| roots.contains_key(component))
+            .min_by_key(|&component| (self.catalogue.node(component).map(|node| node.rank), component))
+            .and_then(|component| roots.get(&component).copied())
+    }
+
+    fn open(&mut self, step: &mut Step, root: u32, roots: &BTreeMap<u32, u32>, at: Timestamp) {
+        let catalogue = Arc::clone(&self.catalogue);
+        let (Some(component), Some(own), Some(&status)) =
+            (catalogue.component(root), self.own(root), self.failing.get(&root))
+        else {
+            return;
+        };
+        let message = |code| Message {
+            code,
+            wording: WORDING,
+            component: component.shown_name(),
+            status: Some(status),
+            reason: own.reason.filter(|_| code == MessageCode::Opened),
+        };
+        let id = self.incident_id(component.id.as_str(), own.since);
+        let incident = Incident {
+            id,
+            root: component.id.clone(),
+            title: Body::Automatic(Message { status: None, ..message(MessageCode::Title) }),
+            status: IncidentStatus::Investigating,
+            impact: Impact::of(status),
+            cause: None,
+            started_at: own.since,
+            opened_at: at,
+            monitoring_since: None,
+            resolved_at: None,
+            merged_into: None,
+            touched: false,
+            concerned: self.concerned_by(root, roots, None),
+            updates: vec![Update {
+                number: 1,
+                at,
+                status: IncidentStatus::Investigating,
+                body: Body::Automatic(message(MessageCode::Opened)),
+            }],
+        };
+        self.emit(step, at, Event::IncidentOpened(Box::new(incident)));
+    }
+
+    /// A hash of store epoch, root, start and position: no chance, no counter, the same on every
+    /// reader of the log.
+    fn incident_id(&self, root: &str, started_at: Timestamp) -> IncidentId {
+        const LETTERS: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
+        let mut hasher = sha2::Sha256::new();
+        hasher.update(self.record.epoch.to_be_bytes());
+        hasher.update(root.as_bytes());
+        hasher.update(started_at.as_millis().to_be_bytes());
+        hasher.update(self.record.position.to_be_bytes());
+        let digest = hasher.finalize();
+        let letters = digest.iter().take(12).filter_map(|byte| LETTERS.get(usize::from(byte & 31)));
+        // The prefix keeps it apart from every language and organisation.
+        IncidentId::new(letters.fold(String::from("i"), |mut id, &letter| {
+            id.push(char::from(letter));
+            id
+        }))
+    }
+
+    /// An incident whose root (still) fails.
+    fn go_on(
+        &mut self,
+        step: &mut Step,
+        incident: &Arc<Incident>,
+        root: u32,
+        roots: &BTreeMap<u32, u32>,
+        at: Timestamp,
+    ) {
+        let catalogue = Arc::clone(&self.catalogue);
+        let (Some(component), Some(&status)) = (catalogue.component(root), self.failing.get(&root)) else { return };
+        let mut moved = Move::of(incident);
+        let impact = Impact::of(status).max(incident.impact);
+        let message = |code| {
+            Some(Message {
+                code,
+                wording: WORDING,
+                component: component.shown_name(),
+                status: Some(status),
+                reason: None,
+            })
+        };
+        if incident.root != component.id {
+            moved.root = component.id.clone();
+            moved.message = message(MessageCode::RootMoved);
+        } else if impact > incident.impact {
+            moved.message = message(MessageCode::Changed);
+        }
+        moved.impact = impact;
+        if incident.status == IncidentStatus::Monitoring {
+            moved.status = IncidentStatus::Investigating;
+            if moved.message.is_none() && tells_again(incident, at) {
+                moved.message = message(MessageCode::Relapsed);
+            }
+        }
+        moved.concerned = self.concerned_by(root, roots, Some(incident));
+        self.moved(step, incident, moved, at);
+    }
+
+    fn merge(&mut self, step: &mut Step, incident: &Arc<Incident>, root: u32, older: &IncidentId, at: Timestamp) {
+        let name = self.catalogue.component(root).map(|component| component.shown_name()).unwrap_or_default();
+        let mut moved = Move::of(incident);
+        moved.status = IncidentStatus::Resolved;
+        moved.merged_into = Some(older.clone());
+        moved.message = Some(plain_message(MessageCode::Merged, name));
+        self.moved(step, incident, moved, at);
+    }
+
+    /// An incident of which nothing fails any more: it is being watched, unless all that is known
+    /// is that nothing is known.
+    fn without_root(&mut self, step: &mut Step, incident: &Arc<Incident>, due: bool, at: Timestamp) {
+        let Some(root) = self.catalogue.component_index(incident.root.as_str()) else {
+            let name = incident.concerns(&incident.root).map(|c| c.name.clone()).unwrap_or_default();
+            let mut moved = Move::of(incident);
+            moved.status = IncidentStatus::Resolved;
+            moved.message = Some(plain_message(MessageCode::Removed, name));
+            return self.moved(step, incident, moved, at);
+        };
+        let clueless = self.clueless.contains(&root)
+            || incident.concerned.iter().any(|concerned| {
+                concerned.worst > Status::UnderMaintenance
+                    && self
+                        .catalogue
+                        .component_index(concerned.component.as_str())
+                        .is_some_and(|component| self.clueless.contains(&component))
+            });
+        if incident.status == IncidentStatus::Monitoring || clueless || !due {
+            return;
+        }
+        let name = self.catalogue.component(root).map(|component| component.shown_name()).unwrap_or_default();
+        let mut moved = Move::of(incident);
+        moved.status = IncidentStatus::Monitoring;
+        moved.message = tells_again(incident, at).then(|| plain_message(MessageCode::Recovered, name));
+        self.moved(step, incident, moved, at);
+    }
+
+    /// Resolves an incident that was quiet for long enough, if no editor ever touched it.
+    pub(super) fn quiet_may_be_over(&mut self, step: &mut Step, id: &IncidentId, at: Timestamp) {
+        let Some(incident) = self.record.incidents.get(id).cloned() else { return };
+        let Some(since) = incident.monitoring_since else { return };
+        if incident.touched || since.plus(self.catalogue.watch.quiet) > at {
+            return;
+        }
+        let name = incident.concerns(&incident.root).map(|c| c.name.clone()).unwrap_or_default();
+        let mut moved = Move::of(&incident);
+        moved.status = IncidentStatus::Resolved;
+        moved.message = Some(plain_message(MessageCode::Resolved, name));
+        self.moved(step, &incident, moved, at);
+    }
+
+    fn moved(&mut self, step: &mut Step, incident: &Arc<Incident>, moved: Move, at: Timestamp) {
+        if !moved.changes(incident) {
+            return;
+        }
+        let number = u32::try_from(incident.updates.len()).unwrap_or(u32::MAX).saturating_add(1);
+        let Move { status, impact, root, merged_into, concerned, message } = moved;
+        let update = message.map(|message| Update { number, at, status, body: Body::Automatic(message) });
+        let id = incident.id.clone();
+        self.emit(step, at, Event::IncidentMoved { id, status, impact, root, merged_into, concerned, update });
+    }
+
+    /// What an incident at `root` concerns that it does not know of yet, or is worse than it knew:
+    /// the root, whatever fails because of it or reads that it does, and wholes of such parts.
+    fn concerned_by(&self, root: u32, roots: &BTreeMap<u32, u32>, known: Option<&Incident>) -> Vec<Concerned> {
+        let moved = known.is_some_and(|incident| self.catalogue.component_index(incident.root.as_str()) != Some(root));
+        let mut found = BTreeSet::new();
+        if known.is_none() || moved {
+            // Everything below the root that reads it as its cause.
+            let mut below = vec![root];
+            let mut seen = BTreeSet::from([root]);
+            while let Some(next) = below.pop() {
+                found.insert(next);
+                let whole = self.catalogue.component(next).and_then(|component| component.part_of);
+                let children = self.catalogue.node(next).map(|node| node.children.as_slice()).unwrap_or_default();
+                for &candidate in children.iter().chain(&whole) {
+                    let because = whole == Some(candidate) || self.is_because_of(candidate, root);
+                    if because && self.reads_wrong(candidate) && seen.insert(candidate) {
+                        below.push(candidate);
+                    }
+                }
+            }
+        } else {
+            for &component in self.changed.iter().filter(|&&component| self.reads_wrong(component)) {
+                if component == root || self.is_because_of(component, root) {
+                    found.insert(component);
+                    found.extend(self.catalogue.component(component).and_then(|c| c.part_of));
+                }
+            }
+        }
+        found.extend(roots.iter().filter(|(_, of)| **of == root).map(|(member, _)| *member));
+        found
+            .into_iter()
+            .filter_map(|index| {
+                let component = self.catalogue.component(index)?;
+                let status = self.record.components.get(index as usize)?.status;
+                let before = known.and_then(|incident| incident.concerns(&component.id)).map(|c| c.worst);
+                (before.is_none_or(|before| status > before)).then(|| Concerned {
+                    component: component.id.clone(),
+                    name: component.shown_name(),
+                    public: component.public,
+                    worst: status,
+                })
+            })
+            .map(|concerned| (concerned.component.clone(), concerned))
+            .collect::<BTreeMap<_, _>>()
+            .into_values()
+            .collect()
+    }
+
+    /// Whether a component's published cause path ends at, or leads over, `root`.
+    fn is_because_of(&self, component: u32, root: u32) -> bool {
+        let (Some(record), Some(root)) =
+            (self.record.components.get(component as usize), self.catalogue.component(root))
+        else {
+            return false;
+        };
+        record.affected_by.contains(&root.id)
+    }
+
+    /// Whether a component reads as degraded or worse.
+    fn reads_wrong(&self, component: u32) -> bool {
+        self.record.components.get(component as usize).is_some_and(|r| r.status > Status::UnderMaintenance)
+    }
+}
+
+fn plain_message(code: MessageCode, component: Text) -> Message {
+    Message { code, wording: WORDING, component, status: None, reason: None }
+}
+
+/// Whether readers are told that an incident came back or went away: at most once an hour.
+fn tells_again(incident: &Incident, at: Timestamp) -> bool {
+    let told = incident.updates.iter().rev().find_map(|update| match &update.body {
+        Body::Automatic(Message { code: MessageCode::Recovered | MessageCode::Relapsed, .. }) => Some(update.at),
+        Body::Automatic(_) | Body::Written(_) => None,
+    });
+    told.is_none_or(|told| at.since(told) >= FLAPPING_TOLD_EVERY)
+}

@@ -1,0 +1,552 @@
+//! The state: the fold over the log, and what is derived from it for speed.
+//!
+//! [`Record`] is what the log determines; it is what a checkpoint holds and what two runs are
+//! compared by. Beside it stand indexes that are rebuilt from it (timers, the set of failing
+//! components, the public faces), and answers over our own paths, which are not recorded.
+
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::engine::timers::{Timer, Timers};
+use crate::engine::vantage::{Answers, Failed};
+use crate::model::availability::Intervals;
+use crate::model::catalogue::Catalogue;
+use crate::model::check::Check;
+use crate::model::event::{Event, Logged, MaintenancePhase, Streak};
+use crate::model::id::{ComponentId, IncidentId, MaintenanceId};
+use crate::model::incident::{Incident, IncidentStatus};
+use crate::model::observation::Judged;
+use crate::model::snapshot::{ComponentState, PublicCatalogue, PublicIncident};
+use crate::model::status::{Evidence, Status};
+use crate::model::time::Timestamp;
+use crate::model::verdict::{Path, Reason, Verdict};
+
+/// Version of a checkpoint's encoding; another one is not read, the log is replayed instead.
+pub const CHECKPOINT_FORMAT: u32 = 1;
+
+/// Most closed incidents kept in memory; older ones stay in the store.
+pub const CLOSED_INCIDENTS_MAX: usize = 500;
+
+/// A check's confirmed standing and what may change it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct CheckRecord {
+    /// The confirmed verdict.
+    pub verdict: Verdict,
+    /// Why.
+    pub reason: Option<Reason>,
+    /// Since when.
+    pub since: Timestamp,
+    /// Results in a row that differ from it.
+    pub streak: Streak,
+    /// The slot of the last counted result.
+    pub slot: Option<Timestamp>,
+    /// When the last counted result ended: evidence lasts from here.
+    pub seen_at: Option<Timestamp>,
+    /// When the last counted success began and ended.
+    pub good: Option<(Timestamp, Timestamp)>,
+}
+
+impl CheckRecord {
+    /// A check that was never probed.
+    pub fn new(since: Timestamp) -> Self {
+        Self {
+            verdict: Verdict::Unknown,
+            reason: None,
+            since,
+            streak: Streak::default(),
+            slot: None,
+            seen_at: None,
+            good: None,
+        }
+    }
+}
+
+/// A component's published status and its history.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ComponentRecord {
+    /// Whether a status was ever decided for it.
+    pub decided: bool,
+    /// Its status.
+    pub status: Status,
+    /// The worst of own evidence and parts alone.
+    pub without_derived: Status,
+    /// Where the status comes from.
+    pub evidence: Evidence,
+    /// Since when.
+    pub since: Timestamp,
+    /// The reason of its own failing check.
+    pub reason: Option<Reason>,
+    /// From the worst parent to the root.
+    pub affected_by: Vec<ComponentId>,
+    /// The last status before it became unknown.
+    pub last_known: Option<Status>,
+    /// Its intervals.
+    pub intervals: Arc<Intervals>,
+}
+
+impl ComponentRecord {
+    fn new(since: Timestamp) -> Self {
+        Self {
+            decided: false,
+            status: Status::Unknown,
+            without_derived: Status::Unknown,
+            evidence: Evidence::Declared,
+            since,
+            reason: None,
+            affected_by: Vec::new(),
+            last_known: None,
+            intervals: Arc::default(),
+        }
+    }
+}
+
+/// What the log determines.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Record {
+    /// The store's epoch: seed of incident ids.
+    pub epoch: u64,
+    /// Position of the last event.
+    pub position: u64,
+    /// The latest time recorded.
+    pub at: Timestamp,
+    /// Version of the catalogue in force; 0 before the first.
+    pub catalogue_version: u32,
+    /// By check index.
+    pub checks: Vec<CheckRecord>,
+    /// By component index.
+    pub components: Vec<ComponentRecord>,
+    /// Incidents by id.
+    pub incidents: BTreeMap<IncidentId, Arc<Incident>>,
+    /// Phases of maintenances that have one.
+    pub maintenance: BTreeMap<MaintenanceId, MaintenancePhase>,
+    /// Paths of our own that are cut.
+    pub blind: BTreeSet<Path>,
+}
+
+/// The state. See the module's words on what is recorded and what is derived.
+#[derive(Debug, Clone)]
+pub struct State {
+    /// What the log determines.
+    pub record: Record,
+    pub(super) catalogue: Arc<Catalogue>,
+    pub(super) timers: Timers,
+    pub(super) answers: Answers,
+    /// The last counted failure per check, while its confirmation may need it.
+    pub(super) failed: BTreeMap<u32, Failed>,
+    /// Checks whose evidence has a timer.
+    armed: HashSet<u32>,
+    /// Checks that wait for a reference.
+    pub(super) waiting: BTreeSet<u32>,
+    /// Components whose status must be decided anew, by (rank, index).
+    pub(super) dirty: BTreeSet<(u32, u32)>,
+    /// Components whose own checks say that something is wrong, and what.
+    pub(super) failing: BTreeMap<u32, Status>,
+    /// Components whose own checks say nothing at the moment.
+    pub(super) clueless: BTreeSet<u32>,
+    /// Whether incidents must be decided in this step.
+    pub(super) incidents_due: bool,
+    /// Components whose status changed in this step.
+    pub(super) changed: BTreeSet<u32>,
+    /// Components that an active maintenance covers.
+    pub(super) covered: BTreeSet<u32>,
+    /// Faces for the public.
+    pub(super) public: PublicFaces,
+}
+
+/// What the public sees, kept from one snapshot to the next.
+#[derive(Debug, Clone, Default)]
+pub(super) struct PublicFaces {
+    pub(super) catalogue: Arc<PublicCatalogue>,
+    /// Catalogue index → public index.
+    pub(super) index: Vec<Option<u32>>,
+    pub(super) states: Vec<Arc<ComponentState>>,
+    pub(super) incidents: BTreeMap<IncidentId, Arc<PublicIncident>>,
+    /// Component index → its open incident.
+    pub(super) incident_of: BTreeMap<u32, IncidentId>,
+    /// Components and incidents whose faces are out of date.
+    pub(super) stale: BTreeSet<u32>,
+    pub(super) stale_incidents: BTreeSet<IncidentId>,
+}
+
+impl State {
+    /// The state before the first event.
+    pub fn new(epoch: u64) -> Self {
+        Self::from_record(
+            Record {
+                epoch,
+                position: 0,
+                at: Timestamp::default(),
+                catalogue_version: 0,
+                checks: Vec::new(),
+                components: Vec::new(),
+                incidents: BTreeMap::new(),
+                maintenance: BTreeMap::new(),
+                blind: BTreeSet::new(),
+            },
+            Arc::default(),
+        )
+    }
+
+    /// A state from a checkpoint; `catalogue` must be the one of its `catalogue_version`.
+    pub fn from_record(record: Record, catalogue: Arc<Catalogue>) -> Self {
+        let mut state = Self {
+            record,
+            catalogue,
+            timers: Timers::default(),
+            answers: Answers::default(),
+            failed: BTreeMap::new(),
+            armed: HashSet::new(),
+            waiting: BTreeSet::new(),
+            dirty: BTreeSet::new(),
+            failing: BTreeMap::new(),
+            clueless: BTreeSet::new(),
+            incidents_due: false,
+            changed: BTreeSet::new(),
+            covered: BTreeSet::new(),
+            public: PublicFaces::default(),
+        };
+        state.rebuild();
+        state
+    }
+
+    /// The catalogue in force.
+    pub const fn catalogue(&self) -> &Arc<Catalogue> {
+        &self.catalogue
+    }
+
+    /// When the next timer is due; it may turn out to have moved on.
+    pub fn next_timer(&self) -> Option<Timestamp> {
+        self.timers.next()
+    }
+
+    /// Applies an event of the log. Never decides; what an event speaks of and is not there any
+    /// more is passed over.
+    pub fn apply(&mut self, logged: &Logged) {
+        self.record.position = logged.position;
+        self.record.at = self.record.at.max(logged.at);
+        match &logged.event {
+            Event::CatalogueAdopted { version, catalogue } => self.adopt(*version, catalogue, logged.at),
+            Event::CheckCounted { check, streak } => {
+                if let Some(index) = self.catalogue.check_index(check) {
+                    self.set_streak(index, streak.clone());
+                }
+            }
+            Event::CheckTurned { check, verdict, reason, since } => {
+                if let Some(index) = self.catalogue.check_index(check) {
+                    self.turn_check(index, *verdict, *reason, *since);
+                }
+            }
+            Event::StatusChanged(changed) => {
+                if let Some(index) = self.catalogue.component_index(changed.component.as_str()) {
+                    if let Some(record) = self.record.components.get_mut(index as usize) {
+                        if changed.status == Status::Unknown && record.status != Status::Unknown {
+                            record.last_known = Some(record.status);
+                        } else if changed.status != Status::Unknown {
+                            record.last_known = None;
+                        }
+                        record.decided = true;
+                        record.status = changed.status;
+                        record.without_derived = changed.without_derived;
+                        record.evidence = changed.evidence;
+                        record.since = changed.since;
+                        record.reason = changed.reason;
+                        record.affected_by.clone_from(&changed.affected_by);
+                        Arc::make_mut(&mut record.intervals).begin(changed.since, changed.status, changed.evidence);
+                    }
+                    self.public.stale.insert(index);
+                }
+            }
+            Event::IncidentOpened(incident) => {
+                self.record.incidents.insert(incident.id.clone(), Arc::new((**incident).clone()));
+                self.incident_applied(&incident.id, logged.at);
+            }
+            Event::IncidentMoved { id, status, impact, root, merged_into, concerned, update } => {
+                if let Some(incident) = self.record.incidents.get_mut(id) {
+                    let incident = Arc::make_mut(incident);
+                    let was = incident.status;
+                    incident.status = *status;
+                    incident.impact = *impact;
+                    incident.root = root.clone();
+                    incident.merged_into.clone_from(merged_into);
+                    match status {
+                        IncidentStatus::Monitoring if was != IncidentStatus::Monitoring => {
+                            incident.monitoring_since = Some(logged.at);
+                        }
+                        IncidentStatus::Monitoring => {}
+                        IncidentStatus::Investigating | IncidentStatus::Identified => incident.monitoring_since = None,
+                        IncidentStatus::Resolved => {
+                            incident.resolved_at = Some(incident.monitoring_since.unwrap_or(logged.at));
+                            incident.monitoring_since = None;
+                        }
+                    }
+                    for concerned in concerned {
+                        match incident.concerned.binary_search_by(|c| c.component.cmp(&concerned.component)) {
+                            Ok(at) => incident.concerned.splice(at..=at, [concerned.clone()]).for_each(drop),
+                            Err(at) => incident.concerned.insert(at, concerned.clone()),
+                        }
+                    }
+                    incident.updates.extend(update.clone());
+                }
+                self.incident_applied(id, logged.at);
+            }
+            Event::MaintenanceMoved { id, phase } => {
+                self.record.maintenance.insert(id.clone(), *phase);
+                self.recompute_covered();
+            }
+            Event::PathTurned { path, blind } => {
+                if *blind {
+                    self.record.blind.insert(*path);
+                } else {
+                    self.record.blind.remove(path);
+                }
+            }
+            Event::ClockStepped { by_ms } => self.shift(*by_ms),
+            Event::Skipped { .. } => {}
+        }
+    }
+
+    /// A counted result that is not an event: it keeps evidence fresh.
+    pub fn refresh(&mut self, judged: &Judged) {
+        let good = matches!(judged.verdict, Verdict::Up | Verdict::Degraded);
+        self.saw(judged.check, Some(judged.slot), judged.ended_at, good.then_some(judged.started_at));
+    }
+
+    /// Evidence read back from the store: when a check's last counted result ended.
+    pub fn saw(&mut self, check: u32, slot: Option<Timestamp>, ended_at: Timestamp, good_since: Option<Timestamp>) {
+        let Some(record) = self.record.checks.get_mut(check as usize) else { return };
+        record.slot = record.slot.max(slot);
+        record.seen_at = record.seen_at.max(Some(ended_at));
+        if let Some(started_at) = good_since {
+            record.good = record.good.max(Some((started_at, ended_at)));
+        }
+        if !self.armed.contains(&check) {
+            self.arm_expiry(check);
+        }
+    }
+
+    /// When the evidence of a check expires.
+    pub(super) fn expires_at(&self, check: u32) -> Option<Timestamp> {
+        let seen_at = self.record.checks.get(check as usize)?.seen_at?;
+        Some(seen_at.plus(evidence_lasts(self.catalogue.checks.get(check as usize)?)))
+    }
+
+    /// Sets the timer of a check's evidence. It is armed once and moves on when it fires early,
+    /// so that a success costs nothing here.
+    pub(super) fn arm_expiry(&mut self, check: u32) {
+        if let Some(deadline) = self.expires_at(check) {
+            self.timers.set(deadline, Timer::Evidence(check));
+            self.armed.insert(check);
+        }
+    }
+
+    /// The timer of a check's evidence has fired for good.
+    pub(super) fn disarm_expiry(&mut self, check: u32) {
+        self.armed.remove(&check);
+    }
+
+    fn set_streak(&mut self, index: u32, streak: Streak) {
+        if let Some(until) = streak.waits_until {
+            self.timers.set(until, Timer::Wait(index));
+            self.waiting.insert(index);
+        } else {
+            self.waiting.remove(&index);
+        }
+        if let Some(record) = self.record.checks.get_mut(index as usize) {
+            record.streak = streak;
+        }
+    }
+
+    fn turn_check(&mut self, index: u32, verdict: Verdict, reason: Option<Reason>, since: Timestamp) {
+        let Some(record) = self.record.checks.get_mut(index as usize) else { return };
+        record.verdict = verdict;
+        record.reason = reason;
+        record.since = since;
+        record.streak.waits_until = None;
+        // What differs from the new standing goes on counting against it.
+        let keep = record.streak.results.iter().rev().take_while(|result| result.verdict != verdict).count();
+        let drop = record.streak.results.len().saturating_sub(keep);
+        record.streak.results.drain(..drop);
+        if verdict == Verdict::Unknown && reason.is_none() {
+            record.streak.results.clear();
+        }
+        self.waiting.remove(&index);
+        if let Some(component) = self.catalogue.checks.get(index as usize).map(|check| check.component) {
+            self.mark_dirty(component);
+            self.note_own(component);
+        }
+    }
+
+    /// Keeps everything of what is still there under its id or a former one.
+    fn adopt(&mut self, version: u32, catalogue: &Arc<Catalogue>, at: Timestamp) {
+        let old = std::mem::replace(&mut self.catalogue, Arc::clone(catalogue));
+        let mut old_components: Vec<Option<ComponentRecord>> =
+            std::mem::take(&mut self.record.components).into_iter().map(Some).collect();
+        let mut old_checks: Vec<Option<CheckRecord>> =
+            std::mem::take(&mut self.record.checks).into_iter().map(Some).collect();
+        let mut came_from = Vec::with_capacity(catalogue.components.len());
+        for component in &catalogue.components {
+            let former = std::iter::once(&component.id)
+                .chain(&component.formerly)
+                .find_map(|id| old.component_index(id.as_str()))
+                .filter(|&index| old_components.get(index as usize).is_some_and(Option::is_some));
+            let kept = former.and_then(|index| old_components.get_mut(index as usize)?.take());
+            self.record.components.push(kept.unwrap_or_else(|| ComponentRecord::new(at)));
+            came_from.push(former);
+        }
+        for check in &catalogue.checks {
+            let former = came_from.get(check.component as usize).copied().flatten();
+            let kept = former.and_then(|index| {
+                let mut there = old.node(index)?.checks.clone();
+                let before = there.find(|&c| old.checks.get(c as usize).is_some_and(|old| old.id == check.id))?;
+                old_checks.get_mut(before as usize)?.take()
+            });
+            self.record.checks.push(kept.unwrap_or_else(|| CheckRecord::new(at)));
+        }
+        self.record.catalogue_version = version;
+        self.record.maintenance.retain(|id, _| catalogue.maintenances.iter().any(|m| m.id == *id));
+        self.rebuild();
+        self.dirty = self.catalogue.order().iter().copied().zip(0..).map(|(index, rank)| (rank, index)).collect();
+        self.incidents_due = true;
+    }
+
+    /// Moves every deadline with the clock; what is published stays.
+    fn shift(&mut self, by_ms: i64) {
+        let move_on = |at: &mut Timestamp| *at = at.shifted(by_ms);
+        if by_ms > 0 {
+            move_on(&mut self.record.at);
+            for record in &mut self.record.checks {
+                record.seen_at.iter_mut().for_each(move_on);
+                record.slot.iter_mut().for_each(move_on);
+                if let Some((started_at, ended_at)) = &mut record.good {
+                    move_on(started_at);
+                    move_on(ended_at);
+                }
+                record.streak.waits_until.iter_mut().for_each(move_on);
+                for result in &mut record.streak.results {
+                    move_on(&mut result.started_at);
+                    move_on(&mut result.ended_at);
+                }
+            }
+            for incident in self.record.incidents.values_mut().filter(|incident| incident.is_open()) {
+                Arc::make_mut(incident).monitoring_since.iter_mut().for_each(move_on);
+            }
+            self.answers = Answers::default();
+            self.rebuild();
+        }
+    }
+
+    /// Rebuilds everything that is derived from the record.
+    fn rebuild(&mut self) {
+        self.timers = Timers::default();
+        self.armed.clear();
+        self.waiting.clear();
+        self.failed.clear();
+        self.dirty.clear();
+        self.failing.clear();
+        self.clueless.clear();
+        for index in (0u32..).take(self.record.checks.len()) {
+            self.arm_expiry(index);
+            let waits = self.record.checks.get(index as usize).and_then(|record| record.streak.waits_until);
+            if let Some(until) = waits {
+                self.timers.set(until, Timer::Wait(index));
+                self.waiting.insert(index);
+            }
+        }
+        for index in (0u32..).take(self.record.components.len()) {
+            self.note_own(index);
+        }
+        let quiet: Vec<_> = self
+            .record
+            .incidents
+            .values()
+            .filter_map(|incident| Some((incident.monitoring_since?, incident.id.clone())))
+            .collect();
+        for (since, id) in quiet {
+            self.timers.set(since.plus(self.catalogue.watch.quiet), Timer::Quiet(id));
+        }
+        self.arm_planned();
+        self.recompute_covered();
+        self.rebuild_public();
+    }
+
+    fn incident_applied(&mut self, id: &IncidentId, at: Timestamp) {
+        let Some(incident) = self.record.incidents.get(id) else { return };
+        let open = incident.is_open();
+        if incident.monitoring_since == Some(at) {
+            self.timers.set(at.plus(self.catalogue.watch.quiet), Timer::Quiet(id.clone()));
+        }
+        let concerned: Vec<u32> =
+            incident.concerned.iter().filter_map(|c| self.catalogue.component_index(c.component.as_str())).collect();
+        for component in concerned {
+            if open {
+                self.public.incident_of.insert(component, id.clone());
+            } else if self.public.incident_of.get(&component) == Some(id) {
+                self.public.incident_of.remove(&component);
+            }
+            self.public.stale.insert(component);
+        }
+        self.public.stale_incidents.insert(id.clone());
+        if !open {
+            self.forget_old_incidents();
+        }
+    }
+
+    /// Keeps at most [`CLOSED_INCIDENTS_MAX`] closed incidents: the newest.
+    fn forget_old_incidents(&mut self) {
+        let mut closed: Vec<(Timestamp, IncidentId)> = self
+            .record
+            .incidents
+            .values()
+            .filter_map(|incident| Some((incident.resolved_at?, incident.id.clone())))
+            .collect();
+        if closed.len() > CLOSED_INCIDENTS_MAX {
+            closed.sort();
+            for (_, id) in closed.iter().take(closed.len() - CLOSED_INCIDENTS_MAX) {
+                self.record.incidents.remove(id);
+                self.public.incidents.remove(id);
+            }
+        }
+    }
+
+    /// Marks a component for a new decision.
+    pub(super) fn mark_dirty(&mut self, component: u32) {
+        if let Some(node) = self.catalogue.node(component) {
+            self.dirty.insert((node.rank, component));
+        }
+    }
+}
+
+/// How long evidence lasts: three intervals and a timeout, at least two minutes.
+pub fn evidence_lasts(check: &Check) -> Duration {
+    (check.interval * 3 + check.timeout).max(Duration::from_secs(120))
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use std::time::Duration;
+
+    use crate::model::check::{Check, DegradedWhen, DnsProbe, Expect, Probe, Proves, WarnWhen};
+    use crate::model::id::CheckId;
+
+    /// A check with the given thresholds, every minute.
+    pub(in crate::engine) fn check(down_after: u32, up_after: u32) -> Check {
+        Check {
+            id: CheckId::new("c"),
+            component: 0,
+            probe: Probe::Dns(DnsProbe { name: "example.org".into(), record_type: "A".into(), resolver: None }),
+            interval: Duration::from_secs(60),
+            timeout: Duration::from_secs(10),
+            down_after,
+            up_after,
+            retry_interval: Duration::from_secs(10),
+            expect: Expect::default(),
+            degraded: DegradedWhen::default(),
+            warn: WarnWhen::default(),
+            failure: None,
+            proves: Proves::Front,
+        }
+    }
+}

@@ -1,0 +1,505 @@
+//! One step: inputs drained together, sorted, decided and applied; roots are decided once at its
+//! end, so that the order of the inputs does not matter.
+
+use std::sync::Arc;
+
+use crate::engine::confirm;
+use crate::engine::graph::{self, Own, Standing};
+use crate::engine::state::State;
+use crate::engine::timers::Timer;
+use crate::engine::vantage::{self, Failed};
+use crate::model::catalogue::Catalogue;
+use crate::model::event::{Counted, Event, Logged, StatusChanged, StoredResult, Streak};
+use crate::model::id::{CheckKey, ComponentId};
+use crate::model::observation::{Judged, Travelled};
+use crate::model::status::{Evidence, Lifecycle, Mode, Status, roll_up};
+use crate::model::time::Timestamp;
+use crate::model::verdict::{Path, Reason, Verdict};
+
+/// What comes in.
+#[derive(Debug, Clone)]
+pub enum Input {
+    /// A probe was judged.
+    Judged(Judged),
+    /// A reference answered.
+    Reference {
+        /// What it went over.
+        travelled: Travelled,
+        /// When.
+        at: Timestamp,
+    },
+    /// A catalogue is to be adopted.
+    Adopt(Arc<Catalogue>),
+    /// The clock was set by so many milliseconds.
+    ClockStepped(i64),
+}
+
+/// What the shell is asked to do. Effects are wishes: losing one costs time, never truth.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Effect {
+    /// Probe this check again at that time: its failure is not confirmed.
+    Retry {
+        /// The check.
+        check: u32,
+        /// When.
+        at: Timestamp,
+    },
+    /// Probe this check soon: something it depends on has failed.
+    ProbeSoon {
+        /// The check.
+        check: u32,
+    },
+    /// Ask the references now.
+    AskReferences,
+}
+
+/// What a step brought about.
+#[derive(Debug, Clone, Default)]
+pub struct Step {
+    /// Decisions, already applied, in the order of the log.
+    pub events: Vec<Logged>,
+    /// Results to keep for charts.
+    pub results: Vec<StoredResult>,
+    /// What to do next.
+    pub effects: Vec<Effect>,
+}
+
+impl State {
+    /// Decides and applies everything that follows from `inputs` at `at`. Timers due at or
+    /// before `at` fire first, each with its deadline as its time.
+    pub fn step(&mut self, mut inputs: Vec<Input>, at: Timestamp) -> Step {
+        let mut step = Step::default();
+        let at = at.max(self.record.at);
+        let mut judged = Vec::with_capacity(inputs.len());
+        // A set clock moves every deadline, so it comes before the timers.
+        inputs.retain(|input| match input {
+            Input::ClockStepped(by_ms) => {
+                self.emit(&mut step, at.shifted(-(*by_ms).max(0)), Event::ClockStepped { by_ms: *by_ms });
+                false
+            }
+            _ => true,
+        });
+        self.advance(&mut step, at);
+        for input in inputs {
+            match input {
+                Input::Judged(result) => judged.push(result),
+                Input::Reference { travelled, at } => self.answered(&mut step, &travelled, at),
+                Input::Adopt(catalogue) => {
+                    let version = self.record.catalogue_version + 1;
+                    self.emit(&mut step, at, Event::CatalogueAdopted { version, catalogue });
+                    self.decide_planned(&mut step, at);
+                }
+                Input::ClockStepped(_) => {}
+            }
+        }
+        judged.sort_by_key(|result| (result.ended_at, result.check, result.slot));
+        for result in &judged {
+            if vantage::is_answer(result) {
+                self.answered(&mut step, &result.travelled, result.ended_at);
+            }
+        }
+        for result in &judged {
+            self.count(&mut step, result, at);
+        }
+        self.settle_waiting(&mut step, at);
+        self.settle(&mut step, at);
+        self.record.at = at;
+        step
+    }
+
+    /// Appends an event and applies it. Times never decrease.
+    pub(super) fn emit(&mut self, step: &mut Step, at: Timestamp, event: Event) {
+        let logged = Logged { position: self.record.position + 1, at: at.max(self.record.at), event };
+        self.apply(&logged);
+        step.events.push(logged);
+    }
+
+    /// Fires every timer due at or before `at`, in order.
+    fn advance(&mut self, step: &mut Step, at: Timestamp) {
+        while let Some((deadline, timer)) = self.timers.pop_due(at) {
+            let now = deadline.max(self.record.at);
+            match timer {
+                Timer::Planned => {
+                    self.record.at = now;
+                    self.decide_planned(step, now);
+                    self.recompute_covered();
+                    self.lives_changed(now);
+                }
+                Timer::Wait(check) => self.wait_is_over(step, check, now),
+                Timer::Evidence(check) => self.evidence_may_expire(step, check, now),
+                Timer::Quiet(incident) => self.quiet_may_be_over(step, &incident, now),
+            }
+            self.settle(step, now);
+        }
+    }
+
+    fn decide_planned(&mut self, step: &mut Step, at: Timestamp) {
+        for event in self.decide_maintenance(at) {
+            self.emit(step, at, event);
+        }
+    }
+
+    /// Components that enter or leave service count or do not count any more.
+    fn lives_changed(&mut self, at: Timestamp) {
+        let catalogue = Arc::clone(&self.catalogue);
+        for (component, index) in catalogue.components.iter().zip(0u32..) {
+            let turns = component.available_from.iter().chain(&component.retired_at).any(|when| when.at == at);
+            if turns {
+                self.mark_dirty(index);
+                self.note_own(index);
+                if let Some(whole) = component.part_of {
+                    self.mark_dirty(whole);
+                }
+                self.public.stale.insert(index);
+            }
+        }
+    }
+
+    /// Something answered over a path: it works.
+    fn answered(&mut self, step: &mut Step, travelled: &Travelled, at: Timestamp) {
+        self.answers.note(travelled, at);
+        if self.record.blind.is_empty() {
+            return;
+        }
+        let used = [
+            (Path::Resolver, travelled.resolver),
+            (Path::Ipv4, travelled.ipv4),
+            (Path::Ipv6, travelled.ipv6),
+            (Path::Tls, travelled.tls),
+        ];
+        for (path, used) in used {
+            if used && self.record.blind.contains(&path) {
+                self.emit(step, at, Event::PathTurned { path, blind: false });
+            }
+        }
+    }
+
+    /// Counts one result: keeps the evidence fresh, and notes what differs from the standing.
+    fn count(&mut self, step: &mut Step, judged: &Judged, at: Timestamp) {
+        let catalogue = Arc::clone(&self.catalogue);
+        let index = judged.check;
+        let Some(check) = catalogue.checks.get(index as usize) else { return };
+        let Some(record) = self.record.checks.get(index as usize) else { return };
+        let outdated = judged.catalogue_version != self.record.catalogue_version;
+        let late = record.slot.is_some_and(|slot| judged.slot <= slot);
+        if !outdated {
+            step.results.push(stored(judged, !late));
+        }
+        if outdated || late {
+            return;
+        }
+        let standing = record.verdict;
+        let mut streak = record.streak.clone();
+        let result = Counted {
+            verdict: judged.verdict,
+            reason: judged.reason,
+            started_at: judged.started_at.max(record.good.map_or(judged.started_at, |(_, ended_at)| ended_at)),
+            ended_at: judged.ended_at,
+        };
+        let names_reason = record.reason.is_none() && judged.reason.is_some() && judged.verdict == standing;
+        self.refresh(judged);
+        confirm::count(standing, &mut streak.results, result, check);
+        let key = || catalogue.check_key(index);
+        if streak.results.is_empty() {
+            streak.waits_until = None;
+            let before = self.record.checks.get(index as usize).map(|record| &record.streak);
+            if before != Some(&streak)
+                && let Some(check) = key()
+            {
+                self.emit(step, at, Event::CheckCounted { check, streak });
+            } else if names_reason
+                && let (Some(check), Some(since)) =
+                    (key(), self.record.checks.get(index as usize).map(|record| record.since))
+            {
+                // Unknown because evidence had expired, and now it is known why.
+                self.emit(step, at, Event::CheckTurned { check, verdict: standing, reason: judged.reason, since });
+            } else {
+                self.own_refreshed(check.component);
+            }
+            return;
+        }
+        let failed = Failed { travelled: judged.travelled, ended_at: judged.ended_at, reason: judged.reason };
+        if judged.verdict == Verdict::Down {
+            self.failed.insert(index, failed);
+        }
+        match confirm::turn(standing, &streak.results, check) {
+            Some(turn) if turn.verdict == Verdict::Down && !self.answers.prove(&failed) => {
+                // Confirmed but for a reference: wait for one, at most one timeout.
+                streak.waits_until = streak.waits_until.or(Some(at.plus(catalogue.watch.timeout)));
+                if let Some(check) = key() {
+                    self.emit(step, at, Event::CheckCounted { check, streak });
+                }
+                step.effects.push(Effect::AskReferences);
+            }
+            Some(turn) => {
+                if let Some(check) = key() {
+                    self.emit(step, at, Event::CheckCounted { check: check.clone(), streak });
+                    self.turned(step, check, turn, at);
+                }
+            }
+            None => {
+                let waits = judged.verdict == Verdict::Down;
+                streak.waits_until = streak.waits_until.filter(|_| waits);
+                if let Some(check) = key() {
+                    self.emit(step, at, Event::CheckCounted { check, streak });
+                }
+                if judged.verdict != Verdict::Up {
+                    step.effects.push(Effect::Retry { check: index, at: judged.ended_at.plus(check.retry_interval) });
+                    step.effects.push(Effect::AskReferences);
+                }
+                if judged.verdict == Verdict::Down {
+                    self.probe_children(step, check.component);
+                }
+                self.own_refreshed(check.component);
+            }
+        }
+    }
+
+    fn turned(&mut self, step: &mut Step, check: CheckKey, turn: confirm::Turn, at: Timestamp) {
+        let event = Event::CheckTurned { check, verdict: turn.verdict, reason: turn.reason, since: turn.since };
+        self.emit(step, at, event);
+    }
+
+    /// A parent's first failure: whoever depends on it is probed at once, so that its own
+    /// evidence is newer.
+    fn probe_children(&self, step: &mut Step, component: u32) {
+        let Some(node) = self.catalogue.node(component) else { return };
+        for &child in &node.children {
+            if let Some(child) = self.catalogue.node(child) {
+                step.effects.extend(child.checks.clone().map(|check| Effect::ProbeSoon { check }));
+            }
+        }
+    }
+
+    /// A success of a component whose parent is not well may set derived states aside.
+    fn own_refreshed(&mut self, component: u32) {
+        let affected =
+            self.record.components.get(component as usize).is_some_and(|record| !record.affected_by.is_empty());
+        if affected {
+            self.mark_dirty(component);
+        }
+    }
+
+    /// Confirms what waited for a reference that has answered since.
+    fn settle_waiting(&mut self, step: &mut Step, at: Timestamp) {
+        let proven: Vec<u32> = self
+            .waiting
+            .iter()
+            .copied()
+            .filter(|check| self.failed.get(check).is_some_and(|failed| self.answers.prove(failed)))
+            .collect();
+        for index in proven {
+            let catalogue = Arc::clone(&self.catalogue);
+            let (Some(check), Some(key), Some(record)) = (
+                catalogue.checks.get(index as usize),
+                catalogue.check_key(index),
+                self.record.checks.get(index as usize),
+            ) else {
+                continue;
+            };
+            if let Some(turn) = confirm::turn(record.verdict, &record.streak.results, check) {
+                self.turned(step, key, turn, at);
+            }
+        }
+    }
+
+    /// No reference answered in time: what failed may be our own side.
+    fn wait_is_over(&mut self, step: &mut Step, index: u32, at: Timestamp) {
+        let catalogue = Arc::clone(&self.catalogue);
+        let Some(record) = self.record.checks.get(index as usize) else { return };
+        let (Some(until), Some(key)) = (record.streak.waits_until, catalogue.check_key(index)) else { return };
+        if until > at {
+            return;
+        }
+        let since = record.streak.results.first().map_or(at, |first| first.started_at);
+        let (was_unknown, was_since, was_reason) = (record.verdict == Verdict::Unknown, record.since, record.reason);
+        if let Some(failed) = self.failed.get(&index) {
+            for path in self.answers.unproven(failed) {
+                if !self.record.blind.contains(&path) {
+                    self.emit(step, at, Event::PathTurned { path, blind: true });
+                }
+            }
+        }
+        self.emit(step, at, Event::CheckCounted { check: key.clone(), streak: Streak::default() });
+        let reason = Some(Reason::ProbeFault);
+        if !was_unknown || was_reason != reason {
+            let since = if was_unknown { was_since } else { since };
+            self.emit(step, at, Event::CheckTurned { check: key, verdict: Verdict::Unknown, reason, since });
+        }
+    }
+
+    /// Evidence that is too old is no evidence.
+    fn evidence_may_expire(&mut self, step: &mut Step, index: u32, at: Timestamp) {
+        match self.expires_at(index) {
+            Some(deadline) if deadline > at => self.timers.set(deadline, Timer::Evidence(index)),
+            Some(deadline) => {
+                self.disarm_expiry(index);
+                let known = self.record.checks.get(index as usize).is_some_and(|r| r.verdict != Verdict::Unknown);
+                if let Some(check) = self.catalogue.check_key(index).filter(|_| known) {
+                    let event = Event::CheckTurned { check, verdict: Verdict::Unknown, reason: None, since: deadline };
+                    self.emit(step, at, event);
+                }
+            }
+            None => {}
+        }
+    }
+
+    /// Decides every status that may have changed, then the incidents.
+    fn settle(&mut self, step: &mut Step, at: Timestamp) {
+        let mut visited = false;
+        while let Some((_, component)) = self.dirty.pop_first() {
+            visited = true;
+            if let Some(changed) = self.decide_status(component, at) {
+                self.emit(step, at, Event::StatusChanged(changed));
+                self.changed.insert(component);
+                if let Some(node) = self.catalogue.node(component) {
+                    let whole = self.catalogue.component(component).and_then(|c| c.part_of);
+                    let next: Vec<u32> = node.children.iter().copied().chain(whole).collect();
+                    for next in next {
+                        self.mark_dirty(next);
+                    }
+                }
+            }
+        }
+        if visited || self.incidents_due {
+            self.decide_incidents(step, at);
+        }
+        self.changed.clear();
+    }
+
+    /// The own evidence of a component, if it has checks.
+    pub(super) fn own(&self, component: u32) -> Option<Own> {
+        let node = self.catalogue.node(component)?;
+        graph::own(node.checks.clone().filter_map(|index| {
+            let record = self.record.checks.get(index as usize)?;
+            Some(Standing {
+                check: self.catalogue.checks.get(index as usize)?,
+                verdict: record.verdict,
+                reason: record.reason,
+                since: record.since,
+                good_at: record.good.map(|(started_at, _)| started_at),
+            })
+        }))
+    }
+
+    /// Notes whether a component's own checks say that something is wrong, or say nothing.
+    pub(super) fn note_own(&mut self, component: u32) {
+        let live = self.is_live(component) && !self.covered.contains(&component);
+        let own = self.own(component).filter(|_| live).map(|own| own.status);
+        let before = self.failing.remove(&component);
+        self.clueless.remove(&component);
+        match own {
+            Some(Status::Unknown) => {
+                self.clueless.insert(component);
+            }
+            Some(status) if status > Status::UnderMaintenance => {
+                self.failing.insert(component, status);
+            }
+            Some(_) | None => {}
+        }
+        if before != self.failing.get(&component).copied() {
+            self.incidents_due = true;
+        }
+    }
+
+    pub(super) fn is_live(&self, component: u32) -> bool {
+        self.catalogue.component(component).is_some_and(|c| c.lifecycle(self.record.at) == Lifecycle::Live)
+    }
+
+    /// The status that a component has now, if it is to be published anew.
+    fn decide_status(&self, index: u32, at: Timestamp) -> Option<StatusChanged> {
+        let component = self.catalogue.component(index)?;
+        let record = self.record.components.get(index as usize)?;
+        let own = self.own(index);
+        // The worst direct parent; ties by id.
+        let worst = component
+            .depends_on
+            .iter()
+            .filter_map(|edge| {
+                let parent = self.record.components.get(edge.component as usize)?;
+                let id = &self.catalogue.component(edge.component)?.id;
+                Some((graph::derived(parent.status, edge.red_means), parent, id))
+            })
+            .max_by(|a, b| a.0.cmp(&b.0).then_with(|| b.2.cmp(a.2)));
+        let aside = worst.is_some_and(|(_, parent, _)| own.is_some_and(|own| own.beats(parent.since)));
+        let derived = worst.filter(|_| !aside);
+        let affected_by: Vec<ComponentId> = derived
+            .filter(|(_, parent, _)| parent.status != Status::Operational)
+            .map(|(_, parent, id)| std::iter::once(id.clone()).chain(parent.affected_by.iter().cloned()).collect())
+            .unwrap_or_default();
+        let parts = self.parts_of(index);
+        let decided = graph::decide(&graph::Inputs {
+            override_status: None,
+            covered: self.covered.contains(&index),
+            own: own.map(|own| own.status),
+            notice: None,
+            derived: derived.map(|(status, ..)| status),
+            parts: parts.map(|(status, evidence, _)| (status, evidence)),
+            mode: Mode::Regular,
+        });
+        let reason = own.filter(|own| own.status != Status::Operational).and_then(|own| own.reason);
+        let same = record.decided
+            && record.status == decided.status
+            && record.evidence == decided.evidence
+            && record.without_derived == decided.without_derived
+            && record.reason == reason
+            && record.affected_by == affected_by;
+        if same {
+            return None;
+        }
+        let since = if record.decided && record.status == decided.status {
+            record.since
+        } else {
+            // Of the source that decided; a published interval is never shortened from behind.
+            let source = match decided.evidence {
+                Evidence::Own => own.map(|own| own.since),
+                Evidence::Derived => match (derived, parts) {
+                    (Some((status, parent, _)), _) if status == decided.status => Some(parent.since),
+                    (_, Some((_, _, since))) => Some(since),
+                    (_, None) => None,
+                },
+                Evidence::Notice | Evidence::Declared => None,
+            };
+            let earliest = if record.decided { record.since } else { at };
+            source.unwrap_or(at).max(earliest).min(at)
+        };
+        Some(StatusChanged {
+            component: component.id.clone(),
+            status: decided.status,
+            without_derived: decided.without_derived,
+            evidence: decided.evidence,
+            since,
+            reason,
+            affected_by,
+        })
+    }
+
+    /// What the live, public parts of a component add up to, and since when at the latest.
+    fn parts_of(&self, index: u32) -> Option<(Status, Evidence, Timestamp)> {
+        let node = self.catalogue.node(index)?;
+        let parts: Vec<_> = node
+            .parts
+            .iter()
+            .filter(|&&part| self.is_live(part) && self.catalogue.component(part).is_some_and(|c| c.public))
+            .filter_map(|&part| self.record.components.get(part as usize))
+            .collect();
+        if parts.is_empty() {
+            return None;
+        }
+        let sum = roll_up(parts.iter().map(|part| (part.status, part.evidence)));
+        let since = parts.iter().map(|part| part.since).max()?;
+        Some((sum.status, sum.evidence, since))
+    }
+}
+
+fn stored(judged: &Judged, counted: bool) -> StoredResult {
+    StoredResult {
+        check: judged.check,
+        slot: judged.slot,
+        ended_at: judged.ended_at,
+        verdict: judged.verdict,
+        reason: judged.reason,
+        duration_us: u32::try_from(judged.duration.as_micros()).unwrap_or(u32::MAX),
+        counted,
+    }
+}

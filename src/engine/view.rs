@@ -1,0 +1,269 @@
+//! State → what the public may see. The only place that crosses from internal to public.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use crate::engine::state::{PublicFaces, State};
+use crate::model::event::MaintenancePhase;
+use crate::model::id::ComponentId;
+use crate::model::incident::{Incident, IncidentStatus};
+use crate::model::snapshot::{
+    AffectedBy, ComponentState, HealthWord, PublicCatalogue, PublicComponent, PublicIncident, PublicLocal,
+    PublicMaintenance, PublicOrganisation, Shown, Snapshot, VALID_FOR,
+};
+use crate::model::status::{Lifecycle, Status};
+use crate::model::time::Timestamp;
+
+/// How long a completed maintenance is still shown.
+const COMPLETED_SHOWN_FOR: std::time::Duration = std::time::Duration::from_secs(7 * 86_400);
+
+impl State {
+    /// What the public may see. Costs what changed since the last one; with `whole` everything is
+    /// looked at anew, which brings the times of the last probes up to date.
+    pub fn snapshot(&mut self, at: Timestamp, health: &[HealthWord], whole: bool) -> Snapshot {
+        if whole {
+            self.public.stale.extend((0u32..).take(self.record.components.len()));
+        }
+        for component in std::mem::take(&mut self.public.stale) {
+            let Some(public) = self.public.index.get(component as usize).copied().flatten() else { continue };
+            if let Some(state) = self.face(component)
+                && let Some(slot) = self.public.states.get_mut(public as usize)
+                && **slot != state
+            {
+                *slot = Arc::new(state);
+            }
+        }
+        for id in std::mem::take(&mut self.public.stale_incidents) {
+            if let Some(incident) = self.record.incidents.get(&id) {
+                let face = Arc::new(self.incident_face(incident));
+                self.public.incidents.insert(id, face);
+            }
+        }
+        let mut incidents: Vec<_> = self.public.incidents.values().cloned().collect();
+        incidents.sort_by(|a, b| (b.is_open(), b.started_at, &b.id).cmp(&(a.is_open(), a.started_at, &a.id)));
+        Snapshot {
+            position: self.record.position,
+            at,
+            valid_until: at.plus(VALID_FOR),
+            health: health.to_vec(),
+            catalogue: Arc::clone(&self.public.catalogue),
+            states: self.public.states.clone(),
+            incidents,
+            maintenances: self.maintenance_faces(at),
+        }
+    }
+
+    /// Rebuilds every face, after a catalogue was adopted or the state restored.
+    pub(super) fn rebuild_public(&mut self) {
+        let catalogue = Arc::clone(&self.catalogue);
+        let mut faces = PublicFaces::default();
+        let mut next = 0u32;
+        for component in &catalogue.components {
+            faces.index.push(component.public.then(|| {
+                next += 1;
+                next - 1
+            }));
+        }
+        for incident in self.record.incidents.values().filter(|incident| incident.is_open()) {
+            for concerned in &incident.concerned {
+                if let Some(index) = catalogue.component_index(concerned.component.as_str()) {
+                    faces.incident_of.insert(index, incident.id.clone());
+                }
+            }
+        }
+        faces.stale_incidents = self.record.incidents.keys().cloned().collect::<BTreeSet<_>>();
+        self.public = faces;
+        self.public.catalogue = Arc::new(self.public_catalogue());
+        self.public.states = (0u32..)
+            .zip(&catalogue.components)
+            .filter(|(_, component)| component.public)
+            .filter_map(|(index, _)| self.face(index).map(Arc::new))
+            .collect();
+    }
+
+    fn public_catalogue(&self) -> PublicCatalogue {
+        let catalogue = &self.catalogue;
+        let index = |component: u32| self.public.index.get(component as usize).copied().flatten();
+        let organisations = (0u32..)
+            .zip(&catalogue.organisations)
+            .map(|(position, organisation)| {
+                let (own, site) = (organisation.links.clone(), catalogue.site.links.clone());
+                PublicOrganisation {
+                    id: organisation.id.clone(),
+                    kind: organisation.kind,
+                    name: organisation.name.clone(),
+                    ars: organisation.ars.clone(),
+                    land: organisation.land.clone(),
+                    url: organisation.url.clone(),
+                    timezone: organisation.timezone.clone().unwrap_or_else(|| catalogue.site.timezone.clone()),
+                    links: crate::model::catalogue::SiteLinks {
+                        imprint: own.imprint.or(site.imprint),
+                        privacy: own.privacy.or(site.privacy),
+                        accessibility: own.accessibility.or(site.accessibility),
+                        contact: own.contact.or(site.contact),
+                        logo: own.logo.or(site.logo),
+                    },
+                    shows: catalogue.shows(position).iter().filter_map(|&component| index(component)).collect(),
+                }
+            })
+            .collect::<Vec<_>>();
+        let components = (0u32..)
+            .zip(&catalogue.components)
+            .filter(|(_, component)| component.public)
+            .map(|(position, component)| {
+                let node = catalogue.node(position);
+                let is_public = |id: &u32| catalogue.component(*id).is_some_and(|c| c.public);
+                PublicComponent {
+                    id: component.id.clone(),
+                    name: component.name.clone(),
+                    kind: component.kind,
+                    owner: component.owner,
+                    part_of: component.part_of.and_then(index),
+                    parts: node.into_iter().flat_map(|node| &node.parts).filter_map(|&part| index(part)).collect(),
+                    serves: component.serves.clone(),
+                    shown_on: node.map(|node| node.shown_on.clone()).unwrap_or_default(),
+                    depends_on: component
+                        .depends_on
+                        .iter()
+                        .filter(|edge| is_public(&edge.component))
+                        .filter_map(|edge| Some(catalogue.component(edge.component)?.id.clone()))
+                        .collect(),
+                    url: component.url.clone(),
+                    leika: component.leika.clone(),
+                    ozg: component.ozg,
+                    alternatives: component.alternatives.clone(),
+                    available_from: component.available_from.clone(),
+                    delivery: component.delivery.clone(),
+                    locals: catalogue
+                        .locals
+                        .iter()
+                        .filter(|local| local.components.contains(&position))
+                        .map(|local| PublicLocal {
+                            organisations: local.organisations.clone(),
+                            status: local.status,
+                            mode: local.mode,
+                            released: local.released,
+                            processing: local.processing,
+                            text: local.text.clone(),
+                            alternatives: local.alternatives.clone(),
+                            from: local.from.as_ref().map(|when| when.at),
+                            until: local.until.as_ref().map(|when| when.at),
+                        })
+                        .collect(),
+                }
+            })
+            .collect::<Vec<_>>();
+        PublicCatalogue {
+            site: catalogue.site.clone(),
+            organisation_index: organisations.iter().zip(0u32..).map(|(o, i)| (o.id.clone(), i)).collect(),
+            component_index: components.iter().zip(0u32..).map(|(c, i)| (c.id.clone(), i)).collect(),
+            organisations,
+            components,
+        }
+    }
+
+    /// How the public may know a component.
+    fn shown(&self, id: &ComponentId) -> Option<Shown> {
+        let component = self.catalogue.component(self.catalogue.component_index(id.as_str())?)?;
+        Some(Shown { id: component.public.then(|| component.id.clone()), name: component.shown_name() })
+    }
+
+    fn face(&self, index: u32) -> Option<ComponentState> {
+        let record = self.record.components.get(index as usize)?;
+        let component = self.catalogue.component(index)?;
+        let node = self.catalogue.node(index)?;
+        let checked_at = node.checks.clone().filter_map(|check| self.record.checks.get(check as usize)?.seen_at).max();
+        let path: Vec<Shown> = record.affected_by.iter().filter_map(|id| self.shown(id)).collect();
+        let cause = record.affected_by.last().and_then(|root| {
+            let root = self.catalogue.component_index(root.as_str())?;
+            self.public.incident_of.get(&root).cloned()
+        });
+        let unknown_parts = node
+            .parts
+            .iter()
+            .filter(|&&part| {
+                self.catalogue.component(part).is_some_and(|c| c.public)
+                    && self.record.components.get(part as usize).is_some_and(|r| r.status == Status::Unknown)
+            })
+            .count();
+        Some(ComponentState {
+            status: record.status,
+            without_derived: record.without_derived,
+            evidence: record.evidence,
+            since: record.since,
+            checked_at,
+            last_known: record.last_known,
+            lifecycle: component.lifecycle(self.record.at),
+            reason: record.reason,
+            affected_by: (!path.is_empty()).then_some(AffectedBy { path, incident: cause }),
+            incident: self.public.incident_of.get(&index).cloned(),
+            unknown_parts: u32::try_from(unknown_parts).unwrap_or(u32::MAX),
+            intervals: Arc::clone(&record.intervals),
+        })
+    }
+
+    fn incident_face(&self, incident: &Incident) -> PublicIncident {
+        let recorded = incident.concerns(&incident.root);
+        let root = self.shown(&incident.root).unwrap_or_else(|| Shown {
+            id: recorded.filter(|concerned| concerned.public).map(|concerned| concerned.component.clone()),
+            name: recorded.map(|concerned| concerned.name.clone()).unwrap_or_default(),
+        });
+        PublicIncident {
+            id: incident.id.clone(),
+            title: incident.title.clone(),
+            status: incident.status,
+            impact: incident.impact,
+            cause: incident.cause,
+            root,
+            started_at: incident.started_at,
+            resolved_at: incident.resolved_at.filter(|_| incident.status == IncidentStatus::Resolved),
+            components: incident
+                .concerned
+                .iter()
+                .filter(|concerned| concerned.public)
+                .map(|concerned| (concerned.component.clone(), concerned.name.clone(), concerned.worst))
+                .collect(),
+            updates: incident.updates.clone(),
+        }
+    }
+
+    fn maintenance_faces(&self, at: Timestamp) -> Vec<Arc<PublicMaintenance>> {
+        let public_id = |index: u32| {
+            self.catalogue.component(index).filter(|component| component.public).map(|component| component.id.clone())
+        };
+        let mut faces: Vec<_> = self
+            .catalogue
+            .maintenances
+            .iter()
+            .filter_map(|maintenance| {
+                let phase = *self.record.maintenance.get(&maintenance.id)?;
+                let announced = maintenance.announced_at.as_ref().is_none_or(|when| when.at <= at);
+                let over = matches!(phase, MaintenancePhase::Completed | MaintenancePhase::Cancelled)
+                    && maintenance.until.at.plus(COMPLETED_SHOWN_FOR) < at;
+                (announced && !over).then(|| {
+                    Arc::new(PublicMaintenance {
+                        id: maintenance.id.clone(),
+                        title: maintenance.title.clone(),
+                        phase,
+                        from: maintenance.from.clone(),
+                        until: maintenance.until.clone(),
+                        ends: maintenance.ends,
+                        components: maintenance.components.iter().filter_map(|c| public_id(c.component)).collect(),
+                        unaffected: maintenance.unaffected.iter().filter_map(|&index| public_id(index)).collect(),
+                        alternatives: maintenance.alternatives.clone(),
+                        announced_at: maintenance.announced_at.clone(),
+                        last_chance_before: maintenance.last_chance_before.clone(),
+                        back_from: maintenance.back_from.clone(),
+                    })
+                })
+            })
+            .collect();
+        faces.sort_by(|a, b| (a.from.at, &a.id).cmp(&(b.from.at, &b.id)));
+        faces
+    }
+
+    /// The lifecycle of a component now; for tests and operations.
+    pub fn lifecycle(&self, component: u32) -> Option<Lifecycle> {
+        Some(self.catalogue.component(component)?.lifecycle(self.record.at))
+    }
+}
