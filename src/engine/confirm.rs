@@ -38,6 +38,13 @@ pub fn count(standing: Verdict, results: &mut Vec<Counted>, result: Counted, che
     results.drain(..excess);
 }
 
+/// Forgets what a new standing has used up: only what differs from it, without interruption up
+/// to now, goes on counting against it.
+pub fn used_up(standing: Verdict, results: &mut Vec<Counted>) {
+    let keep = results.iter().rev().take_while(|result| result.verdict != standing).count();
+    results.drain(..results.len() - keep);
+}
+
 /// The change of standing that the results confirm, if any.
 pub fn turn(standing: Verdict, results: &[Counted], check: &Check) -> Option<Turn> {
     let last = |count: u32| results.len().checked_sub(count.max(1) as usize).and_then(|start| results.get(start..));
@@ -111,7 +118,7 @@ mod tests {
             count(standing, &mut row, Counted { verdict, reason, started_at: at, ended_at: at.shifted(1000) }, &check);
             if let Some(turn) = turn(standing, &row, &check) {
                 standing = turn.verdict;
-                row.retain(|result| result.verdict != standing);
+                used_up(standing, &mut row);
                 turns.push(format!("{index}:{}@{}", turn.verdict, turn.since.as_millis() / 60_000));
             }
         }

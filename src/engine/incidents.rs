@@ -23,7 +23,7 @@ use crate::model::text::Text;
 use crate::model::time::Timestamp;
 
 /// Of an incident that comes and goes, readers are told at most once in this time.
-pub const FLAPPING_TOLD_EVERY: Duration = Duration::from_secs(3600);
+const FLAPPING_TOLD_EVERY: Duration = Duration::from_secs(3600);
 
 /// What a decision changes in an incident.
 struct Move {

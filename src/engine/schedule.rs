@@ -65,22 +65,31 @@ impl Schedule {
     pub fn new(timings: Vec<Timing>, origin_ms: i64, now: Duration) -> Self {
         let count = u32::try_from(timings.len()).unwrap_or(u32::MAX);
         let window = Duration::from_secs_f64(f64::from(count) / f64::from(START_RATE)).max(START_WINDOW_MIN);
-        let queue = timings
-            .iter()
-            .zip(0u32..)
-            .map(|(timing, request)| {
+        let mut schedule = Self {
+            flights: vec![Flight::default(); timings.len()],
+            timings: Vec::new(),
+            queue: BinaryHeap::with_capacity(timings.len()),
+            origin_ms,
+            skipped: 0,
+        };
+        for (timing, request) in timings.iter().zip(0u32..) {
+            let first = if window < timing.interval {
                 let share = phase_ms(timing) as f64 / interval_ms(timing) as f64;
-                Reverse((now + window.min(timing.interval).mul_f64(share), request, false))
-            })
-            .collect();
-        Self { flights: vec![Flight::default(); timings.len()], timings, queue, origin_ms, skipped: 0 }
+                now + window.mul_f64(share)
+            } else {
+                schedule.next_slot(timing, Duration::ZERO, now)
+            };
+            schedule.queue.push(Reverse((first, request, false)));
+        }
+        schedule.timings = timings;
+        schedule
     }
 
     /// The first slot of a request that lies at least half an interval after `slot` and after
     /// `now`: what was missed is not made up for.
     fn next_slot(&self, timing: &Timing, slot: Duration, now: Duration) -> Duration {
         let interval = interval_ms(timing);
-        let earliest = (slot + timing.interval / 2).max(now);
+        let earliest = if slot.is_zero() { now } else { (slot + timing.interval / 2).max(now) };
         let earliest_ms = i64::try_from(earliest.as_millis()).unwrap_or(i64::MAX / 2);
         let into = (self.origin_ms + earliest_ms - phase_ms(timing)).rem_euclid(interval);
         Duration::from_millis(u64::try_from(earliest_ms + interval - into).unwrap_or(0))

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::engine::confirm;
 use crate::engine::timers::{Timer, Timers};
 use crate::engine::vantage::{Answers, Failed};
 use crate::model::availability::Intervals;
@@ -28,7 +29,7 @@ use crate::model::verdict::{Path, Reason, Verdict};
 pub const CHECKPOINT_FORMAT: u32 = 1;
 
 /// Most closed incidents kept in memory; older ones stay in the store.
-pub const CLOSED_INCIDENTS_MAX: usize = 500;
+const CLOSED_INCIDENTS_MAX: usize = 500;
 
 /// A check's confirmed standing and what may change it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -365,10 +366,7 @@ impl State {
         record.reason = reason;
         record.since = since;
         record.streak.waits_until = None;
-        // What differs from the new standing goes on counting against it.
-        let keep = record.streak.results.iter().rev().take_while(|result| result.verdict != verdict).count();
-        let drop = record.streak.results.len().saturating_sub(keep);
-        record.streak.results.drain(..drop);
+        confirm::used_up(verdict, &mut record.streak.results);
         if verdict == Verdict::Unknown && reason.is_none() {
             record.streak.results.clear();
         }
