@@ -327,9 +327,11 @@ fn read_probe_file<'t>(table: Table<'t>, operator: &Operator<'_>, base: &Path, e
 /// Parses a text; notes every fault of its syntax and says whether there was one.
 fn parse<'t>(text: &'t str, file: u32, faults: &Faults) -> (toml::Spanned<DeTable<'t>>, bool) {
     let (document, errors) = DeTable::parse_recoverable(text);
-    for error in &errors {
-        let span = error.span().unwrap_or(0..0);
-        faults.push(Fault::error("this is no TOML").at(Spot::new(file, span), error.message()));
+    if !errors.is_empty() {
+        let fault = |error: &toml::de::Error| {
+            Fault::error("this is no TOML").at(Spot::new(file, error.span().unwrap_or(0..0)), error.message())
+        };
+        faults.push_broken(file, errors.iter().map(fault));
     }
     (document, !errors.is_empty())
 }

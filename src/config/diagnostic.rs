@@ -5,6 +5,7 @@
 
 use std::borrow::Cow;
 use std::cell::RefCell;
+use std::collections::HashSet;
 use std::fmt;
 use std::ops::Range;
 use std::path::PathBuf;
@@ -116,11 +117,34 @@ impl Fault {
 pub(super) struct Faults {
     list: RefCell<Vec<Fault>>,
     blots: RefCell<Vec<Spot>>,
+    broken: RefCell<HashSet<u32>>,
+    refused: RefCell<HashSet<String>>,
 }
 
 impl Faults {
+    /// Notes a fault, unless it rests on what was saved from a file that is no TOML: such a
+    /// fault may be a false one, and the file is refused anyway.
     pub(super) fn push(&self, fault: Fault) {
-        self.list.borrow_mut().push(fault);
+        let broken = self.broken.borrow();
+        if !fault.labels.iter().any(|(spot, _)| broken.contains(&spot.file)) {
+            self.list.borrow_mut().push(fault);
+        }
+    }
+
+    /// Notes that a file is no TOML, and why.
+    pub(super) fn push_broken(&self, file: u32, faults: impl IntoIterator<Item = Fault>) {
+        self.list.borrow_mut().extend(faults);
+        self.broken.borrow_mut().insert(file);
+    }
+
+    /// Notes that an id was refused where it was declared: whoever names it is not to blame.
+    pub(super) fn refuse_id(&self, id: &str) {
+        self.refused.borrow_mut().insert(id.to_owned());
+    }
+
+    /// Whether an id was refused where it was declared.
+    pub(super) fn is_refused(&self, id: &str) -> bool {
+        self.refused.borrow().contains(id)
     }
 
     /// No report shows what stands here.
@@ -360,7 +384,12 @@ pub(super) fn did_you_mean<'a>(word: &str, candidates: impl IntoIterator<Item = 
     Some(format!("did you mean {}?", quote(near.1)))
 }
 
-/// `a, b and c`, for lists of words in messages.
+/// `a, b, c`, for lists of words in messages.
+pub(super) fn joined<'a>(words: impl IntoIterator<Item = &'a str>) -> String {
+    words.into_iter().map(quote).collect::<Vec<_>>().join(", ")
+}
+
+/// `a, b or c`, for a choice of words in messages.
 pub(super) fn listed<'a>(words: impl IntoIterator<Item = &'a str>) -> String {
     let words: Vec<String> = words.into_iter().map(quote).collect();
     match words.split_last() {

@@ -205,6 +205,7 @@ fn add_components<'t>(index: &mut Index<'t>, raw: Vec<RawComponent<'t>>) {
             Some(whole) => parts.entry(whole.value).or_default().push(raw),
             None => {
                 if let Some(spot) = first.get(raw.id.value) {
+                    index.faults.refuse_id(raw.id.value);
                     twice(
                         index.faults,
                         &format!("the component {}", quote(raw.id.value)),
@@ -319,7 +320,7 @@ impl<'t> Index<'t> {
     /// Looks up an organisation; an unknown one is a fault.
     pub(super) fn organisation(&self, id: &At<&str>) -> Option<u32> {
         let number = self.organisation_ids.get(id.value).copied();
-        if number.is_none() && self.complete && !self.faults.is_full() {
+        if number.is_none() && self.complete && !self.faults.is_full() && !self.faults.is_refused(id.value) {
             let fault = Fault::error(format!("there is no organisation {}", quote(id.value))).at(id.spot, "unknown");
             let help = did_you_mean(id.value, self.organisation_ids.keys().copied());
             self.faults.push(fault.help(help.unwrap_or_else(|| "declare it with `[[organisation]]`".to_owned())));
@@ -348,7 +349,7 @@ impl<'t> Index<'t> {
         let number = self.component(id)?;
         let owner = self.components.get(number as usize)?.owner?;
         let declared = self.places.get(owner as usize)?.0;
-        if declared.file != id.spot.file {
+        if declared.file != id.spot.file && !self.faults.is_refused(id.value) {
             let fault = Fault::error(format!("{} belongs to another file", quote(id.value)))
                 .at(id.spot, why)
                 .at(declared, "its owner is declared here");
@@ -359,7 +360,7 @@ impl<'t> Index<'t> {
     }
 
     fn unknown_component(&self, id: &At<&str>) {
-        if !self.complete || self.faults.is_full() {
+        if !self.complete || self.faults.is_full() || self.faults.is_refused(id.value) {
             return;
         }
         let fault = Fault::error(format!("there is no component {}", quote(id.value))).at(id.spot, "unknown");

@@ -9,7 +9,7 @@ use std::path::{Component as PathPart, Path};
 use url::Url;
 
 use super::checks::{Context, RECORD_TYPES};
-use super::diagnostic::{At, Fault, did_you_mean, listed, quote};
+use super::diagnostic::{At, Fault, did_you_mean, joined, quote};
 use super::read::{Table, Value, words_of};
 use super::references::{host_of, leads_inside};
 use super::settings::{RESOLVER_HELP, parse_resolver, pem_file};
@@ -84,12 +84,12 @@ pub(super) fn read_probe(check: &Table<'_>, context: &Context<'_>) -> Option<Rea
         } else if LATER.contains(&kind.value) {
             Fault::error(format!("probe kind {} is not available in this version", quote(kind.value)))
                 .at(kind.spot, "not available")
-                .help(format!("available are {}", listed(AVAILABLE)))
+                .help(format!("available: {}", joined(AVAILABLE)))
         } else {
             Fault::error(format!("unknown probe kind {}", quote(kind.value)))
                 .at(kind.spot, "unknown")
                 .help_if(did_you_mean(kind.value, AVAILABLE))
-                .help(format!("available are {}", listed(AVAILABLE)))
+                .help(format!("available: {}", joined(AVAILABLE)))
         };
         table.faults.push(fault);
         kinds.push((kind, value));
@@ -261,8 +261,9 @@ fn secret_name<'t>(table: &Table<'t>) -> Option<At<&'t str>> {
         return None;
     }
     let secret = table.need("secret", "\"name\"").and_then(Value::string);
-    for (key, _) in table.entries() {
+    for (key, value) in table.entries() {
         if !matches!(key.value, "secret" | "env" | "file") {
+            table.faults.blot(value.spot);
             let fault = Fault::error(format!("unknown key {}", quote(key.value))).at(key.spot, "unknown");
             table.faults.push(fault.help("write `{ secret = \"name\" }` and nothing else"));
         }
@@ -393,8 +394,8 @@ pub(super) fn own_file(value: Value<'_>, base: &Path) -> Option<std::path::PathB
             (Err(_), _) | (_, Err(_)) => true,
         };
     if !below {
-        let help = "put the file beside the probe file and name it by a relative path without `..`";
-        value.fault("a probe file cannot name files of the system", "outside its folder", help);
+        let help = "put the file beside this one and name it by a relative path without `..`";
+        value.fault("a file outside the folder of this one", "*** stays unread", help);
         return None;
     }
     Some(path)

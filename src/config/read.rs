@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use toml::de::{DeTable, DeValue};
 
-use super::diagnostic::{At, Fault, Faults, Spot, did_you_mean, listed, quote};
+use super::diagnostic::{At, Fault, Faults, Spot, did_you_mean, joined, listed, quote};
 use crate::model::text::{Language, Plain, TEXT_LENGTH_MAX, Text};
 use crate::model::time::parse_duration;
 
@@ -124,35 +124,37 @@ impl<'t> Table<'t> {
 
     /// Names every key that was not asked for and does not belong to somebody else.
     pub(super) fn finish_but(self, ignored: &[&str]) {
-        let known = self.known.into_inner();
-        for (key, value) in self.entries {
-            let word: &str = key.get_ref();
-            if known.contains(&word) || ignored.contains(&word) {
+        let mut known = self.known.take();
+        known.dedup();
+        for (key, value) in self.entries() {
+            if known.contains(&key.value) || ignored.contains(&key.value) {
                 continue;
             }
-            let spot = Spot::new(self.spot.file, key.span());
-            self.faults.blot(Spot::new(self.spot.file, scalar_span(value)));
-            let help = did_you_mean(word, known.iter().copied()).unwrap_or_else(|| {
-                format!("known here: {}", known.iter().map(|key| quote(key)).collect::<Vec<_>>().join(", "))
-            });
-            self.faults.push(Fault::error(format!("unknown key {}", quote(word))).at(spot, "unknown").help(help));
+            if CREDENTIAL_WORDS.iter().any(|word| key.value.to_ascii_lowercase().contains(word)) {
+                self.faults.blot(value.spot);
+            }
+            let help = did_you_mean(key.value, known.iter().copied());
+            let help = help.unwrap_or_else(|| format!("known here: {}", joined(known.iter().copied())));
+            let fault = Fault::error(format!("unknown key {}", quote(key.value)));
+            self.faults.push(fault.at(key.spot, "unknown").help(help));
         }
+    }
+
+    /// Like [`Table::finish`]; no report shows the value of an unknown key, for it may be what
+    /// somebody took for the place of a secret.
+    pub(super) fn finish_secret(self) {
+        let known = self.known.borrow().clone();
+        for (key, value) in self.entries() {
+            if !known.contains(&key.value) {
+                self.faults.blot(value.spot);
+            }
+        }
+        self.finish();
     }
 }
 
-/// Where the value of an unknown key stands, if it is one that may be a credential: nobody knows
-/// what somebody wrote there.
-fn scalar_span(value: &toml::Spanned<DeValue<'_>>) -> std::ops::Range<usize> {
-    match value.get_ref() {
-        DeValue::String(_) => value.span(),
-        DeValue::Integer(_)
-        | DeValue::Float(_)
-        | DeValue::Boolean(_)
-        | DeValue::Datetime(_)
-        | DeValue::Array(_)
-        | DeValue::Table(_) => 0..0,
-    }
-}
+/// Unknown keys with these in their names may hold credentials.
+const CREDENTIAL_WORDS: [&str; 5] = ["secret", "passw", "token", "auth", "key"];
 
 impl<'t> Value<'t> {
     /// Notes that this is not what was wanted.
@@ -309,7 +311,7 @@ impl<'t> Value<'t> {
                     let base = key.value.split_once("-x-").map_or(key.value, |(base, _)| base);
                     if !languages.iter().any(|language| **language == *key.value || **language == *base) {
                         let title = format!("the language {} is not configured", quote(key.value));
-                        let help = format!("config.toml says `languages` = {}", listed(languages.iter().map(|l| &**l)));
+                        let help = format!("`languages` in config.toml: {}", joined(languages.iter().map(|l| &**l)));
                         self.faults.push(Fault::error(title).at(key.spot, "not configured").help(help));
                     } else if let Some(text) = value.plain() {
                         texts.push((key.value.into(), text));

@@ -118,6 +118,9 @@ pub(super) fn leads_inside(host: &str, allowed: &[IpNet]) -> bool {
     is_inside(address) && !allowed.iter().any(|net| net.contains(&address))
 }
 
+/// Whether a reference, with its host, tells something about a path.
+type Test = fn(&Reference, &str) -> bool;
+
 /// Warns where a path has fewer than two references that do not share a host.
 pub(super) fn check_references(references: &[Reference], spot: Option<Spot>, root: &Table<'_>) {
     let at = |fault: Fault| match spot {
@@ -131,7 +134,7 @@ pub(super) fn check_references(references: &[Reference], spot: Option<Spot>, roo
         return;
     }
     let mut lacking = Vec::new();
-    let tests: [(&str, fn(&Reference, &str) -> bool); 4] = [
+    let tests: [(&str, Test); 4] = [
         ("resolver", |reference, host| host.parse::<IpAddr>().is_err() || matches!(reference.probe, Probe::Dns(_))),
         ("ipv4", |_, host| !host.parse::<IpAddr>().is_ok_and(|address| address.is_ipv6())),
         ("ipv6", |_, host| !host.parse::<IpAddr>().is_ok_and(|address| address.is_ipv4())),

@@ -76,7 +76,7 @@ pub(super) fn read_secrets<'t>(table: Option<Table<'t>>, base: &Path) -> Secrets
             origins,
         };
         secrets.insert(name.value.to_owned(), Defined { entry, file: file.map(|file| file.value), organisations });
-        table.finish();
+        table.finish_secret();
     }
     secrets
 }

@@ -167,7 +167,8 @@ fn read_languages(value: Value<'_>) -> Vec<Language> {
 /// `[server]`, with the public URL and the authority of feeds.
 fn read_server(table: Option<Table<'_>>, root: &Table<'_>) -> (ServerSettings, String, String) {
     let server = table.as_ref();
-    let listen = server.and_then(|table| socket(table, "listen")).unwrap_or(SocketAddr::from(([127, 0, 0, 1], 8080)));
+    let listen =
+        server.and_then(|table| socket(table, "listen")).unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 8080)));
     let settings = ServerSettings {
         listen,
         metrics_listen: server.and_then(|table| socket(table, "metrics_listen")),

@@ -33,6 +33,7 @@ pub(super) fn id<'t>(value: Value<'t>) -> Option<At<&'t str>> {
         Ok(()) => Some(text),
         Err(fault) => {
             let title = format!("{} is no id: {fault}", quote(text.value));
+            value.faults.refuse_id(text.value);
             value.fault(title, "not an id", "write something like `serviceportal-en`");
             None
         }
