@@ -180,10 +180,14 @@ pub(super) fn check_hosts(index: &Index<'_>, hosts: &[(u32, Vec<At<&str>>)]) {
                     shown(&organisation.name, &index.operator.site.languages),
                     quote(host.value)
                 ));
-                let help = format!(
-                    "the operator may add `[trust.{}] hosts = [\"{}\"]` to config.toml",
-                    organisation.id, host.value
-                );
+                let help = if is_site {
+                    "choose another one; there every organisation has its page".to_owned()
+                } else {
+                    format!(
+                        "the operator may add `[trust.{}] hosts = [\"{}\"]` to config.toml",
+                        organisation.id, host.value
+                    )
+                };
                 index.faults.push(fault.at(host.spot, label).help(help));
             }
         }

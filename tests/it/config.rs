@@ -395,6 +395,33 @@ fn reach_follows_the_key_and_the_operators_trust() {
 }
 
 #[test]
+fn local_differences_are_said_by_the_town_or_by_the_owner() {
+    let county = "[[organisation]]\nid = \"kreis\"\nkind = \"county\"\nname = \"K\"\nars = \"059540000000\"\n\
+         [[component]]\nid = \"portal\"\nname = \"P\"\nkind = \"portal\"\nowner = \"kreis\"\nserves = [\"05954\"]\n";
+    let town = "[[organisation]]\nid = \"stadt\"\nkind = \"municipality\"\nname = \"S\"\nars = \"059540016016\"\n\
+         [[organisation]]\nid = \"fern\"\nkind = \"municipality\"\nname = \"F\"\nars = \"053150000000\"\n";
+    let local = |organisation: &str| {
+        format!("[[local]]\ncomponents = [\"portal\"]\norganisations = [\"{organisation}\"]\nmode = \"basic\"\n")
+    };
+    for (by_county, organisation, allowed) in [
+        (true, "stadt", true),
+        (true, "05954", true),
+        (true, "fern", false),
+        (true, "05", false),
+        (false, "stadt", true),
+        (false, "059540016016", true),
+        (false, "kreis", false),
+        (false, "05954", false),
+    ] {
+        let (mut county, mut town) = (county.to_owned(), town.to_owned());
+        let file = if by_county { &mut county } else { &mut town };
+        file.push_str(&local(organisation));
+        let result = probes(&[("county.toml".to_owned(), county), ("town.toml".to_owned(), town)]);
+        assert_eq!(result.is_ok(), allowed, "{by_county} {organisation}");
+    }
+}
+
+#[test]
 fn a_caller_may_have_keys_of_its_own_and_a_loopback_world() {
     let text = "[[expect]]\nat = 1\n[[organisation]]\nid = \"x\"\nkind = \"provider\"\nname = \"X\"\n[[component]]\nid = \"y\"\nname = \"Y\"\nkind = \"website\"\nowner = \"x\"\nurl = \"http://127.0.0.1:8081/\"\n";
     let texts = [("scenario.toml".to_owned(), text.to_owned())];
