@@ -25,6 +25,17 @@ pub struct Settings {
     pub references: Vec<Reference>,
     /// `[secrets]` by name.
     pub secrets: BTreeMap<String, SecretEntry>,
+    /// `[export]`: the public files written to a folder, if wanted.
+    pub export: Option<ExportSettings>,
+}
+
+/// `[export]`
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ExportSettings {
+    /// The folder.
+    pub path: PathBuf,
+    /// How often it is brought up to date.
+    pub every: Duration,
 }
 
 /// `[server]`
@@ -112,7 +123,8 @@ pub struct SecretEntry {
     pub value: Secret,
     /// The organisations whose components may use it.
     pub organisations: Vec<OrganisationId>,
-    /// The origins (`https://host:port`) it may be sent to.
+    /// The origins it may be sent to, as `url::Origin::ascii_serialization` writes them: scheme
+    /// and host, a port only where it is not the scheme's own.
     pub origins: Vec<String>,
 }
 
