@@ -5,6 +5,7 @@
 //! An entry has the same id, instants and categories in every feed and language that has it;
 //! only its texts and links follow the language.
 
+use std::collections::HashMap;
 use std::fmt::Write;
 
 use jiff::tz::{Offset, TimeZone};
@@ -71,8 +72,11 @@ pub fn feed(snapshot: &Snapshot, organisation: Option<u32>, language: &str) -> S
     link(&mut out, "  ", "self", "application/atom+xml", &scope.address(&feed_path));
     link(&mut out, "  ", "alternate", "text/html", &scope.address(&path));
     element(&mut out, format_args!("  <author><name>{}</name></author>", escape::xml(&author)));
+    let mut concerned = HashMap::new();
     for entry in &entries {
-        entry.write(&scope, &mut out);
+        let is_incident = matches!(entry.what, What::Update(..));
+        let concerned = concerned.entry((is_incident, entry.subject)).or_insert_with(|| entry.concerned(&scope));
+        entry.write(&scope, concerned, &mut out);
     }
     out.push_str("</feed>\n");
     out
@@ -136,7 +140,7 @@ fn quiet_since(snapshot: &Snapshot, page: Option<&Page<'_>>) -> Timestamp {
 }
 
 impl Entry<'_> {
-    fn write(&self, scope: &Scope<'_>, out: &mut String) {
+    fn write(&self, scope: &Scope<'_>, concerned: &str, out: &mut String) {
         let words = Words::of(scope.language);
         let year = i64::from(Offset::UTC.to_datetime(self.at.to_jiff()).year());
         let (id, title, path, text, text_language) = match self.what {
@@ -161,7 +165,8 @@ impl Entry<'_> {
         element(out, format_args!("    <published>{}</published>", self.at));
         element(out, format_args!("    <updated>{}</updated>", self.at));
         link(out, "    ", "alternate", "text/html", &scope.address(&path));
-        self.write_categories(scope, out);
+        self.write_standing(scope, out);
+        out.push_str(concerned);
         let foreign = if text_language == scope.language {
             String::new()
         } else {
@@ -171,38 +176,41 @@ impl Entry<'_> {
         out.push_str("  </entry>\n");
     }
 
-    fn write_categories(&self, scope: &Scope<'_>, out: &mut String) {
+    /// How it stands, as categories of its own.
+    fn write_standing(&self, scope: &Scope<'_>, out: &mut String) {
         let words = Words::of(scope.language);
-        let components = match self.what {
+        let mut standing = |scheme: &str, term: &str, label: &str| {
+            category(out, &scheme_of(scope, scheme), term, Some(label));
+        };
+        match self.what {
             What::Update(incident, update) => {
-                let scheme = tag(scope, i64::from(TAG_YEAR), "incident-status");
-                category(out, &scheme, update.status.as_str(), Some(words.incident_status(update.status)));
-                let scheme = tag(scope, i64::from(TAG_YEAR), "impact");
-                category(out, &scheme, incident.impact.as_str(), Some(words.impact(incident.impact)));
-                let scheme = tag(scope, i64::from(TAG_YEAR), "component");
-                for (id, _, _) in incident.components.iter().take(CATEGORIES_MAX) {
-                    category(out, &scheme, id.as_str(), None);
-                }
-                scope.components_of(incident)
+                standing("incident-status", update.status.as_str(), words.incident_status(update.status));
+                standing("impact", incident.impact.as_str(), words.impact(incident.impact));
+            }
+            What::Announced(_) => {
+                let announced = MaintenancePhase::Announced;
+                standing("maintenance-status", announced.as_str(), words.maintenance_phase(announced));
+            }
+        }
+    }
+
+    /// What it concerns, as categories that all entries of its subject share.
+    fn concerned(&self, scope: &Scope<'_>) -> String {
+        let (ids, components): (Vec<&str>, _) = match self.what {
+            What::Update(incident, _) => {
+                (incident.components.iter().map(|(id, _, _)| id.as_str()).collect(), scope.components_of(incident))
             }
             What::Announced(maintenance) => {
-                let announced = MaintenancePhase::Announced;
-                let scheme = tag(scope, i64::from(TAG_YEAR), "maintenance-status");
-                category(out, &scheme, announced.as_str(), Some(words.maintenance_phase(announced)));
-                let scheme = tag(scope, i64::from(TAG_YEAR), "component");
-                for id in maintenance.components.iter().take(CATEGORIES_MAX) {
-                    category(out, &scheme, id.as_str(), None);
-                }
-                covered(scope, maintenance)
+                (maintenance.components.iter().map(|id| id.as_str()).collect(), covered(scope, maintenance))
             }
         };
-        for ars in ars_terms(scope, &components) {
-            category(out, SCHEME_ARS, ars, None);
-        }
-        let scheme = tag(scope, i64::from(TAG_YEAR), "leika");
-        for leika in leika_terms(scope, &components) {
-            category(out, &scheme, leika, None);
-        }
+        let mut out = String::new();
+        let component = scheme_of(scope, "component");
+        ids.into_iter().take(CATEGORIES_MAX).for_each(|id| category(&mut out, &component, id, None));
+        ars_terms(scope, &components).into_iter().for_each(|ars| category(&mut out, SCHEME_ARS, ars, None));
+        let leika = scheme_of(scope, "leika");
+        leika_terms(scope, &components).into_iter().for_each(|key| category(&mut out, &leika, key, None));
+        out
     }
 }
 
@@ -300,6 +308,11 @@ fn written_language(scope: &Scope<'_>, text: &Text) -> String {
 /// A `tag:` id (RFC 4151) of ours, escaped.
 fn tag(scope: &Scope<'_>, year: i64, specific: &str) -> String {
     attribute(&format!("tag:{},{year:04}:{specific}", scope.snapshot.catalogue.site.feed_authority))
+}
+
+/// The scheme of a category of ours, escaped.
+fn scheme_of(scope: &Scope<'_>, name: &str) -> String {
+    tag(scope, i64::from(TAG_YEAR), name)
 }
 
 fn attribute(text: &str) -> String {

@@ -4,8 +4,12 @@ use std::sync::Arc;
 
 use quick_xml::Reader;
 use quick_xml::events::Event;
+use turmwacht::model::event::MaintenancePhase;
 use turmwacht::model::id::IncidentId;
-use turmwacht::model::snapshot::Snapshot;
+use turmwacht::model::incident::Body;
+use turmwacht::model::snapshot::{PublicMaintenance, Snapshot};
+use turmwacht::model::text::Text;
+use turmwacht::model::window::When;
 
 use super::sample::{land, sample, time};
 use super::text;
@@ -205,4 +209,28 @@ fn categories_of_a_whole_land_fold_to_their_leading_digits() {
     let categories = &ids(&snapshot, "/feed.atom")[0].2;
     let ars: Vec<&String> = categories.iter().filter(|category| category.contains("schluessel:rs")).collect();
     assert_eq!(ars, ["urn:de:bund:destatis:bevoelkerungsstatistik:schluessel:rs 05000"]);
+}
+
+#[test]
+fn a_text_that_is_not_translated_says_its_language() {
+    let mut snapshot = sample();
+    let incident = Arc::make_mut(&mut snapshot.incidents[0]);
+    incident.updates[1].body = Body::Written(Text::single("de", "Nur auf Deutsch."));
+    let english = text(&snapshot, "/en/feed.atom");
+    assert!(english.contains("<content type=\"text\" xml:lang=\"de\">Nur auf Deutsch.</content>"), "{english}");
+    assert!(!text(&snapshot, "/feed.atom").contains("<content type=\"text\" xml:lang"));
+}
+
+#[test]
+fn a_maintenance_is_announced_once_it_is_and_until_it_is_called_off() {
+    let announced = |change: fn(&mut PublicMaintenance)| {
+        let mut snapshot = sample();
+        change(Arc::make_mut(&mut snapshot.maintenances[0]));
+        text(&snapshot, "/feed.atom").contains("maintenance/umstellung")
+    };
+    assert!(announced(|_| {}));
+    assert!(announced(|maintenance| maintenance.phase = MaintenancePhase::Completed));
+    assert!(!announced(|maintenance| maintenance.phase = MaintenancePhase::Cancelled));
+    assert!(!announced(|maintenance| maintenance.announced_at = None));
+    assert!(!announced(|maintenance| maintenance.announced_at = Some(When::instant(time("2023-11-06T09:30:01Z")))));
 }

@@ -3,8 +3,11 @@
 use std::sync::Arc;
 
 use proptest::prelude::*;
+use turmwacht::model::event::MaintenancePhase;
 use turmwacht::model::id::IncidentId;
+use turmwacht::model::snapshot::Snapshot;
 use turmwacht::model::status::Status;
+use turmwacht::model::window::When;
 use turmwacht::publish::json::PAGE_BYTES_MAX;
 
 use super::sample::{land, sample, time, with_catalogue};
@@ -133,4 +136,45 @@ fn delivery_ends_by_itself_and_health_is_told() {
     snapshot.health = vec![turmwacht::model::snapshot::HealthWord::Storage];
     assert_eq!(value(&snapshot, "/api/v1/components/mail-en")["component"]["delivery"], serde_json::Value::Null);
     assert_eq!(value(&snapshot, "/api/v1/summary")["health"], serde_json::json!(["storage"]));
+}
+
+#[test]
+fn availability_counts_from_the_day_of_service_and_is_null_without_measurement() {
+    let windows = |snapshot: &Snapshot, id: &str| {
+        value(snapshot, &format!("/api/v1/components/{id}"))["component"]["availability"].clone()
+    };
+    let snapshot = with_catalogue(sample(), |catalogue| {
+        catalogue.components[4].available_from = Some(When::instant(time("2023-11-06T09:00:00Z")));
+    });
+    let website = windows(&snapshot, "website-witten");
+    for window in ["24h", "7d", "30d", "90d"] {
+        assert_eq!(website[window]["measured_s"], 1800, "{window}");
+    }
+    // Announced for December: nothing has been measured in service.
+    assert_eq!(
+        windows(&snapshot, "ausweis-en"),
+        serde_json::json!({"24h": null, "7d": null, "30d": null, "90d": null})
+    );
+}
+
+#[test]
+fn only_what_is_ahead_or_under_way_is_listed_as_maintenance() {
+    let listed = |phase, at: &str| {
+        let mut snapshot = sample();
+        snapshot.at = time(at);
+        Arc::make_mut(&mut snapshot.maintenances[0]).phase = phase;
+        let summary = value(&snapshot, "/api/v1/summary");
+        let page = value(&snapshot, "/api/v1/organisations/hattingen");
+        assert_eq!(
+            summary["maintenance"].as_array().map(Vec::len),
+            page["organisation"]["maintenance"].as_array().map(Vec::len)
+        );
+        summary["counts"]["maintenance"].clone()
+    };
+    assert_eq!(listed(MaintenancePhase::Announced, "2023-11-06T09:30:00Z"), 1);
+    assert_eq!(listed(MaintenancePhase::Overrunning, "2023-12-10T00:00:00Z"), 1);
+    assert_eq!(listed(MaintenancePhase::Completed, "2023-12-07T00:00:00Z"), 0);
+    // Readers are told that it was called off until it would have been over.
+    assert_eq!(listed(MaintenancePhase::Cancelled, "2023-12-07T00:00:00Z"), 1);
+    assert_eq!(listed(MaintenancePhase::Cancelled, "2023-12-09T00:00:00Z"), 0);
 }
