@@ -1,23 +1,33 @@
 //! From one snapshot to bytes: JSON, Atom, HTML and metrics.
 //!
 //! Everything here is a pure function of a [`Snapshot`] (or of `Measurements`): no IO, no clock.
-//! The same snapshot gives the same bytes. What paths exist is decided in one place, [`render`].
+//! The same snapshot gives the same bytes. What paths exist is decided in one place, [`render`],
+//! over the closed list of `route`.
 
 pub mod atom;
 pub mod escape;
 pub mod html;
 pub mod json;
 pub mod metrics;
+mod route;
+mod scope;
 pub mod wording;
 
+use serde::Serialize;
+
+use crate::model::catalogue::Site;
 use crate::model::snapshot::Snapshot;
+use crate::publish::route::{Found, Route};
+use crate::publish::scope::Scope;
+use crate::publish::wording::Words;
 
 /// What is asked for: a path, and the query parameters that are known there.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Target {
     /// The path, percent-decoded, beginning with a slash.
     pub path: String,
-    /// Known parameters with their values, sorted by name; unknown ones are already dropped.
+    /// Known parameters ([`known_query`]) with their values, sorted by name; unknown ones are
+    /// already dropped.
     pub query: Vec<(String, String)>,
 }
 
@@ -26,11 +36,12 @@ pub struct Target {
 pub enum Rendered {
     /// Here it is.
     Document(Document),
-    /// It has another address.
+    /// It has another address: a path with its query, below `site.public_url`. It names something
+    /// that exists and never leads to another host.
     Moved(String),
     /// It was here once.
     Gone,
-    /// The request makes no sense; a sentence that says why.
+    /// The request makes no sense; a sentence that says why, in the language of the route.
     BadRequest(String),
     /// There is no such thing.
     NotFound,
@@ -47,8 +58,173 @@ pub struct Document {
     pub cache_control: &'static str,
 }
 
+/// Documents that say until when they are valid (150 s at most): epoch 60 s + 10 s + 60 s at a
+/// cache whose origin is gone stay below that.
+const CACHE_EPOCH: &str = "public, max-age=10, stale-while-revalidate=30, stale-if-error=60";
+/// Feeds hold nothing but the past, which does not turn false.
+const CACHE_FEED: &str = "public, max-age=30, stale-while-revalidate=60, stale-if-error=300";
+/// Freshness itself.
+const CACHE_ALIVE: &str = "public, max-age=5";
+
+const HTML: &str = "text/html; charset=utf-8";
+const JSON: &str = "application/json; charset=utf-8";
+const ATOM: &str = "application/atom+xml; charset=utf-8";
+
 /// Renders what is asked for.
 pub fn render(snapshot: &Snapshot, target: &Target) -> Rendered {
-    let _ = (snapshot, target);
-    Rendered::NotFound
+    match respond(snapshot, target) {
+        Ok(document) => Rendered::Document(document),
+        Err(answer) => answer,
+    }
+}
+
+/// The query parameters that are known on a path; every other one is to be dropped before a
+/// [`Target`] is made, so that it never misses a cache.
+pub fn known_query(path: &str) -> &'static [&'static str] {
+    Found::anywhere(path).map_or(&[], |found| found.route.query())
+}
+
+/// The word for a path in metrics and logs, of a closed list; `other` for what is no route.
+pub fn route_label(path: &str) -> &'static str {
+    Found::anywhere(path).map_or("other", |found| found.route.label())
+}
+
+/// An error as problem details (RFC 9457, `application/problem+json`).
+pub fn problem(status: u16, title: &str, detail: &str, instance: &str) -> Vec<u8> {
+    #[derive(Serialize)]
+    struct Problem<'a> {
+        r#type: &'a str,
+        title: &'a str,
+        status: u16,
+        detail: &'a str,
+        instance: &'a str,
+    }
+    json::bytes(&Problem { r#type: "about:blank", title, status, detail, instance })
+}
+
+/// The document, or the answer that stands in its place.
+fn respond(snapshot: &Snapshot, target: &Target) -> Result<Document, Rendered> {
+    let site = &snapshot.catalogue.site;
+    let (prefix, rest) = language_prefix(site, &target.path);
+    let found = Found::parse(rest).ok_or(Rendered::NotFound)?;
+    let route = found.route.resolve(snapshot).ok_or(Rendered::NotFound)?;
+    let mut language = prefix.unwrap_or_else(|| site.language());
+    let parameters = Parameters::of(target, route.query(), Words::of(language))?;
+    // The first language has no prefix; `?lang=`, former ids and a trailing slash are forwarded.
+    let mut moved = prefix == Some(site.language()) || found.trailing_slash || rest.is_empty() || route != found.route;
+    if let Some(wanted) = parameters.lang {
+        language = site.languages.iter().map(|known| &**known).find(|known| *known == wanted).ok_or_else(|| {
+            let known: Vec<&str> = site.languages.iter().map(|language| &**language).collect();
+            let words = Words::of(language);
+            Rendered::BadRequest(format!(
+                "{}: {}.",
+                words.pick("`lang` ist eines von", "`lang` is one of"),
+                known.join(", ")
+            ))
+        })?;
+        moved = true;
+    }
+    let scope = Scope::new(snapshot, language);
+    if moved {
+        return Err(Rendered::Moved(scope.prefix() + &route.path() + found.suffix + &query_without_lang(target)));
+    }
+    document(&scope, route, &parameters).map_err(|faults| match faults {
+        Fault::NotFound => Rendered::NotFound,
+        Fault::Parameter(sentence) => Rendered::BadRequest(sentence),
+    })
+}
+
+/// Why there is no document at a route that exists.
+#[derive(Debug)]
+enum Fault {
+    /// Nothing has this id.
+    NotFound,
+    /// A parameter makes no sense.
+    Parameter(String),
+}
+
+/// Renders a route whose ids have been found to exist.
+fn document(scope: &Scope<'_>, route: Route<'_>, parameters: &Parameters<'_>) -> Result<Document, Fault> {
+    let (snapshot, language) = (scope.snapshot, scope.language);
+    let organisation = |id| snapshot.organisation(id).map(|(index, _)| index).ok_or(Fault::NotFound);
+    let (content_type, cache_control, body) = match route {
+        Route::Overview => (HTML, CACHE_EPOCH, html::overview(snapshot, language).into_bytes()),
+        Route::Organisation(id) => {
+            (HTML, CACHE_EPOCH, html::organisation(snapshot, organisation(id)?, language).into_bytes())
+        }
+        Route::Incident(id) => {
+            let incident = scope.incident(id).ok_or(Fault::NotFound)?;
+            (HTML, CACHE_EPOCH, html::incident(snapshot, incident, language).into_bytes())
+        }
+        Route::Feed => (ATOM, CACHE_FEED, atom::feed(snapshot, None, language).into_bytes()),
+        Route::OrganisationFeed(id) => {
+            (ATOM, CACHE_FEED, atom::feed(snapshot, Some(organisation(id)?), language).into_bytes())
+        }
+        Route::Alive => (JSON, CACHE_ALIVE, json::alive(snapshot)),
+        Route::Summary => (JSON, CACHE_EPOCH, json::summary(scope)),
+        Route::Organisations => (JSON, CACHE_EPOCH, json::organisations(scope, parameters)?),
+        Route::OneOrganisation(id) => (JSON, CACHE_EPOCH, json::organisation(scope, organisation(id)?)),
+        Route::Components => (JSON, CACHE_EPOCH, json::components(scope, parameters)?),
+        Route::OneComponent(id) => {
+            let component = scope.component(id).ok_or(Fault::NotFound)?;
+            (JSON, CACHE_EPOCH, json::component(scope, component, parameters)?)
+        }
+        Route::Incidents => (JSON, CACHE_EPOCH, json::incidents(scope, parameters)?),
+        Route::OneIncident(id) => {
+            (JSON, CACHE_EPOCH, json::incident(scope, scope.incident(id).ok_or(Fault::NotFound)?))
+        }
+    };
+    Ok(Document { content_type, body, cache_control })
+}
+
+/// Takes a configured language off the front of a path.
+fn language_prefix<'a>(site: &'a Site, path: &'a str) -> (Option<&'a str>, &'a str) {
+    let first = path.strip_prefix('/').and_then(|rest| rest.split('/').next()).unwrap_or_default();
+    match site.languages.iter().find(|language| &***language == first) {
+        Some(language) => (Some(language), path.get(1 + first.len()..).unwrap_or_default()),
+        None => (None, path),
+    }
+}
+
+/// The query of a target but `lang`, encoded, with its question mark.
+fn query_without_lang(target: &Target) -> String {
+    let mut query = url::form_urlencoded::Serializer::new(String::new());
+    query.extend_pairs(target.query.iter().filter(|(name, _)| name != "lang"));
+    let query = query.finish();
+    if query.is_empty() { query } else { format!("?{query}") }
+}
+
+/// The parameters of a route. An empty value counts as absent, as forms send it.
+#[derive(Debug, Default)]
+struct Parameters<'a> {
+    lang: Option<&'a str>,
+    cursor: Option<&'a str>,
+    organisation: Option<&'a str>,
+    ars: Option<&'a str>,
+    leika: Option<&'a str>,
+    status: Option<&'a str>,
+    kind: Option<&'a str>,
+}
+
+impl<'a> Parameters<'a> {
+    fn of(target: &'a Target, known: &[&str], words: Words) -> Result<Self, Rendered> {
+        let mut parameters = Self::default();
+        for (name, value) in target.query.iter().filter(|(name, value)| known.contains(&&**name) && !value.is_empty()) {
+            let slot = match &**name {
+                "lang" => &mut parameters.lang,
+                "cursor" => &mut parameters.cursor,
+                "organisation" => &mut parameters.organisation,
+                "ars" => &mut parameters.ars,
+                "leika" => &mut parameters.leika,
+                "status" => &mut parameters.status,
+                "kind" => &mut parameters.kind,
+                _ => continue,
+            };
+            if slot.replace(value).is_some() {
+                let once = words.pick("darf nur einmal angegeben werden", "may be given only once");
+                return Err(Rendered::BadRequest(format!("`{name}` {once}.")));
+            }
+        }
+        Ok(parameters)
+    }
 }

@@ -88,6 +88,10 @@ pub struct PublicCatalogue {
     pub organisation_index: HashMap<OrganisationId, u32>,
     /// Index of each component by id.
     pub component_index: HashMap<ComponentId, u32>,
+    /// The present id of each organisation by its former ones.
+    pub former_organisations: HashMap<OrganisationId, OrganisationId>,
+    /// The present id of each public component by its former ones.
+    pub former_components: HashMap<ComponentId, ComponentId>,
 }
 
 /// A public body.
@@ -300,9 +304,9 @@ pub struct View<'a> {
     pub processing: Processing,
 }
 
-impl View<'_> {
+impl<'a> View<'a> {
     /// The alternatives that apply here: the town's own first, then the component's.
-    pub fn alternatives(&self, organisation: Option<&PublicOrganisation>, at: Timestamp) -> Vec<&Alternative> {
+    pub fn alternatives(&self, organisation: Option<&PublicOrganisation>, at: Timestamp) -> Vec<&'a Alternative> {
         let local = self.local.into_iter().flat_map(|local| local.alternatives.iter());
         local
             .chain(self.component.alternatives.iter())

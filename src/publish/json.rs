@@ -1,1 +1,248 @@
-//! json.
+//! JSON, version 1: what each route answers. The objects themselves are in the submodules.
+//!
+//! Every object has all its keys, in a fixed order, with `null` or `[]` where there is nothing.
+//! Times are RFC 3339 in UTC, texts stand in the language of the route. Long lists end when a
+//! page is full, by number or by bytes, so that no answer grows with the whole country.
+
+mod component;
+mod incident;
+mod list;
+mod organisation;
+
+use serde::{Serialize, Serializer};
+
+use crate::model::event::MaintenancePhase;
+use crate::model::snapshot::{PublicIncident, PublicMaintenance, Snapshot};
+use crate::model::status::{Lifecycle, Status};
+use crate::model::time::Timestamp;
+use crate::model::window::When;
+use crate::publish::json::component::ComponentJson;
+use crate::publish::json::incident::{IncidentJson, MaintenanceJson};
+use crate::publish::json::list::Filter;
+use crate::publish::json::organisation::{OrganisationJson, OrganisationKeys};
+use crate::publish::scope::Scope;
+use crate::publish::{Fault, Parameters};
+
+/// Most items of a list in one answer.
+pub const PAGE_ITEMS_MAX: usize = 100;
+
+/// A list ends after the item that takes the answer beyond this.
+pub const PAGE_BYTES_MAX: usize = 2 * 1024 * 1024;
+
+/// `/api/v1/summary`
+pub(super) fn summary(scope: &Scope<'_>) -> Vec<u8> {
+    #[derive(Serialize)]
+    struct Counts {
+        organisations: usize,
+        components: Components,
+        incidents: usize,
+        maintenance: usize,
+    }
+    #[derive(Default, Serialize)]
+    struct Components {
+        operational: usize,
+        degraded_performance: usize,
+        partial_outage: usize,
+        major_outage: usize,
+        under_maintenance: usize,
+        unknown: usize,
+    }
+    let snapshot = scope.snapshot;
+    let mut components = Components::default();
+    for state in snapshot.states.iter().filter(|state| state.lifecycle == Lifecycle::Live) {
+        *match state.status {
+            Status::Operational => &mut components.operational,
+            Status::DegradedPerformance => &mut components.degraded_performance,
+            Status::PartialOutage => &mut components.partial_outage,
+            Status::MajorOutage => &mut components.major_outage,
+            Status::UnderMaintenance => &mut components.under_maintenance,
+            Status::Unknown => &mut components.unknown,
+        } += 1;
+    }
+    let open = || snapshot.incidents.iter().filter(|incident| incident.is_open());
+    let planned = || snapshot.maintenances.iter().filter(|maintenance| is_ahead(maintenance, snapshot.at));
+    let counts = Counts {
+        organisations: snapshot.catalogue.organisations.len(),
+        components,
+        incidents: open().count(),
+        maintenance: planned().count(),
+    };
+    let mut object = Object::new(snapshot);
+    object.field("status", &snapshot.status().status);
+    object.field("indicator", Snapshot::indicator(&snapshot.incidents, &snapshot.maintenances));
+    object.field("health", &snapshot.health);
+    object.field("counts", &counts);
+    object.list("incidents", open().map(|incident| ((), IncidentJson::new(scope, incident, None))));
+    object.list("maintenance", planned().map(|maintenance| ((), MaintenanceJson::new(scope, maintenance, None))));
+    object.finish()
+}
+
+/// `/api/v1/alive`
+pub(super) fn alive(snapshot: &Snapshot) -> Vec<u8> {
+    #[derive(Serialize)]
+    struct Alive {
+        checked_at: Time,
+        valid_until: Time,
+    }
+    let checked_at = snapshot.states.iter().filter_map(|state| state.checked_at).max();
+    bytes(&Alive { checked_at: Time(checked_at.unwrap_or(snapshot.at)), valid_until: Time(snapshot.valid_until) })
+}
+
+/// `/api/v1/organisations`
+pub(super) fn organisations(scope: &Scope<'_>, parameters: &Parameters<'_>) -> Result<Vec<u8>, Fault> {
+    let filter = Filter::of_organisations(scope, parameters)?;
+    let keys = OrganisationKeys::new(scope);
+    Ok(page(
+        scope,
+        "organisations",
+        filter.organisations(scope).filter_map(|(id, index)| Some((id, OrganisationJson::new(scope, index, &keys)?))),
+    ))
+}
+
+/// `/api/v1/organisations/{id}`
+pub(super) fn organisation(scope: &Scope<'_>, index: u32) -> Vec<u8> {
+    single(scope, "organisation", &OrganisationJson::new(scope, index, &OrganisationKeys::new(scope)))
+}
+
+/// `/api/v1/components`
+pub(super) fn components(scope: &Scope<'_>, parameters: &Parameters<'_>) -> Result<Vec<u8>, Fault> {
+    let filter = Filter::of_components(scope, parameters)?;
+    Ok(page(
+        scope,
+        "components",
+        filter.components(scope).map(|(id, view)| (id, ComponentJson::new(scope, view, filter.organisation))),
+    ))
+}
+
+/// `/api/v1/components/{id}`
+pub(super) fn component(scope: &Scope<'_>, index: u32, parameters: &Parameters<'_>) -> Result<Vec<u8>, Fault> {
+    let organisation = list::organisation(scope, parameters)?;
+    let view = scope.snapshot.view(index, organisation).ok_or(Fault::NotFound)?;
+    Ok(single(scope, "component", &ComponentJson::new(scope, view, organisation)))
+}
+
+/// `/api/v1/incidents`
+pub(super) fn incidents(scope: &Scope<'_>, parameters: &Parameters<'_>) -> Result<Vec<u8>, Fault> {
+    let filter = Filter::of_incidents(scope, parameters)?;
+    Ok(page(
+        scope,
+        "incidents",
+        filter
+            .incidents(scope)
+            .map(|incident| (list::incident_cursor(incident), IncidentJson::new(scope, incident, None))),
+    ))
+}
+
+/// `/api/v1/incidents/{id}`
+pub(super) fn incident(scope: &Scope<'_>, incident: &PublicIncident) -> Vec<u8> {
+    single(scope, "incident", &IncidentJson::new(scope, incident, None))
+}
+
+/// Whether a maintenance is announced or under way, or was called off and would not be over yet.
+fn is_ahead(maintenance: &PublicMaintenance, at: Timestamp) -> bool {
+    match maintenance.phase {
+        MaintenancePhase::Announced | MaintenancePhase::InProgress | MaintenancePhase::Overrunning => true,
+        MaintenancePhase::Cancelled => maintenance.until.at > at,
+        MaintenancePhase::Completed => false,
+    }
+}
+
+/// A list with its envelope and the cursor of the next page.
+fn page<K: ToString, T: Serialize>(scope: &Scope<'_>, name: &str, items: impl Iterator<Item = (K, T)>) -> Vec<u8> {
+    let mut object = Object::new(scope.snapshot);
+    let next = object.list(name, items).map(|key| key.to_string());
+    object.field("next", &next);
+    object.finish()
+}
+
+/// A single thing with its envelope.
+fn single<T: Serialize>(scope: &Scope<'_>, name: &str, value: &T) -> Vec<u8> {
+    let mut object = Object::new(scope.snapshot);
+    object.field(name, value);
+    object.finish()
+}
+
+/// A JSON object under construction. It begins with the envelope.
+struct Object(Vec<u8>);
+
+impl Object {
+    fn new(snapshot: &Snapshot) -> Self {
+        #[derive(Serialize)]
+        struct Envelope {
+            generated_at: Time,
+            valid_until: Time,
+            position: u64,
+        }
+        let mut open = bytes(&Envelope {
+            generated_at: Time(snapshot.at),
+            valid_until: Time(snapshot.valid_until),
+            position: snapshot.position,
+        });
+        open.pop();
+        Self(open)
+    }
+
+    /// Adds a field. `name` is a word of ours that needs no escaping.
+    fn field<T: Serialize + ?Sized>(&mut self, name: &str, value: &T) {
+        self.name(name);
+        append(&mut self.0, value);
+    }
+
+    /// Adds a list that ends when the answer is full. Returns the key of its last item if there
+    /// would have been more.
+    fn list<K, T: Serialize>(&mut self, name: &str, items: impl Iterator<Item = (K, T)>) -> Option<K> {
+        self.name(name);
+        self.0.push(b'[');
+        let mut last = None;
+        for (count, (key, item)) in items.enumerate() {
+            if count >= PAGE_ITEMS_MAX || (count > 0 && self.0.len() >= PAGE_BYTES_MAX) {
+                self.0.push(b']');
+                return last;
+            }
+            if count > 0 {
+                self.0.push(b',');
+            }
+            append(&mut self.0, &item);
+            last = Some(key);
+        }
+        self.0.push(b']');
+        None
+    }
+
+    fn name(&mut self, name: &str) {
+        self.0.extend_from_slice(b",\"");
+        self.0.extend_from_slice(name.as_bytes());
+        self.0.extend_from_slice(b"\":");
+    }
+
+    fn finish(mut self) -> Vec<u8> {
+        self.0.push(b'}');
+        self.0
+    }
+}
+
+/// The JSON of a value of ours.
+pub(super) fn bytes<T: Serialize + ?Sized>(value: &T) -> Vec<u8> {
+    let mut out = Vec::new();
+    append(&mut out, value);
+    out
+}
+
+fn append<T: Serialize + ?Sized>(out: &mut Vec<u8>, value: &T) {
+    serde_json::to_writer(out, value).expect("writing to memory; our types are structs, texts and numbers");
+}
+
+/// An instant as RFC 3339 in UTC.
+#[derive(Debug, Clone, Copy)]
+struct Time(Timestamp);
+
+impl Serialize for Time {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&self.0)
+    }
+}
+
+/// The instant of a planned time.
+fn instant(when: Option<&When>) -> Option<Time> {
+    when.map(|when| Time(when.at))
+}

@@ -1,1 +1,477 @@
-//! metrics.
+//! Metrics about components and checks, in the Prometheus text format or as OpenMetrics.
+//!
+//! Written straight from the measurements: a check's labels are escaped once and reused for all
+//! its series. What a probe saw has `blackbox_exporter`'s names and meanings, so that boards and
+//! alerts made for it work; a family that a failed probe leaves at zero there is zero here too.
+//! The program's own counters are in `telemetry`; [`adopt`] puts both into one document.
+
+use std::io::Write;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::model::check::Phase;
+use crate::model::observation::TlsFacts;
+use crate::model::snapshot::{Gauged, Measured, Measurements};
+use crate::model::status::{Evidence, Status};
+use crate::model::time::Timestamp;
+use crate::publish::escape;
+
+/// The media type of the Prometheus text format.
+pub const TEXT: &str = "text/plain; version=0.0.4; charset=utf-8";
+
+/// The media type of OpenMetrics.
+pub const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+/// Appends every family. With `targets` (one per check, in the order of `measurements.checks`)
+/// series carry the operator's labels: `target`, and the texts of certificates. With
+/// `openmetrics` the document ends here (`# EOF`), so what else belongs to it comes before.
+pub fn write(measurements: &Measurements, targets: Option<&[Arc<str>]>, openmetrics: bool, out: &mut Vec<u8>) {
+    let probed = probed(measurements, targets);
+    // About 20 series a check and 11 a component.
+    let series = probed.len() * 20 + measurements.components.len() * 11;
+    out.reserve(series.saturating_mul(128));
+    let mut families = Families { out, openmetrics };
+    every_probe(&mut families, &probed);
+    http(&mut families, &probed);
+    certificates(&mut families, &probed, targets.is_some());
+    dns(&mut families, &probed);
+    components(&mut families, measurements);
+    if openmetrics {
+        out.extend_from_slice(b"# EOF\n");
+    }
+}
+
+/// Appends families that are already in the Prometheus text format (as the `prometheus` crate
+/// writes them). OpenMetrics names a counter without its `_total`.
+pub fn adopt(text: &[u8], openmetrics: bool, out: &mut Vec<u8>) {
+    if !openmetrics {
+        out.extend_from_slice(text);
+        return;
+    }
+    let is_counter = |name: &[u8]| {
+        let declared = [b"# TYPE ".as_slice(), name, b" counter"].concat();
+        text.split(|&byte| byte == b'\n').any(|line| line == declared)
+    };
+    for line in text.split(|&byte| byte == b'\n').filter(|line| !line.is_empty()) {
+        let declared =
+            [b"# HELP ".as_slice(), b"# TYPE "].into_iter().find_map(|head| Some((head, line.strip_prefix(head)?)));
+        let counter = declared.and_then(|(head, rest)| {
+            let name = rest.split(|&byte| byte == b' ').next()?;
+            let family = name.strip_suffix(b"_total").filter(|_| is_counter(name))?;
+            Some((head, family, rest.get(name.len()..)?))
+        });
+        match counter {
+            Some((head, family, rest)) => [head, family, rest].into_iter().for_each(|part| out.extend_from_slice(part)),
+            None => out.extend_from_slice(line),
+        }
+        out.push(b'\n');
+    }
+}
+
+/// A check with its labels, written once.
+struct Probed<'a> {
+    measured: &'a Measured,
+    /// `component="…",check="…",vantage="…"`
+    labels: String,
+    /// Whether there is anything beside its settings.
+    has_run: bool,
+}
+
+impl Probed<'_> {
+    /// A value of a check that has run, for one kind of probe.
+    fn of(&self, kind: &str, value: impl FnOnce() -> Value) -> Option<Value> {
+        (self.has_run && self.measured.kind == kind).then(value)
+    }
+}
+
+fn probed<'a>(measurements: &'a Measurements, targets: Option<&[Arc<str>]>) -> Vec<Probed<'a>> {
+    let vantage = escape::label(&measurements.vantage);
+    let label = |(index, measured): (usize, &'a Measured)| {
+        let mut labels =
+            format!("component=\"{}\",check=\"{}\",vantage=\"{vantage}\"", measured.component, measured.check);
+        if let Some(target) = targets.and_then(|targets| targets.get(index)) {
+            labels.push_str(",target=\"");
+            labels.push_str(&escape::label(target));
+            labels.push('"');
+        }
+        Probed { measured, labels, has_run: measured.reading.ended_at != Timestamp::default() }
+    };
+    measurements.checks.iter().enumerate().map(label).collect()
+}
+
+fn every_probe(families: &mut Families<'_>, probed: &[Probed<'_>]) {
+    families.checks(
+        "probe_success",
+        "1 if the probe succeeded, also slowly; 0 if it failed or was turned away; absent while blind.",
+        probed,
+        |p| p.measured.reading.success.filter(|_| p.has_run).map(Value::of_bool),
+    );
+    families.checks("probe_duration_seconds", "How long the probe took.", probed, |p| {
+        p.has_run.then_some(Value::Seconds(p.measured.reading.duration))
+    });
+    families.checks("probe_timeout_seconds", "After how long the probe is given up.", probed, |p| {
+        Some(Value::Seconds(p.measured.timeout))
+    });
+    families.checks("probe_dns_lookup_time_seconds", "How long the look-up of the target's name took.", probed, |p| {
+        p.has_run.then(|| Value::Seconds(p.measured.reading.phases.resolve.unwrap_or_default()))
+    });
+    families.checks("probe_ip_protocol", "4 or 6: the IP version that was used.", probed, |p| {
+        p.measured.reading.ipv6.map(|ipv6| Value::Unsigned(if ipv6 { 6 } else { 4 }))
+    });
+    families.checks(
+        "probe_ip_addr_hash",
+        "A hash of the address that was used; it shows that the address changed.",
+        probed,
+        |p| p.measured.reading.address_hash.map(|hash| Value::Unsigned(hash.into())),
+    );
+    families.family(
+        "probe_failure_reason_info",
+        "1, with the reason why the last probe was not up as label.",
+        |samples| {
+            for p in probed {
+                if let Some(reason) = p.measured.reading.reason {
+                    samples.add(&p.labels, &format!(",reason=\"{reason}\""), Value::Unsigned(1));
+                }
+            }
+        },
+    );
+}
+
+fn http(families: &mut Families<'_>, probed: &[Probed<'_>]) {
+    families.family(
+        "probe_http_duration_seconds",
+        "How long each phase of an HTTP probe took, redirects added up.",
+        |samples| {
+            phases(
+                samples,
+                probed,
+                "http",
+                &Phase::ALL.iter().map(|&phase| (phase.as_str(), [phase].to_vec())).collect::<Vec<_>>(),
+            );
+        },
+    );
+    families.checks("probe_http_status_code", "The HTTP status code, 0 without an answer.", probed, |p| {
+        p.of("http", || Value::Unsigned(p.measured.reading.http_status.unwrap_or_default().into()))
+    });
+    families.checks("probe_http_version", "The HTTP version of the answer.", probed, |p| {
+        p.of("http", || Value::Float(p.measured.reading.http_version.unwrap_or_default()))
+    });
+    families.checks("probe_http_redirects", "How many redirects were followed.", probed, |p| {
+        p.of("http", || Value::Unsigned(p.measured.reading.redirects.unwrap_or_default().into()))
+    });
+    families.checks("probe_http_ssl", "1 if the last hop used TLS.", probed, |p| {
+        p.of("http", || Value::of_bool(p.measured.reading.http_ssl.unwrap_or_default()))
+    });
+    families.checks(
+        "probe_http_content_length",
+        "Content-Length of the answer in bytes, -1 if it had none.",
+        probed,
+        |p| p.of("http", || Value::Signed(p.measured.reading.content_length.unwrap_or_default())),
+    );
+    families.checks("probe_http_uncompressed_body_length", "Bytes of the body that were read.", probed, |p| {
+        p.of("http", || Value::Unsigned(p.measured.reading.body_bytes.unwrap_or_default()))
+    });
+    families.checks(
+        "probe_http_last_modified_timestamp_seconds",
+        "Last-Modified of the answer, as Unix time.",
+        probed,
+        |p| p.measured.reading.last_modified.map(Value::Instant),
+    );
+    families.checks(
+        "probe_failed_due_to_regex",
+        "1 if the probe failed because the content was not as expected.",
+        probed,
+        |p| {
+            (p.has_run && matches!(p.measured.kind, "http" | "tcp"))
+                .then(|| Value::of_bool(p.measured.reading.failed_content.unwrap_or_default()))
+        },
+    );
+}
+
+fn certificates(families: &mut Families<'_>, probed: &[Probed<'_>], for_operator: bool) {
+    fn accepted<'p>(p: &'p Probed<'_>) -> Option<&'p TlsFacts> {
+        p.measured.reading.tls.as_deref().filter(|tls| tls.refused.is_none() && tls.version.is_some())
+    }
+    families.checks(
+        "probe_ssl_earliest_cert_expiry",
+        "When the first certificate of the chain ends, as Unix time; also if the chain was refused.",
+        probed,
+        |p| p.measured.reading.tls.as_ref()?.earliest_expiry().map(Value::Instant),
+    );
+    families.checks(
+        "probe_ssl_last_chain_expiry_timestamp_seconds",
+        "When the accepted chain ends, as Unix time.",
+        probed,
+        |p| accepted(p)?.earliest_expiry().map(Value::Instant),
+    );
+    families.family("probe_tls_version_info", "1, with the TLS version as label.", |samples| {
+        for p in probed {
+            if let Some(version) = accepted(p).and_then(|tls| tls.version) {
+                samples.add(&p.labels, &format!(",version=\"{}\"", escape::label(version)), Value::Unsigned(1));
+            }
+        }
+    });
+    families.family("probe_tls_cipher_info", "1, with the cipher suite as label.", |samples| {
+        for p in probed {
+            if let Some(cipher) = accepted(p).and_then(|tls| tls.cipher.as_deref()) {
+                samples.add(&p.labels, &format!(",cipher=\"{}\"", escape::label(cipher)), Value::Unsigned(1));
+            }
+        }
+    });
+    if !for_operator {
+        // A certificate names hosts, also internal ones.
+        return;
+    }
+    families.family("probe_ssl_last_chain_info", "1, with the facts of the leaf certificate as labels.", |samples| {
+        for p in probed {
+            let Some(leaf) = accepted(p).and_then(|tls| tls.chain.first()) else { continue };
+            let extra = format!(
+                ",fingerprint_sha256=\"{}\",subject=\"{}\",issuer=\"{}\",subjectalternative=\"{}\",serialnumber=\"{}\"",
+                escape::label(&leaf.fingerprint_sha256),
+                escape::label(&leaf.subject),
+                escape::label(&leaf.issuer),
+                escape::label(&leaf.names.join(",")),
+                escape::label(&leaf.serial),
+            );
+            samples.add(&p.labels, &extra, Value::Unsigned(1));
+        }
+    });
+}
+
+fn dns(families: &mut Families<'_>, probed: &[Probed<'_>]) {
+    families.family("probe_dns_duration_seconds", "How long each phase of a DNS probe took.", |samples| {
+        let request = [Phase::Processing, Phase::Transfer].to_vec();
+        let split =
+            [("resolve", [Phase::Resolve].to_vec()), ("connect", [Phase::Connect].to_vec()), ("request", request)];
+        phases(samples, probed, "dns", &split);
+    });
+    families.checks("probe_dns_query_succeeded", "1 if an answer came.", probed, |p| {
+        p.of("dns", || Value::of_bool(p.measured.reading.dns_records.is_some()))
+    });
+    families.checks("probe_dns_answer_rrs", "Records in the answer section.", probed, |p| {
+        p.of("dns", || Value::Unsigned(p.measured.reading.dns_records.unwrap_or_default().0.into()))
+    });
+    families.checks("probe_dns_authority_rrs", "Records in the authority section.", probed, |p| {
+        p.of("dns", || Value::Unsigned(p.measured.reading.dns_records.unwrap_or_default().1.into()))
+    });
+    families.checks("probe_dns_additional_rrs", "Records in the additional section.", probed, |p| {
+        p.of("dns", || Value::Unsigned(p.measured.reading.dns_records.unwrap_or_default().2.into()))
+    });
+    families.checks("probe_dns_serial", "The serial of the zone.", probed, |p| {
+        p.measured.reading.dns_serial.map(|serial| Value::Unsigned(serial.into()))
+    });
+}
+
+/// One series per phase; each phase that is named may be the sum of several of ours.
+fn phases(samples: &mut Samples<'_>, probed: &[Probed<'_>], kind: &str, split: &[(&str, Vec<Phase>)]) {
+    let split: Vec<(String, &[Phase])> =
+        split.iter().map(|(name, sum)| (format!(",phase=\"{name}\""), sum.as_slice())).collect();
+    for p in probed.iter().filter(|p| p.has_run && p.measured.kind == kind) {
+        for (extra, sum) in &split {
+            let took = sum.iter().filter_map(|&phase| p.measured.reading.phases.get(phase)).sum();
+            samples.add(&p.labels, extra, Value::Seconds(took));
+        }
+    }
+}
+
+/// The windows of availability.
+const WINDOWS: [(&str, u64); 4] = [("24h", 1), ("7d", 7), ("30d", 30), ("90d", 90)];
+
+fn components(families: &mut Families<'_>, measurements: &Measurements) {
+    let components = &measurements.components;
+    let words: Vec<(Status, Evidence, String)> = Evidence::ALL
+        .iter()
+        .flat_map(|&evidence| Status::ALL.iter().map(move |&status| (status, evidence)))
+        .map(|(status, evidence)| (status, evidence, format!(",status=\"{status}\",evidence=\"{evidence}\"")))
+        .collect();
+    let labels: Vec<(&Gauged, String)> =
+        components.iter().map(|component| (component, format!("component=\"{}\"", component.component))).collect();
+    families.family(
+        "turmwacht_component_status",
+        "1 for the status that the component has, 0 for the others; evidence says where it comes from.",
+        |samples| {
+            for (component, labels) in &labels {
+                for (status, _, extra) in words.iter().filter(|(_, evidence, _)| *evidence == component.evidence) {
+                    samples.add(labels, extra, Value::of_bool(*status == component.status));
+                }
+            }
+        },
+    );
+    families.family("turmwacht_component_info", "1, with the component's name, kind and owner as labels.", |samples| {
+        for (component, labels) in &labels {
+            let name = component.name.get(&measurements.language, &measurements.language);
+            let extra = format!(
+                ",name=\"{}\",kind=\"{}\",owner=\"{}\"",
+                escape::label_text(&name),
+                component.kind,
+                component.owner
+            );
+            samples.add(labels, &extra, Value::Unsigned(1));
+        }
+    });
+    families.family(
+        "turmwacht_component_availability_ratio",
+        "1 - outage / (measured time - maintenance) of the window; absent if nothing was measured.",
+        |samples| {
+            for (component, labels) in &labels {
+                for (window, days) in WINDOWS {
+                    let length = Duration::from_secs(days * 86_400);
+                    if let Some(availability) = component.intervals.window(measurements.at, length, None) {
+                        samples.add(labels, &format!(",window=\"{window}\""), Value::Float(availability.ratio));
+                    }
+                }
+            }
+        },
+    );
+    families.family(
+        "turmwacht_incident_info",
+        "1 while the incident is open; root and owner are empty if the root is internal.",
+        |samples| {
+            for incident in &measurements.incidents {
+                let extra = format!(
+                    "incident=\"{}\",root=\"{}\",owner=\"{}\",impact=\"{}\"",
+                    escape::label(incident.id.as_str()),
+                    incident.root.as_ref().map_or("", |root| root.as_str()),
+                    incident.owner.as_ref().map_or("", |owner| owner.as_str()),
+                    incident.impact,
+                );
+                samples.add("", &extra, Value::Unsigned(1));
+            }
+        },
+    );
+}
+
+/// The document as it grows, family by family.
+struct Families<'o> {
+    out: &'o mut Vec<u8>,
+    openmetrics: bool,
+}
+
+impl Families<'_> {
+    /// A family of gauges. One without samples is left out.
+    fn family(&mut self, name: &str, help: &str, samples: impl FnOnce(&mut Samples<'_>)) {
+        let begin = self.out.len();
+        for part in ["# HELP ", name, " ", help, "\n# TYPE ", name, " gauge\n"] {
+            self.out.extend_from_slice(part.as_bytes());
+        }
+        let unit =
+            ["seconds", "ratio"].into_iter().find(|unit| name.strip_suffix(unit).is_some_and(|n| n.ends_with('_')));
+        if let Some(unit) = unit.filter(|_| self.openmetrics) {
+            for part in ["# UNIT ", name, " ", unit, "\n"] {
+                self.out.extend_from_slice(part.as_bytes());
+            }
+        }
+        let head = self.out.len();
+        samples(&mut Samples { out: self.out, name });
+        if self.out.len() == head {
+            self.out.truncate(begin);
+        }
+    }
+
+    /// A family with at most one sample per check.
+    fn checks(&mut self, name: &str, help: &str, probed: &[Probed<'_>], value: impl Fn(&Probed<'_>) -> Option<Value>) {
+        self.family(name, help, |samples| {
+            for p in probed {
+                if let Some(value) = value(p) {
+                    samples.add(&p.labels, "", value);
+                }
+            }
+        });
+    }
+}
+
+/// The samples of one family.
+struct Samples<'o> {
+    out: &'o mut Vec<u8>,
+    name: &'o str,
+}
+
+impl Samples<'_> {
+    /// Adds a sample; `labels` and `extra` together are its labels, escaped already.
+    fn add(&mut self, labels: &str, extra: &str, value: Value) {
+        self.out.extend_from_slice(self.name.as_bytes());
+        self.out.push(b'{');
+        self.out.extend_from_slice(labels.as_bytes());
+        self.out.extend_from_slice(extra.as_bytes());
+        self.out.extend_from_slice(b"} ");
+        value.write(self.out);
+        self.out.push(b'\n');
+    }
+}
+
+/// A sample's value, written without detours.
+#[derive(Debug, Clone, Copy)]
+enum Value {
+    Unsigned(u64),
+    Signed(i64),
+    /// Seconds with up to six decimals.
+    Seconds(Duration),
+    /// Unix time in seconds with up to three decimals.
+    Instant(Timestamp),
+    Float(f64),
+}
+
+impl Value {
+    fn of_bool(value: bool) -> Self {
+        Self::Unsigned(value.into())
+    }
+
+    fn write(self, out: &mut Vec<u8>) {
+        match self {
+            Self::Unsigned(value) => digits(out, value),
+            Self::Signed(value) => signed(out, value),
+            Self::Seconds(duration) => {
+                digits(out, duration.as_secs());
+                decimals(out, duration.subsec_micros(), 100_000);
+            }
+            Self::Instant(at) => {
+                let ms = at.as_millis();
+                if ms < 0 {
+                    out.push(b'-');
+                }
+                digits(out, ms.unsigned_abs() / 1000);
+                decimals(out, u32::try_from(ms.unsigned_abs() % 1000).unwrap_or_default(), 100);
+            }
+            // Writing to memory cannot fail. Rust writes infinities as `inf`, which both formats
+            // read, and a NaN as `NaN`.
+            Self::Float(value) => write!(out, "{value}").unwrap_or_default(),
+        }
+    }
+}
+
+fn signed(out: &mut Vec<u8>, value: i64) {
+    if value < 0 {
+        out.push(b'-');
+    }
+    digits(out, value.unsigned_abs());
+}
+
+fn digits(out: &mut Vec<u8>, mut value: u64) {
+    let begin = out.len();
+    loop {
+        out.push(digit(value % 10));
+        value /= 10;
+        if value == 0 {
+            break;
+        }
+    }
+    if let Some(written) = out.get_mut(begin..) {
+        written.reverse();
+    }
+}
+
+/// `.` and the decimals of a fraction whose first decimal is worth `place`; nothing for zero.
+fn decimals(out: &mut Vec<u8>, mut fraction: u32, mut place: u32) {
+    if fraction > 0 {
+        out.push(b'.');
+    }
+    while fraction > 0 && place > 0 {
+        out.push(digit((fraction / place % 10).into()));
+        fraction %= place;
+        place /= 10;
+    }
+}
+
+fn digit(value: u64) -> u8 {
+    b'0' + u8::try_from(value).unwrap_or_default()
+}

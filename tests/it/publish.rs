@@ -1,1 +1,78 @@
-//! Tests of `publish`.
+//! Tests of `publish`: one snapshot in, bytes out.
+
+mod atom;
+mod golden;
+mod hostile;
+mod json;
+mod metrics;
+mod routes;
+mod sample;
+
+use turmwacht::model::snapshot::Snapshot;
+use turmwacht::publish::{Document, Rendered, Target, render};
+
+/// Every route of the sample, without a language.
+const ROUTES: &[&str] = &[
+    "/",
+    "/hattingen",
+    "/witten",
+    "/incidents/i-open",
+    "/incidents/i-closed",
+    "/feed.atom",
+    "/hattingen/feed.atom",
+    "/api/v1/alive",
+    "/api/v1/summary",
+    "/api/v1/organisations",
+    "/api/v1/organisations/hattingen",
+    "/api/v1/components",
+    "/api/v1/components/serviceportal-en",
+    "/api/v1/incidents",
+    "/api/v1/incidents/i-open",
+    "/api/v1/incidents/i-closed",
+];
+
+/// The target of a path with an optional query.
+fn target(address: &str) -> Target {
+    let (path, query) = address.split_once('?').unwrap_or((address, ""));
+    let mut query: Vec<(String, String)> = url::form_urlencoded::parse(query.as_bytes()).into_owned().collect();
+    query.sort();
+    Target { path: path.to_owned(), query }
+}
+
+fn answer(snapshot: &Snapshot, address: &str) -> Rendered {
+    render(snapshot, &target(address))
+}
+
+fn document(snapshot: &Snapshot, address: &str) -> Document {
+    match answer(snapshot, address) {
+        Rendered::Document(document) => document,
+        other => panic!("{address}: {other:?}"),
+    }
+}
+
+fn text(snapshot: &Snapshot, address: &str) -> String {
+    String::from_utf8(document(snapshot, address).body).expect("UTF-8")
+}
+
+fn value(snapshot: &Snapshot, address: &str) -> serde_json::Value {
+    serde_json::from_str(&text(snapshot, address)).expect("JSON")
+}
+
+/// The ids of a list, walked over all its pages.
+fn walk(snapshot: &Snapshot, list: &str, query: &str) -> Vec<String> {
+    let mut ids = Vec::new();
+    let mut cursor = String::new();
+    loop {
+        let page = value(snapshot, &format!("/api/v1/{list}?cursor={cursor}&{query}"));
+        let items = page[list].as_array().expect("a list");
+        assert!(items.len() <= 100);
+        ids.extend(items.iter().map(|item| item["id"].as_str().expect("an id").to_owned()));
+        match page["next"].as_str() {
+            Some(next) => {
+                assert!(!items.is_empty(), "an empty page has no next one");
+                cursor = next.to_owned();
+            }
+            None => return ids,
+        }
+    }
+}

@@ -1,0 +1,215 @@
+//! The JSON of a component, its alternatives and its availability.
+
+use std::borrow::Cow;
+use std::time::Duration;
+
+use serde::Serialize;
+
+use crate::model::alternative::{Alternative, AlternativeKind, Link};
+use crate::model::availability::{Availability, Intervals};
+use crate::model::catalogue::Reach;
+use crate::model::id::{ComponentId, IncidentId, OrganisationId};
+use crate::model::snapshot::{AffectedBy, PublicComponent, Shown, View};
+use crate::model::status::{ComponentKind, Delivery, DeliveryState, Evidence, Lifecycle, Mode, Processing, Status};
+use crate::model::text::Plain;
+use crate::model::time::Timestamp;
+use crate::model::verdict::Reason;
+use crate::publish::json::{Time, instant};
+use crate::publish::scope::Scope;
+
+/// A component everywhere, or as one organisation's page shows it.
+#[derive(Serialize)]
+pub(super) struct ComponentJson<'a> {
+    id: &'a ComponentId,
+    name: Plain,
+    kind: ComponentKind,
+    lifecycle: Lifecycle,
+    status: Status,
+    evidence: Evidence,
+    since: Time,
+    checked_at: Option<Time>,
+    last_known: Option<Status>,
+    mode: Mode,
+    released: Option<bool>,
+    processing: Processing,
+    delivery: Option<DeliveryJson>,
+    reason: Option<Reason>,
+    owner: Option<&'a OrganisationId>,
+    part_of: Option<&'a ComponentId>,
+    parts: Vec<&'a ComponentId>,
+    serves: Vec<Cow<'a, str>>,
+    depends_on: &'a [ComponentId],
+    url: Option<&'a Link>,
+    leika: &'a [String],
+    alternatives: Vec<AlternativeJson<'a>>,
+    availability: Windows,
+    affected_by: Option<AffectedByJson<'a>>,
+    /// The town's own words.
+    text: Option<Plain>,
+    incident: Option<&'a IncidentId>,
+    unknown_parts: u32,
+    available_from: Option<Time>,
+    ozg: Option<u32>,
+}
+
+impl<'a> ComponentJson<'a> {
+    pub(super) fn new(scope: &Scope<'a>, view: View<'a>, organisation: Option<u32>) -> Self {
+        let (component, state) = (view.component, view.state);
+        let catalogue = &*scope.snapshot.catalogue;
+        let at = scope.snapshot.at;
+        let id_of = |index: u32| catalogue.components.get(index as usize).map(|component| &component.id);
+        let organisation = organisation.and_then(|index| catalogue.organisations.get(index as usize));
+        let said_since = view.local.filter(|_| view.status != state.status).and_then(|local| local.from);
+        Self {
+            id: &component.id,
+            name: scope.text(&component.name),
+            kind: component.kind,
+            lifecycle: state.lifecycle,
+            status: view.status,
+            evidence: view.evidence,
+            since: Time(said_since.unwrap_or(state.since)),
+            checked_at: state.checked_at.map(Time),
+            last_known: state.last_known,
+            mode: view.mode,
+            released: view.local.and_then(|local| local.released),
+            processing: view.processing,
+            delivery: component.delivery.as_ref().and_then(|delivery| DeliveryJson::at(delivery, at)),
+            reason: state.reason,
+            owner: catalogue.organisations.get(component.owner as usize).map(|owner| &owner.id),
+            part_of: component.part_of.and_then(id_of),
+            parts: component.parts.iter().copied().filter_map(id_of).collect(),
+            serves: reach(&component.serves),
+            depends_on: &component.depends_on,
+            url: component.url.as_ref(),
+            leika: &component.leika,
+            alternatives: view
+                .alternatives(organisation, at)
+                .into_iter()
+                .map(|alternative| AlternativeJson::new(scope, alternative))
+                .collect(),
+            availability: Windows::of(&state.intervals, at, component),
+            affected_by: state.affected_by.as_ref().and_then(|affected| AffectedByJson::new(scope, affected)),
+            text: view.local.and_then(|local| local.text.as_ref()).map(|text| scope.text(text)),
+            incident: state.incident.as_ref(),
+            unknown_parts: state.unknown_parts,
+            available_from: instant(component.available_from.as_ref()),
+            ozg: component.ozg,
+        }
+    }
+}
+
+/// A reach as it is written in files: `"05954"`, `"hattingen"`, `"!witten"`.
+fn reach(reach: &[Reach]) -> Vec<Cow<'_, str>> {
+    let written = reach.iter().map(|reach| match reach {
+        Reach::Prefix(prefix) => Cow::Borrowed(prefix.as_str()),
+        Reach::Organisation(id) => Cow::Borrowed(id.as_str()),
+        Reach::Except(id) => Cow::Owned(format!("!{id}")),
+    });
+    written.collect()
+}
+
+/// Delivery of mail, while it differs from normal.
+#[derive(Serialize)]
+struct DeliveryJson {
+    state: DeliveryState,
+    since: Option<Time>,
+    until: Option<Time>,
+}
+
+impl DeliveryJson {
+    fn at(delivery: &Delivery, at: Timestamp) -> Option<Self> {
+        let applies = delivery.since.is_none_or(|since| since <= at) && delivery.until.is_none_or(|until| until > at);
+        applies.then(|| Self {
+            state: delivery.state,
+            since: delivery.since.map(Time),
+            until: delivery.until.map(Time),
+        })
+    }
+}
+
+/// Another way to get the service done.
+#[derive(Serialize)]
+pub(super) struct AlternativeJson<'a> {
+    kind: AlternativeKind,
+    label: Plain,
+    target: &'a [Link],
+    hours: Option<&'a Plain>,
+    hours_text: Option<Plain>,
+    page: Option<&'a Link>,
+    serves: Vec<Cow<'a, str>>,
+    valid_from: Option<Time>,
+    valid_until: Option<Time>,
+    verified_at: Option<Time>,
+}
+
+impl<'a> AlternativeJson<'a> {
+    pub(super) fn new(scope: &Scope<'_>, alternative: &'a Alternative) -> Self {
+        Self {
+            kind: alternative.kind,
+            label: scope.text(&alternative.label),
+            target: &alternative.target,
+            hours: alternative.hours.as_ref(),
+            hours_text: alternative.hours_text.as_ref().map(|text| scope.text(text)),
+            page: alternative.page.as_ref(),
+            serves: reach(&alternative.serves),
+            valid_from: instant(alternative.valid_from.as_ref()),
+            valid_until: instant(alternative.valid_until.as_ref()),
+            verified_at: instant(alternative.verified_at.as_ref()),
+        }
+    }
+}
+
+const DAY_S: u64 = 86_400;
+
+/// Availability in the usual windows.
+#[derive(Serialize)]
+struct Windows {
+    #[serde(rename = "24h")]
+    day: Option<Availability>,
+    #[serde(rename = "7d")]
+    week: Option<Availability>,
+    #[serde(rename = "30d")]
+    month: Option<Availability>,
+    #[serde(rename = "90d")]
+    quarter: Option<Availability>,
+}
+
+impl Windows {
+    fn of(intervals: &Intervals, at: Timestamp, component: &PublicComponent) -> Self {
+        let in_service_from = component.available_from.as_ref().map(|from| from.at);
+        let window = |days: u64| intervals.window(at, Duration::from_secs(days * DAY_S), in_service_from);
+        Self { day: window(1), week: window(7), month: window(30), quarter: window(90) }
+    }
+}
+
+/// What affects a component: the worst direct parent, and the path from it to the root.
+#[derive(Serialize)]
+struct AffectedByJson<'a> {
+    component: ShownJson<'a>,
+    path: Vec<ShownJson<'a>>,
+    incident: Option<&'a IncidentId>,
+}
+
+impl<'a> AffectedByJson<'a> {
+    fn new(scope: &Scope<'_>, affected: &'a AffectedBy) -> Option<Self> {
+        let first = affected.path.first()?;
+        Some(Self {
+            component: ShownJson::new(scope, first),
+            path: affected.path.iter().map(|shown| ShownJson::new(scope, shown)).collect(),
+            incident: affected.incident.as_ref(),
+        })
+    }
+}
+
+/// A component by the name that the public may read; an internal one has no id.
+#[derive(Serialize)]
+pub(super) struct ShownJson<'a> {
+    id: Option<&'a ComponentId>,
+    name: Plain,
+}
+
+impl<'a> ShownJson<'a> {
+    pub(super) fn new(scope: &Scope<'_>, shown: &'a Shown) -> Self {
+        Self { id: shown.id.as_ref(), name: scope.text(&shown.name) }
+    }
+}

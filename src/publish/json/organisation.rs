@@ -1,0 +1,106 @@
+//! The JSON of an organisation: what its page shows.
+
+use std::sync::Arc;
+
+use serde::Serialize;
+
+use crate::model::alternative::{AlternativeKind, Link};
+use crate::model::id::OrganisationId;
+use crate::model::snapshot::{PublicIncident, PublicMaintenance, View};
+use crate::model::status::{Lifecycle, OrganisationKind, Status};
+use crate::model::text::Plain;
+use crate::publish::json::component::ComponentJson;
+use crate::publish::json::incident::{IncidentJson, MaintenanceJson};
+use crate::publish::json::{PAGE_ITEMS_MAX, is_ahead};
+use crate::publish::scope::{Page, Scope};
+
+/// Open incidents and planned maintenances with the indexes of what they concern, resolved once
+/// for all organisations of an answer.
+pub(super) struct OrganisationKeys<'a> {
+    incidents: Vec<(&'a PublicIncident, Vec<u32>)>,
+    maintenances: Vec<(&'a PublicMaintenance, Vec<u32>)>,
+}
+
+impl<'a> OrganisationKeys<'a> {
+    pub(super) fn new(scope: &Scope<'a>) -> Self {
+        let snapshot = scope.snapshot;
+        let open = snapshot.incidents.iter().map(Arc::as_ref).filter(|incident| incident.is_open());
+        let planned = snapshot.maintenances.iter().map(Arc::as_ref).filter(|planned| is_ahead(planned, snapshot.at));
+        let indexes = |maintenance: &PublicMaintenance| {
+            maintenance.components.iter().filter_map(|id| scope.component(id.as_str())).collect()
+        };
+        Self {
+            incidents: open.map(|incident| (incident, scope.components_of(incident))).collect(),
+            maintenances: planned.map(|maintenance| (maintenance, indexes(maintenance))).collect(),
+        }
+    }
+}
+
+/// An organisation and what its page shows.
+#[derive(Serialize)]
+pub(super) struct OrganisationJson<'a> {
+    id: &'a OrganisationId,
+    name: Plain,
+    kind: OrganisationKind,
+    ars: Option<&'a str>,
+    url: Option<&'a Link>,
+    emergency_url: Option<&'a Link>,
+    status: Status,
+    components: Vec<ComponentJson<'a>>,
+    incidents: Vec<IncidentJson<'a>>,
+    maintenance: Vec<MaintenanceJson<'a>>,
+    /// How many of its components are unknown.
+    unknown: u32,
+    land: Option<&'a str>,
+    /// Its page here.
+    page: String,
+}
+
+impl<'a> OrganisationJson<'a> {
+    pub(super) fn new(scope: &Scope<'a>, index: u32, keys: &OrganisationKeys<'a>) -> Option<Self> {
+        let snapshot = scope.snapshot;
+        let page = scope.page(index)?;
+        let organisation = page.organisation;
+        let views = || {
+            let shown = organisation.shows.iter().filter_map(move |&component| snapshot.view(component, Some(index)));
+            shown.filter(|view| view.state.lifecycle != Lifecycle::Retired)
+        };
+        let incidents = keys.incidents.iter().filter(|(_, components)| page.shows_any(components));
+        let maintenances = keys.maintenances.iter().filter(|(_, components)| page.shows_any(components));
+        let roll_up = snapshot.organisation_status(index);
+        Some(Self {
+            id: &organisation.id,
+            name: scope.text(&organisation.name),
+            kind: organisation.kind,
+            ars: organisation.ars.as_deref(),
+            url: organisation.url.as_ref(),
+            emergency_url: views().find_map(|view| emergency_url(scope, &page, view)),
+            status: roll_up.status,
+            components: views().map(|view| ComponentJson::new(scope, view, Some(index))).collect(),
+            incidents: incidents
+                .take(PAGE_ITEMS_MAX)
+                .map(|(incident, _)| IncidentJson::new(scope, incident, Some(&page)))
+                .collect(),
+            maintenance: maintenances
+                .take(PAGE_ITEMS_MAX)
+                .map(|(maintenance, _)| MaintenanceJson::new(scope, maintenance, Some(&page)))
+                .collect(),
+            unknown: roll_up.unknown,
+            land: organisation.land.as_deref(),
+            page: scope.address(&format!("/{}", organisation.id)),
+        })
+    }
+}
+
+/// Where a component of the organisation's own has an active emergency site: one that was given
+/// a beginning, or one that stands ready while the component is not operational.
+fn emergency_url<'a>(scope: &Scope<'a>, page: &Page<'a>, view: View<'a>) -> Option<&'a Link> {
+    if view.component.owner != page.index {
+        return None;
+    }
+    view.alternatives(Some(page.organisation), scope.snapshot.at)
+        .into_iter()
+        .filter(|alternative| alternative.kind == AlternativeKind::EmergencySite)
+        .find(|alternative| alternative.valid_from.is_some() || view.status != Status::Operational)
+        .and_then(|alternative| alternative.target.first())
+}

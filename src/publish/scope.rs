@@ -1,0 +1,135 @@
+//! A snapshot read in one language: texts, links, and what concerns whom.
+
+use std::collections::HashSet;
+
+use crate::model::alternative::Alternative;
+use crate::model::incident::Body;
+use crate::model::snapshot::{PublicIncident, PublicOrganisation, Snapshot};
+use crate::model::status::Status;
+use crate::model::text::{Plain, Text};
+use crate::publish::wording;
+
+/// A snapshot and the language it is read in.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Scope<'a> {
+    pub(super) snapshot: &'a Snapshot,
+    pub(super) language: &'a str,
+    fallback: &'a str,
+}
+
+impl<'a> Scope<'a> {
+    pub(super) fn new(snapshot: &'a Snapshot, language: &'a str) -> Self {
+        Self { snapshot, language, fallback: snapshot.catalogue.site.language() }
+    }
+
+    /// What the paths of this language begin with: nothing for the first one.
+    pub(super) fn prefix(&self) -> String {
+        if self.language == self.fallback { String::new() } else { format!("/{}", self.language) }
+    }
+
+    /// The absolute address of a path in this language.
+    pub(super) fn address(&self, path: &str) -> String {
+        format!("{}{}{path}", self.snapshot.catalogue.site.public_url, self.prefix())
+    }
+
+    pub(super) fn text(&self, text: &Text) -> Plain {
+        text.get(self.language, self.fallback)
+    }
+
+    pub(super) fn body(&self, body: &Body) -> Plain {
+        wording::body(body, self.language, self.fallback)
+    }
+
+    pub(super) fn component(&self, id: &str) -> Option<u32> {
+        self.snapshot.catalogue.component_index.get(id).copied()
+    }
+
+    pub(super) fn incident(&self, id: &str) -> Option<&'a PublicIncident> {
+        self.snapshot.incidents.iter().find(|incident| incident.id.as_str() == id).map(|incident| &**incident)
+    }
+
+    /// The indexes of the components of an incident that are still in the catalogue.
+    pub(super) fn components_of(&self, incident: &PublicIncident) -> Vec<u32> {
+        incident.components.iter().filter_map(|(id, _, _)| self.component(id.as_str())).collect()
+    }
+
+    /// The organisations on whose pages any of the components stands, in order of declaration.
+    pub(super) fn organisations_of(&self, components: &[u32]) -> Vec<&'a PublicOrganisation> {
+        let catalogue = &self.snapshot.catalogue;
+        // Components of one provider stand on the same, possibly thousands of pages.
+        let mut pages: Vec<&[u32]> = Vec::new();
+        for component in components.iter().filter_map(|&index| catalogue.components.get(index as usize)) {
+            if !pages.contains(&&*component.shown_on) {
+                pages.push(&component.shown_on);
+            }
+        }
+        let mut organisations: Vec<u32> = pages.into_iter().flatten().copied().collect();
+        organisations.sort_unstable();
+        organisations.dedup();
+        organisations.iter().filter_map(|&index| catalogue.organisations.get(index as usize)).collect()
+    }
+
+    /// What stands on an organisation's page.
+    pub(super) fn page(&self, organisation: u32) -> Option<Page<'a>> {
+        let body = self.snapshot.catalogue.organisations.get(organisation as usize)?;
+        Some(Page { index: organisation, organisation: body, shows: body.shows.iter().copied().collect() })
+    }
+
+    /// The components of an incident with their status: the present one while it is open (as the
+    /// page shows it, if one is given), else the worst one they had in it.
+    pub(super) fn concerned<'i>(
+        &self,
+        incident: &'i PublicIncident,
+        page: Option<&Page<'_>>,
+    ) -> Vec<(&'i str, Status)> {
+        let concerned = incident.components.iter().filter_map(|(id, _, worst)| {
+            let index = self.component(id.as_str());
+            if page.is_some_and(|page| index.is_none_or(|index| !page.shows.contains(&index))) {
+                return None;
+            }
+            let present = index
+                .filter(|_| incident.is_open())
+                .and_then(|index| self.snapshot.view(index, page.map(|page| page.index)))
+                .map(|view| view.status);
+            Some((id.as_str(), present.unwrap_or(*worst)))
+        });
+        concerned.collect()
+    }
+
+    /// The distinct alternatives of an incident's components that apply now, at most `max`.
+    pub(super) fn alternatives_of(
+        &self,
+        components: &[u32],
+        page: Option<&Page<'_>>,
+        max: usize,
+    ) -> Vec<&'a Alternative> {
+        let mut alternatives: Vec<&Alternative> = Vec::new();
+        for &component in components {
+            let Some(view) = self.snapshot.view(component, page.map(|page| page.index)) else { continue };
+            for alternative in view.alternatives(page.map(|page| page.organisation), self.snapshot.at) {
+                if alternatives.len() >= max {
+                    return alternatives;
+                }
+                if !alternatives.contains(&alternative) {
+                    alternatives.push(alternative);
+                }
+            }
+        }
+        alternatives
+    }
+}
+
+/// An organisation and the components on its page.
+#[derive(Debug)]
+pub(super) struct Page<'a> {
+    pub(super) index: u32,
+    pub(super) organisation: &'a PublicOrganisation,
+    pub(super) shows: HashSet<u32>,
+}
+
+impl Page<'_> {
+    /// Whether any of the components stands on it.
+    pub(super) fn shows_any(&self, components: &[u32]) -> bool {
+        components.iter().any(|component| self.shows.contains(component))
+    }
+}

@@ -1,0 +1,232 @@
+//! Which paths exist, where they move, and what makes no sense.
+
+use proptest::prelude::*;
+use turmwacht::publish::{Rendered, Target, known_query, problem, render, route_label};
+
+use super::sample::{INTERNAL_ID, sample};
+use super::{ROUTES, answer, document, text};
+
+#[test]
+fn every_route_answers_with_its_media_type_in_both_languages() {
+    let snapshot = sample();
+    for route in ROUTES {
+        for prefix in ["", "/en"] {
+            let document = document(&snapshot, &format!("{prefix}{route}"));
+            let expected = match route {
+                _ if route.ends_with(".atom") => "application/atom+xml; charset=utf-8",
+                _ if route.starts_with("/api/") => "application/json; charset=utf-8",
+                _ => "text/html; charset=utf-8",
+            };
+            assert_eq!(document.content_type, expected, "{route}");
+            assert!(document.cache_control.starts_with("public, max-age="), "{route}");
+            assert!(!document.body.is_empty(), "{route}");
+        }
+    }
+}
+
+#[test]
+fn json_routes_also_answer_with_json_in_their_name() {
+    let snapshot = sample();
+    for route in ROUTES.iter().filter(|route| route.starts_with("/api/")) {
+        assert_eq!(answer(&snapshot, &format!("{route}.json")), answer(&snapshot, route), "{route}");
+    }
+    assert_eq!(answer(&snapshot, "/hattingen.json"), Rendered::NotFound);
+    assert_eq!(answer(&snapshot, "/api/v1/summary.json.json"), Rendered::NotFound);
+}
+
+#[test]
+fn moved_addresses_are_forwarded() {
+    let snapshot = sample();
+    for (from, to) in [
+        ("/de/", "/"),
+        ("/de", "/"),
+        ("/en", "/en/"),
+        ("/de/hattingen", "/hattingen"),
+        ("/hattingen/", "/hattingen"),
+        ("/hattingen?lang=en", "/en/hattingen"),
+        ("/en/hattingen?lang=de", "/hattingen"),
+        ("/?lang=en", "/en/"),
+        ("/feed.atom?lang=en", "/en/feed.atom"),
+        ("/hattingen-alt", "/hattingen"),
+        ("/en/hattingen-alt/feed.atom", "/en/hattingen/feed.atom"),
+        ("/api/v1/components/portal-alt.json", "/api/v1/components/serviceportal-en.json"),
+        ("/api/v1/components?ars=05954&lang=en&status=unknown", "/en/api/v1/components?ars=05954&status=unknown"),
+        ("/de/api/v1/components?cursor=%26%23", "/api/v1/components?cursor=%26%23"),
+    ] {
+        assert_eq!(answer(&snapshot, from), Rendered::Moved(to.to_owned()), "{from}");
+    }
+}
+
+#[test]
+fn nothing_is_forwarded_out_of_the_house() {
+    let snapshot = sample();
+    for path in
+        ["/de//evil.example", "/de///evil.example/", "//evil.example/", "/de/\\evil.example", "/de/evil.example/"]
+    {
+        assert_eq!(answer(&snapshot, path), Rendered::NotFound, "{path}");
+    }
+    assert_eq!(answer(&snapshot, "/de//"), Rendered::Moved("/".to_owned()));
+}
+
+#[test]
+fn unknown_and_internal_things_look_alike() {
+    let snapshot = sample();
+    for path in [
+        "/unknown",
+        "/api/v1/components/unknown",
+        &format!("/api/v1/components/{INTERNAL_ID}"),
+        &format!("/{INTERNAL_ID}"),
+        "/incidents/unknown",
+        "/api/v1/incidents/unknown",
+        "/api/v1/organisations/unknown.json",
+        "/unknown/feed.atom",
+        "/fr/hattingen",
+        "/api/v1",
+        "/api/v1/",
+        "/api/v2/summary.json",
+        "/api/v1/components/serviceportal-en/results",
+        "/incidents",
+        "/metrics",
+        "",
+        "no-slash",
+    ] {
+        let found = answer(&snapshot, path);
+        assert!(matches!(found, Rendered::NotFound) || path.is_empty(), "{path}: {found:?}");
+    }
+}
+
+#[test]
+fn bad_parameters_are_told_in_a_sentence() {
+    let snapshot = sample();
+    let list = "/api/v1/components?";
+    for (address, sentence) in [
+        ("/?lang=fr", "`lang` ist eines von: de, en."),
+        ("/en/?lang=fr", "`lang` is one of: de, en."),
+        (&*format!("{list}ars=5"), "`ars` hat 2 bis 12 Ziffern."),
+        (&format!("{list}ars=0595401601601"), "`ars` hat 2 bis 12 Ziffern."),
+        (&format!("{list}ars=05x"), "`ars` hat 2 bis 12 Ziffern."),
+        (&format!("{list}leika=1"), "`leika` hat 14 Ziffern."),
+        (
+            &format!("{list}status=red"),
+            "`status` ist eines von: operational, unknown, under_maintenance, degraded_performance, \
+             partial_outage, major_outage.",
+        ),
+        ("/en/api/v1/incidents?status=open", "`status` is one of: investigating, identified, monitoring, resolved."),
+        (
+            "/en/api/v1/organisations?kind=town",
+            "`kind` is one of: municipality, county, association, provider, state, federal.",
+        ),
+        (
+            &format!("{list}cursor=%00"),
+            "`cursor` ist der Wert von `next` der vorigen Seite; ohne ihn beginnt die Liste von vorn.",
+        ),
+        (
+            "/api/v1/incidents?cursor=i-open",
+            "`cursor` ist der Wert von `next` der vorigen Seite; ohne ihn beginnt die Liste von vorn.",
+        ),
+        (
+            "/en/api/v1/components/serviceportal-en?organisation=unknown",
+            "`organisation` is the id of an organisation; there is none with this one.",
+        ),
+        (&format!("{list}kind=portal&kind=mail"), "`kind` darf nur einmal angegeben werden."),
+    ] {
+        assert_eq!(answer(&snapshot, address), Rendered::BadRequest(sentence.to_owned()), "{address}");
+    }
+    // Empty ones come from forms; unknown ones are somebody else's.
+    assert_eq!(answer(&snapshot, &format!("{list}ars=&status=")), answer(&snapshot, "/api/v1/components"));
+    assert_eq!(answer(&snapshot, &format!("{list}utm_source=x")), answer(&snapshot, "/api/v1/components"));
+}
+
+#[test]
+fn known_parameters_and_labels_follow_the_path() {
+    for (path, label, query) in [
+        ("/", "overview", &["lang"][..]),
+        ("/en/", "overview", &["lang"]),
+        ("/en", "overview", &["lang"]),
+        ("/hattingen", "organisation", &["lang"]),
+        ("/de-x-leicht/hattingen", "organisation", &["lang"]),
+        ("/nds/hattingen/feed.atom", "organisation_feed", &["lang"]),
+        ("/incidents/i-open", "incident", &["lang"]),
+        ("/feed.atom", "feed", &["lang"]),
+        ("/en/feed.atom", "feed", &["lang"]),
+        ("/api/v1/alive.json", "api_alive", &["lang"]),
+        ("/api/v1/summary", "api_summary", &["lang"]),
+        ("/api/v1/organisations", "api_organisations", &["ars", "cursor", "kind", "lang", "leika", "status"]),
+        ("/en/api/v1/incidents.json", "api_incidents", &["ars", "cursor", "kind", "lang", "leika", "status"]),
+        ("/api/v1/components", "api_components", &["ars", "cursor", "kind", "lang", "leika", "organisation", "status"]),
+        ("/api/v1/components/a.b", "api_component", &["lang", "organisation"]),
+        ("/api/v1/organisations/a", "api_organisation", &["lang"]),
+        ("/api/v1/incidents/a", "api_incident", &["lang"]),
+        ("/favicon.ico", "other", &[]),
+        ("/a/b/c/d/e/f/g/h", "other", &[]),
+        ("", "other", &[]),
+    ] {
+        assert_eq!((route_label(path), known_query(path)), (label, query), "{path}");
+    }
+}
+
+#[test]
+fn equal_snapshots_give_equal_bytes() {
+    let (one, other) = (sample(), sample());
+    for route in ROUTES {
+        assert_eq!(answer(&one, route), answer(&other, route), "{route}");
+    }
+}
+
+#[test]
+fn the_internal_provider_is_named_nowhere() {
+    let snapshot = sample();
+    for route in ROUTES {
+        for prefix in ["", "/en"] {
+            let body = text(&snapshot, &format!("{prefix}{route}"));
+            assert!(!body.contains(INTERNAL_ID), "{route}");
+        }
+    }
+    assert!(
+        text(&snapshot, "/api/v1/incidents/i-open")
+            .contains(r#""root":{"id":null,"name":"ein technischer Dienstleister"}"#)
+    );
+}
+
+#[test]
+fn a_problem_is_rfc_9457() {
+    let body = problem(404, "Not Found", "There is no \"x\".", "/x");
+    assert_eq!(
+        String::from_utf8(body).expect("UTF-8"),
+        r#"{"type":"about:blank","title":"Not Found","status":404,"detail":"There is no \"x\".","instance":"/x"}"#
+    );
+}
+
+fn paths() -> impl Strategy<Value = String> {
+    let word = prop_oneof![
+        3 => prop::sample::select(vec![
+            "", "de", "en", "api", "v1", "v1.json", "organisations", "components", "incidents", "feed.atom",
+            "hattingen", "serviceportal-en", "i-open", "summary.json", "alive", ".json", "..", "hattingen-alt",
+        ]).prop_map(str::to_owned),
+        1 => any::<String>(),
+    ];
+    prop::collection::vec(word, 0..7).prop_map(|words| format!("/{}", words.join("/")))
+}
+
+fn queries() -> impl Strategy<Value = Vec<(String, String)>> {
+    let name = prop::sample::select(vec!["lang", "cursor", "organisation", "ars", "leika", "status", "kind", "x"]);
+    let value = prop_oneof![
+        any::<String>(),
+        "[0-9]{0,15}",
+        prop::sample::select(vec!["en", "hattingen", "major_outage", "portal", "1.a", "i-open"])
+            .prop_map(str::to_owned),
+    ];
+    prop::collection::vec((name.prop_map(str::to_owned), value), 0..4)
+}
+
+proptest! {
+    #[test]
+    fn no_target_panics(path in prop_oneof![4 => paths(), 1 => any::<String>()], query in queries()) {
+        let snapshot = sample();
+        let (_, _) = (known_query(&path), route_label(&path));
+        if let Rendered::Moved(to) = render(&snapshot, &Target { path, query }) {
+            prop_assert!(to.starts_with('/') && !to.starts_with("//"), "{}", to);
+            prop_assert!(to.is_ascii() && !to.contains(['\r', '\n', '\\', ' ']), "{}", to);
+        }
+    }
+}
