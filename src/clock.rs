@@ -46,6 +46,13 @@ impl Clock {
         Self::anchored(monotonic(), system_time())
     }
 
+    /// A clock that agrees with the system's now, but begins no earlier than `recorded`: if the
+    /// system's clock was set back while we were down, that is worked off at half speed.
+    pub fn starting_at(recorded: Timestamp) -> Self {
+        let (now, system) = (monotonic(), system_time());
+        Self { ahead: recorded.since(system), ..Self::anchored(now, system.max(recorded)) }
+    }
+
     /// A clock that reads `at` at `anchor`.
     pub const fn anchored(anchor: Instant, at: Timestamp) -> Self {
         Self { anchor, anchored_at: at, ahead: Duration::ZERO }

@@ -14,5 +14,7 @@ pub mod history;
 pub mod model;
 pub mod probe;
 pub mod publish;
+pub mod replay;
+pub mod scenario;
 pub mod server;
 pub mod telemetry;

@@ -2,9 +2,17 @@
 //!
 //! Per-component families are not here: they are written from the snapshot by `publish::metrics`.
 
+use std::io::{IsTerminal, Write};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{SyncSender, sync_channel};
+
 use prometheus::{
     Encoder, Histogram, HistogramOpts, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry, TextEncoder,
 };
+
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::fmt::MakeWriter;
 
 use crate::model::verdict::{Path, Verdict};
 
@@ -131,5 +139,67 @@ impl Metrics {
 impl std::fmt::Debug for Metrics {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Metrics")
+    }
+}
+
+/// Lines that wait for a slow reader of stderr; one more is dropped and counted.
+const LOG_LINES_MAX: usize = 4_096;
+
+/// Starts the log on stderr and returns the count of dropped lines. Writing never blocks: a
+/// thread of its own writes, and what it cannot keep up with is dropped. `RUST_LOG` overrides
+/// the level.
+pub fn start_log(level: &str) -> Arc<AtomicU64> {
+    let dropped = Arc::new(AtomicU64::new(0));
+    let (sender, lines) = sync_channel::<Vec<u8>>(LOG_LINES_MAX);
+    let writer = LogWriter { sender, dropped: Arc::clone(&dropped) };
+    let thread = std::thread::Builder::new().name("log".to_owned()).spawn(move || {
+        while let Ok(line) = lines.recv() {
+            // If nobody reads stderr there is nobody to tell.
+            std::io::stderr().write_all(&line).unwrap_or_default();
+        }
+    });
+    let filter = EnvFilter::builder().with_default_directive(level.parse().unwrap_or_default()).from_env_lossy();
+    let subscriber = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_target(false)
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_writer(writer);
+    if thread.is_ok() {
+        // A second call (in a test) leaves the first log in place.
+        subscriber.try_init().unwrap_or_default();
+    }
+    std::panic::set_hook(Box::new(|panic| {
+        let place = panic.location().map(ToString::to_string).unwrap_or_default();
+        let message = panic.payload_as_str().unwrap_or("no message");
+        tracing::error!("a defect: {} at {place}", crate::publish::escape::terminal(message));
+    }));
+    dropped
+}
+
+/// Hands each line to the log's thread.
+#[derive(Clone)]
+struct LogWriter {
+    sender: SyncSender<Vec<u8>>,
+    dropped: Arc<AtomicU64>,
+}
+
+impl Write for LogWriter {
+    fn write(&mut self, line: &[u8]) -> std::io::Result<usize> {
+        if self.sender.try_send(line.to_vec()).is_err() {
+            self.dropped.fetch_add(1, Ordering::Relaxed);
+        }
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+impl<'a> MakeWriter<'a> for LogWriter {
+    type Writer = Self;
+
+    fn make_writer(&'a self) -> Self {
+        self.clone()
     }
 }

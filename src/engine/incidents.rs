@@ -21,6 +21,7 @@ use crate::model::incident::{
 use crate::model::status::Status;
 use crate::model::text::Text;
 use crate::model::time::Timestamp;
+use crate::model::verdict::Verdict;
 
 /// Of an incident that comes and goes, readers are told at most once in this time.
 const FLAPPING_TOLD_EVERY: Duration = Duration::from_secs(3600);
@@ -84,7 +85,13 @@ impl State {
                 None => self.without_root(step, incident, due, at),
             }
         }
-        let new: BTreeSet<u32> = roots.values().copied().filter(|root| !at_root.contains_key(root)).collect();
+        // Whoever depends on something that is about to be confirmed as failed waits for that, so
+        // that readers are told of one incident and not of two that become one.
+        let new: BTreeSet<u32> = roots
+            .values()
+            .copied()
+            .filter(|root| !at_root.contains_key(root) && !self.hard_ancestors(*root).any(|above| self.is_suspect(above)))
+            .collect();
         for root in new {
             self.open(step, root, &roots, at);
         }
@@ -97,22 +104,39 @@ impl State {
 
     /// The highest failing, red component that `component` depends on by a hard path; ties by id.
     fn root_of(&self, component: u32) -> u32 {
+        self.hard_ancestors(component)
+            .filter(|above| self.failing.get(above).is_some_and(|status| status.is_red()))
+            .min_by_key(|&above| (self.catalogue.node(above).map(|node| node.rank), above))
+            .unwrap_or(component)
+    }
+
+    /// Everything that a component cannot work without.
+    fn hard_ancestors(&self, component: u32) -> impl Iterator<Item = u32> {
         let mut seen = BTreeSet::from([component]);
         let mut above = vec![component];
-        let mut best = (usize::MAX, component);
-        while let Some(next) = above.pop() {
-            let Some(declared) = self.catalogue.component(next) else { continue };
-            for edge in declared.depends_on.iter().filter(|edge| edge.red_means.is_none()) {
+        std::iter::from_fn(move || {
+            let next = above.pop()?;
+            let edges = self.catalogue.component(next).map(|c| c.depends_on.as_slice()).unwrap_or_default();
+            for edge in edges.iter().filter(|edge| edge.red_means.is_none()) {
                 if seen.insert(edge.component) {
                     above.push(edge.component);
-                    if self.failing.get(&edge.component).is_some_and(|status| status.is_red()) {
-                        let rank = self.catalogue.node(edge.component).map_or(usize::MAX, |node| node.rank as usize);
-                        best = best.min((rank, edge.component));
-                    }
                 }
             }
-        }
-        best.1
+            Some(next)
+        })
+        .filter(move |&above| above != component)
+    }
+
+    /// Whether a component's last results were failures that are not confirmed yet.
+    fn is_suspect(&self, component: u32) -> bool {
+        let checks = self.catalogue.node(component).map(|node| node.checks.clone()).unwrap_or_default();
+        checks.into_iter().any(|check| {
+            self.record
+                .checks
+                .get(check as usize)
+                .and_then(|record| record.streak.results.last())
+                .is_some_and(|last| last.verdict == Verdict::Down)
+        })
     }
 
     /// Where an incident goes on: at the root of its own root while that fails, else at the root

@@ -62,8 +62,9 @@ struct Flight {
 
 impl Schedule {
     /// Plans every request. `origin_ms` is the wall time of the origin, `now` the time since it.
-    pub fn new(timings: Vec<Timing>, origin_ms: i64, now: Duration) -> Self {
-        let count = u32::try_from(timings.len()).unwrap_or(u32::MAX);
+    /// What is `known` (by key) was probed lately and goes on at its next slot.
+    pub fn new(timings: Vec<Timing>, origin_ms: i64, now: Duration, known: impl Fn(u64) -> bool) -> Self {
+        let count = u32::try_from(timings.iter().filter(|timing| !known(timing.key)).count()).unwrap_or(u32::MAX);
         let window = Duration::from_secs_f64(f64::from(count) / f64::from(START_RATE)).max(START_WINDOW_MIN);
         let mut schedule = Self {
             flights: vec![Flight::default(); timings.len()],
@@ -73,7 +74,7 @@ impl Schedule {
             skipped: 0,
         };
         for (timing, request) in timings.iter().zip(0u32..) {
-            let first = if window < timing.interval {
+            let first = if window < timing.interval && !known(timing.key) {
                 let share = phase_ms(timing) as f64 / interval_ms(timing) as f64;
                 now + window.mul_f64(share)
             } else {
@@ -153,6 +154,11 @@ impl Schedule {
     }
 }
 
+/// FNV-1a: a hash that is the same on every machine and in every release.
+pub fn stable_key(text: &str) -> u64 {
+    text.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
+}
+
 fn interval_ms(timing: &Timing) -> i64 {
     millis(timing.interval).max(1)
 }
@@ -187,7 +193,7 @@ mod tests {
     fn slots_keep_their_phase_over_a_restart() {
         let timing = Timing { key: 12_345, interval: seconds(60) };
         for origin_ms in [0, 7_000, 1_793_491_200_000] {
-            let starts = starts(&mut Schedule::new(vec![timing], origin_ms, seconds(0)), seconds(300));
+            let starts = starts(&mut Schedule::new(vec![timing], origin_ms, seconds(0), |_| false), seconds(300));
             let slots: Vec<i64> = starts
                 .iter()
                 .skip(1)
@@ -202,7 +208,7 @@ mod tests {
         let timings: Vec<Timing> = (0..10_000u64)
             .map(|n| Timing { key: n.wrapping_mul(0x9e37_79b9_7f4a_7c15), interval: seconds(60) })
             .collect();
-        let mut schedule = Schedule::new(timings, 1_793_491_217_000, seconds(0));
+        let mut schedule = Schedule::new(timings, 1_793_491_217_000, seconds(0), |_| false);
         let starts = starts(&mut schedule, seconds(240));
         let mut per_second = vec![0u32; 241];
         for (at, _) in &starts {
@@ -218,7 +224,7 @@ mod tests {
 
     #[test]
     fn what_is_in_flight_is_not_started_again_and_what_was_missed_is_not_made_up_for() {
-        let mut schedule = Schedule::new(vec![Timing { key: 0, interval: seconds(10) }], 0, seconds(0));
+        let mut schedule = Schedule::new(vec![Timing { key: 0, interval: seconds(10) }], 0, seconds(0), |_| false);
         let first = schedule.pop_due(seconds(0)).expect("the first probe");
         assert_eq!(schedule.pop_due(seconds(35)), None);
         assert_eq!(schedule.skipped(), 1);

@@ -160,6 +160,8 @@ pub struct State {
 /// What the public sees, kept from one snapshot to the next.
 #[derive(Debug, Clone, Default)]
 pub(super) struct PublicFaces {
+    /// Not yet shown at all.
+    pub(super) new: bool,
     pub(super) catalogue: Arc<PublicCatalogue>,
     /// Catalogue index → public index.
     pub(super) index: Vec<Option<u32>>,
@@ -315,6 +317,13 @@ impl State {
         self.saw(judged.check, Some(judged.slot), judged.ended_at, good.then_some(judged.started_at));
     }
 
+    /// A counted result that is no evidence: only its slot is kept, so that it counts once.
+    pub(super) fn slot_counted(&mut self, judged: &Judged) {
+        if let Some(record) = self.record.checks.get_mut(judged.check as usize) {
+            record.slot = record.slot.max(Some(judged.slot));
+        }
+    }
+
     /// Evidence read back from the store: when a check's last counted result ended.
     pub fn saw(&mut self, check: u32, slot: Option<Timestamp>, ended_at: Timestamp, good_since: Option<Timestamp>) {
         let Some(record) = self.record.checks.get_mut(check as usize) else { return };
@@ -332,6 +341,11 @@ impl State {
     pub(super) fn expires_at(&self, check: u32) -> Option<Timestamp> {
         let seen_at = self.record.checks.get(check as usize)?.seen_at?;
         Some(seen_at.plus(evidence_lasts(self.catalogue.checks.get(check as usize)?)))
+    }
+
+    /// Whether a check was probed lately enough for its evidence to hold.
+    pub fn has_fresh_evidence(&self, check: u32, now: Timestamp) -> bool {
+        self.expires_at(check).is_some_and(|deadline| deadline > now)
     }
 
     /// Sets the timer of a check's evidence. It is armed once and moves on when it fires early,
@@ -358,6 +372,8 @@ impl State {
         if let Some(record) = self.record.checks.get_mut(index as usize) {
             record.streak = streak;
         }
+        // Whoever waits for this check to be confirmed or not may go on.
+        self.incidents_due = true;
     }
 
     fn turn_check(&mut self, index: u32, verdict: Verdict, reason: Option<Reason>, since: Timestamp) {
@@ -431,7 +447,6 @@ impl State {
             for incident in self.record.incidents.values_mut().filter(|incident| incident.is_open()) {
                 Arc::make_mut(incident).monitoring_since.iter_mut().for_each(move_on);
             }
-            self.answers = Answers::default();
             self.rebuild();
         }
     }
@@ -442,6 +457,7 @@ impl State {
         self.armed.clear();
         self.waiting.clear();
         self.failed.clear();
+        self.answers = Answers::default();
         self.dirty.clear();
         self.failing.clear();
         self.clueless.clear();

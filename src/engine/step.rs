@@ -83,7 +83,7 @@ impl State {
         for input in inputs {
             match input {
                 Input::Judged(result) => judged.push(result),
-                Input::Reference { travelled, at } => self.answered(&mut step, &travelled, at),
+                Input::Reference { travelled, at } => self.answered(&mut step, &travelled, at, None),
                 Input::Adopt(catalogue) => {
                     let version = self.record.catalogue_version + 1;
                     self.emit(&mut step, at, Event::CatalogueAdopted { version, catalogue });
@@ -95,7 +95,7 @@ impl State {
         judged.sort_by_key(|result| (result.ended_at, result.check, result.slot));
         for result in &judged {
             if vantage::is_answer(result) {
-                self.answered(&mut step, &result.travelled, result.ended_at);
+                self.answered(&mut step, &result.travelled, result.ended_at, Some(result.check));
             }
         }
         for result in &judged {
@@ -156,8 +156,8 @@ impl State {
     }
 
     /// Something answered over a path: it works.
-    fn answered(&mut self, step: &mut Step, travelled: &Travelled, at: Timestamp) {
-        self.answers.note(travelled, at);
+    fn answered(&mut self, step: &mut Step, travelled: &Travelled, at: Timestamp, check: Option<u32>) {
+        self.answers.note(travelled, at, check);
         if self.record.blind.is_empty() {
             return;
         }
@@ -197,7 +197,20 @@ impl State {
             ended_at: judged.ended_at,
         };
         let names_reason = record.reason.is_none() && judged.reason.is_some() && judged.verdict == standing;
-        self.refresh(judged);
+        let failed = Failed { travelled: judged.travelled, ended_at: judged.ended_at, reason: judged.reason };
+        if judged.verdict == Verdict::Down && standing == Verdict::Down {
+            // Failing on is evidence only while our own paths work: something must have answered
+            // since the last failure.
+            let before = self.failed.insert(index, failed);
+            if before.is_none_or(|before| self.answers.prove(&Failed { travelled: failed.travelled, ..before })) {
+                self.refresh(judged);
+            } else {
+                self.slot_counted(judged);
+            }
+            step.effects.push(Effect::AskReferences);
+        } else {
+            self.refresh(judged);
+        }
         confirm::count(standing, &mut streak.results, result, check);
         let key = || catalogue.check_key(index);
         if streak.results.is_empty() {
@@ -218,7 +231,6 @@ impl State {
             }
             return;
         }
-        let failed = Failed { travelled: judged.travelled, ended_at: judged.ended_at, reason: judged.reason };
         if judged.verdict == Verdict::Down {
             self.failed.insert(index, failed);
         }
@@ -230,6 +242,7 @@ impl State {
                     self.emit(step, at, Event::CheckCounted { check, streak });
                 }
                 step.effects.push(Effect::AskReferences);
+                step.effects.extend(self.answers.witnesses(&failed).map(|check| Effect::ProbeSoon { check }));
             }
             Some(turn) => {
                 if let Some(check) = key() {

@@ -11,18 +11,26 @@ use crate::model::verdict::{Path, Reason, Verdict};
 /// The newest answers over each path, of two different hosts, so that one's own answer is never
 /// one's own reference.
 #[derive(Debug, Clone, Default)]
-pub struct Answers([[Option<(u64, Timestamp)>; 2]; 4]);
+pub struct Answers([[Option<Answer>; 2]; 4]);
+
+#[derive(Debug, Clone, Copy)]
+struct Answer {
+    host: u64,
+    at: Timestamp,
+    /// The check it came from; none for a reference.
+    check: Option<u32>,
+}
 
 impl Answers {
-    /// Something answered.
-    pub fn note(&mut self, travelled: &Travelled, at: Timestamp) {
+    /// Something answered: a check's target, or a reference.
+    pub fn note(&mut self, travelled: &Travelled, at: Timestamp, check: Option<u32>) {
         for path in Path::ALL.iter().copied().filter(|&path| used(travelled, path)) {
             let Some([newest, other]) = self.0.get_mut(path as usize) else { continue };
             match newest {
-                Some((host, when)) if *host == travelled.host => *when = at.max(*when),
+                Some(answer) if answer.host == travelled.host => answer.at = at.max(answer.at),
                 _ => {
                     *other = *newest;
-                    *newest = Some((travelled.host, at));
+                    *newest = Some(Answer { host: travelled.host, at, check });
                 }
             }
         }
@@ -32,7 +40,16 @@ impl Answers {
     pub fn answered_since(&self, path: Path, host: u64, since: Timestamp) -> bool {
         self.0
             .get(path as usize)
-            .is_some_and(|answers| answers.iter().flatten().any(|&(other, at)| other != host && at > since))
+            .is_some_and(|answers| answers.iter().flatten().any(|answer| answer.host != host && answer.at > since))
+    }
+
+    /// Checks of other hosts that answered last over the paths of a failure: they can bear
+    /// witness where references are silent.
+    pub fn witnesses(&self, failed: &Failed) -> impl Iterator<Item = u32> {
+        self.unproven(failed).into_iter().flat_map(|path| {
+            let answers = self.0.get(path as usize).into_iter().flatten().flatten();
+            answers.filter(|answer| answer.host != failed.travelled.host).filter_map(|answer| answer.check)
+        })
     }
 
     /// Whether the paths that a failure went over are proven to work since it ended. Of two
@@ -102,13 +119,14 @@ mod tests {
         let v4 = |host| Travelled { host, ipv4: true, outside: true, ..Travelled::default() };
         let failed = Failed { travelled: v4(1), ended_at: at(10), reason: Some(Reason::Connect) };
         let mut answers = Answers::default();
-        answers.note(&v4(1), at(11));
+        answers.note(&v4(1), at(11), None);
         assert!(!answers.prove(&failed), "its own answer proves nothing");
-        answers.note(&v4(2), at(10));
+        answers.note(&v4(2), at(10), Some(7));
         assert!(!answers.prove(&failed), "not after the failure");
-        answers.note(&Travelled { host: 3, ipv6: true, ..Travelled::default() }, at(12));
+        answers.note(&Travelled { host: 3, ipv6: true, ..Travelled::default() }, at(12), None);
         assert!(!answers.prove(&failed), "another path");
-        answers.note(&v4(2), at(11));
+        assert_eq!(answers.witnesses(&failed).collect::<Vec<_>>(), [7]);
+        answers.note(&v4(2), at(11), Some(7));
         assert!(answers.prove(&failed));
         let tls = Failed { travelled: Travelled { tls: true, ..v4(1) }, ..failed };
         assert!(!answers.prove(&tls));

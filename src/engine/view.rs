@@ -11,7 +11,7 @@ use crate::model::snapshot::{
     AffectedBy, ComponentState, HealthWord, PublicCatalogue, PublicComponent, PublicIncident, PublicLocal,
     PublicMaintenance, PublicOrganisation, Shown, Snapshot, VALID_FOR,
 };
-use crate::model::status::{Lifecycle, Status};
+use crate::model::status::Status;
 use crate::model::time::Timestamp;
 
 /// How long a completed maintenance is still shown.
@@ -21,6 +21,7 @@ impl State {
     /// What the public may see. Costs what changed since the last one; with `whole` everything is
     /// looked at anew, which brings the times of the last probes up to date.
     pub fn snapshot(&mut self, at: Timestamp, health: &[HealthWord], whole: bool) -> Snapshot {
+        self.public.new = false;
         if whole {
             self.public.stale.extend((0u32..).take(self.record.components.len()));
         }
@@ -53,10 +54,15 @@ impl State {
         }
     }
 
+    /// Whether something that the public sees changed since the last snapshot.
+    pub fn public_changed(&self) -> bool {
+        self.public.new || !self.public.stale.is_empty() || !self.public.stale_incidents.is_empty()
+    }
+
     /// Rebuilds every face, after a catalogue was adopted or the state restored.
     pub(super) fn rebuild_public(&mut self) {
         let catalogue = Arc::clone(&self.catalogue);
-        let mut faces = PublicFaces::default();
+        let mut faces = PublicFaces { new: true, ..PublicFaces::default() };
         let mut next = 0u32;
         for component in &catalogue.components {
             faces.index.push(component.public.then(|| {
@@ -155,6 +161,17 @@ impl State {
             .collect::<Vec<_>>();
         PublicCatalogue {
             site: catalogue.site.clone(),
+            former_organisations: catalogue
+                .organisations
+                .iter()
+                .flat_map(|o| o.formerly.iter().map(|old| (old.clone(), o.id.clone())))
+                .collect(),
+            former_components: catalogue
+                .components
+                .iter()
+                .filter(|component| component.public)
+                .flat_map(|c| c.formerly.iter().map(|old| (old.clone(), c.id.clone())))
+                .collect(),
             organisation_index: organisations.iter().zip(0u32..).map(|(o, i)| (o.id.clone(), i)).collect(),
             component_index: components.iter().zip(0u32..).map(|(c, i)| (c.id.clone(), i)).collect(),
             organisations,
@@ -260,10 +277,5 @@ impl State {
             .collect();
         faces.sort_by(|a, b| (a.from.at, &a.id).cmp(&(b.from.at, &b.id)));
         faces
-    }
-
-    /// The lifecycle of a component now; for tests and operations.
-    pub fn lifecycle(&self, component: u32) -> Option<Lifecycle> {
-        Some(self.catalogue.component(component)?.lifecycle(self.record.at))
     }
 }

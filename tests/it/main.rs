@@ -2,7 +2,9 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, reason = "tests may fail loudly")]
 
 mod config;
+mod engine;
 mod history;
 mod probe;
 mod publish;
+mod scenario;
 mod server;

@@ -1,0 +1,17 @@
+//! The shell: three places that share only immutable snapshots.
+//!
+//! Probes and the loop run on one current-thread runtime (this thread), the public server on a
+//! thread of its own, the writer and the renderers on theirs. The loop awaits nothing but its
+//! inputs; whatever it causes goes into bounded queues.
+
+mod core;
+mod flight;
+mod launch;
+mod measure;
+mod outbox;
+mod log_limit;
+
+pub use launch::{AppFault, Running, Start, serve};
+
+/// Most descriptors the public server may use: half of what there is.
+pub const SERVER_SHARE: u64 = 2;

@@ -1,0 +1,371 @@
+//! Starting and stopping: configuration, store, server, loop.
+
+use std::net::SocketAddr;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::task::{JoinHandle, LocalSet};
+
+use crate::app::core::{Core, Parts, Shared};
+use crate::app::outbox::{Acks, Outbox};
+use crate::clock::{Clock, monotonic};
+use crate::config::{self, LoadFailure};
+use crate::engine::{CHECKPOINT_FORMAT, Record, State};
+use crate::history::{Restored, Store, StoreFault, WriterOptions};
+use crate::model::catalogue::Catalogue;
+use crate::model::event::Logged;
+use crate::model::settings::Settings;
+use crate::model::verdict::Verdict;
+use crate::probe::{Prober, ProberFault};
+use crate::publish::documents::{DocumentSettings, Documents};
+use crate::publish::{self, metrics};
+use crate::server::{self, Health, ServerConfig, ServerFault};
+use crate::telemetry::Metrics;
+
+/// The engine counts as stopped when its loop has not turned for so long.
+const LOOP_STOPPED_AFTER: Duration = Duration::from_secs(10);
+
+/// Descriptors that neither the server nor the probes may use: database, log, listeners.
+const DESCRIPTORS_RESERVED: u64 = 64;
+
+/// Fewest descriptors with which it makes sense to start.
+const DESCRIPTORS_MIN: u64 = 256;
+
+/// Why the program cannot start.
+#[derive(Debug, thiserror::Error)]
+pub enum AppFault {
+    /// The configuration is faulty; the report is rendered.
+    #[error("{0}")]
+    Config(String),
+    /// The store cannot be used.
+    #[error(transparent)]
+    Store(#[from] StoreFault),
+    /// The server cannot be started.
+    #[error(transparent)]
+    Server(#[from] ServerFault),
+    /// Nothing can be probed.
+    #[error(transparent)]
+    Prober(#[from] ProberFault),
+    /// The system lets us open too few files.
+    #[error(
+        "only {0} files may be open at a time, {DESCRIPTORS_MIN} are needed at least: raise the limit (ulimit -n, or LimitNOFILE= in the systemd unit)"
+    )]
+    Descriptors(u64),
+    /// A thread, a runtime or a signal handler is not to be had.
+    #[error("cannot start: {0}")]
+    System(#[from] std::io::Error),
+    /// A metric is declared twice.
+    #[error("cannot set up metrics: {0}")]
+    Metrics(#[from] prometheus::Error),
+    /// The server's thread ended by itself.
+    #[error("the server's thread ended by itself: this is a defect; please report it")]
+    ServerDied,
+}
+
+/// What to start with.
+pub struct Start {
+    /// The operator's settings.
+    pub settings: Settings,
+    /// The catalogue to adopt; `None` = the last good one of the store.
+    pub catalogue: Option<Catalogue>,
+    /// The file to read again on SIGHUP.
+    pub reload_from: Option<PathBuf>,
+    /// Log lines that were dropped, counted by the log's writer.
+    pub log_lines_dropped: Arc<AtomicU64>,
+    /// Called once, when the server listens.
+    pub started: Box<dyn FnOnce(&Running)>,
+}
+
+/// A started program.
+#[derive(Debug, Clone, Copy)]
+pub struct Running {
+    /// Where the public listener listens.
+    pub listen: SocketAddr,
+    /// Where the operator's metrics listener listens.
+    pub metrics_listen: Option<SocketAddr>,
+}
+
+impl std::fmt::Debug for Start {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Start").field("settings", &self.settings).finish_non_exhaustive()
+    }
+}
+
+/// `turmwacht serve`: loads the configuration and runs until SIGTERM or SIGINT.
+///
+/// # Errors
+/// If it cannot start; the message is for the operator.
+pub fn serve(config_file: &Path, log_lines_dropped: Arc<AtomicU64>) -> Result<(), AppFault> {
+    let (settings, catalogue) = match config::load_or_settings(config_file) {
+        Ok(loaded) => {
+            if !loaded.warnings.is_empty() {
+                tracing::warn!(
+                    "the configuration has {} warnings; `turmwacht config check` shows them",
+                    loaded.warnings.warning_count()
+                );
+            }
+            (loaded.settings, Some(loaded.catalogue))
+        }
+        Err(LoadFailure::Settings(report)) => return Err(AppFault::Config(report.render(false))),
+        Err(LoadFailure::Catalogue { settings, report }) => {
+            if !settings.storage.path.exists() {
+                return Err(AppFault::Config(report.render(false)));
+            }
+            tracing::error!("the probe files are faulty, starting on the last good catalogue:\n{}", report.render(false));
+            (*settings, None)
+        }
+    };
+    run(Start {
+        settings,
+        catalogue,
+        reload_from: Some(config_file.to_owned()),
+        log_lines_dropped,
+        started: Box::new(|running| tracing::info!("listening on http://{}/", running.listen)),
+    })
+}
+
+/// Runs until SIGTERM or SIGINT.
+///
+/// # Errors
+/// If it cannot start, or if the server's thread dies.
+pub fn run(start: Start) -> Result<(), AppFault> {
+    rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));
+    let descriptors = raise_descriptors()?;
+    let settings = &start.settings;
+    let metrics = Metrics::new()?;
+    let store = Store::open(&settings.storage.path)?;
+    let (mut state, recovered) = restore(&store)?;
+    let config_stale = start.catalogue.is_none();
+    let adopt = match start.catalogue {
+        Some(catalogue) => (catalogue.hash() != state.catalogue().hash() || state.record.catalogue_version == 0)
+            .then(|| Arc::new(catalogue)),
+        None if state.record.catalogue_version == 0 => {
+            return Err(AppFault::Config(
+                "the probe files are faulty and the store holds no earlier catalogue; `turmwacht config check` shows the faults".to_owned(),
+            ));
+        }
+        None => None,
+    };
+    let clock = Clock::starting_at(state.record.at);
+    let documents = Documents::start(
+        DocumentSettings { cache_bytes: settings.server.document_cache_bytes, ..DocumentSettings::default() },
+        Arc::new(publish::render),
+    )?;
+    let health = Arc::new(Health::new(LOOP_STOPPED_AFTER));
+    let shared = Arc::new(Shared {
+        measurements: ArcSwap::default(),
+        operations: ArcSwap::default(),
+        log_lines_dropped: start.log_lines_dropped,
+    });
+    let server = start_server(settings, adopt.as_ref().unwrap_or(state.catalogue()), descriptors, &documents, &health, &metrics, &shared)?;
+    let probe_descriptors = (descriptors - descriptors / super::SERVER_SHARE).saturating_sub(DESCRIPTORS_RESERVED);
+    let prober =
+        Rc::new(Prober::new(&settings.probing, &settings.secrets, usize::try_from(probe_descriptors).unwrap_or(usize::MAX))?);
+    let references =
+        settings.references.iter().map(|r| prober.prepare_one(&r.probe, settings.probing.timeout)).collect();
+    let acks = Arc::new(Acks::default());
+    let writer = {
+        let acks = Arc::clone(&acks);
+        let options = WriterOptions { retain_results: settings.storage.retain_results, ..WriterOptions::default() };
+        store.into_writer(options, move |ack| acks.push(ack))
+    };
+    if recovered {
+        tracing::warn!("an event of the log could not be applied and is passed over from now on");
+    }
+    state.record.at = state.record.at.max(clock.now());
+    let core = Core::new(Parts {
+        clock,
+        state,
+        prober,
+        references,
+        outbox: Outbox::new(writer, Arc::clone(&acks), documents),
+        metrics,
+        health,
+        shared,
+        config_stale,
+    });
+    (start.started)(&Running { listen: server.local_addr(), metrics_listen: server.metrics_addr() });
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let result = LocalSet::new().block_on(&runtime, run_loop(core, adopt, &acks, start.reload_from, &server));
+    runtime.shutdown_background();
+    server.shutdown();
+    result
+}
+
+/// The loop, until a signal ends it.
+async fn run_loop(
+    mut core: Core,
+    mut adopt: Option<Arc<Catalogue>>,
+    acks: &Acks,
+    reload_from: Option<PathBuf>,
+    server: &server::ServerHandle,
+) -> Result<(), AppFault> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut hang_up = signal(SignalKind::hangup())?;
+    let landing = core.landing();
+    let mut reloading: Option<JoinHandle<Result<config::Loaded, LoadFailure>>> = None;
+    let mut planned = monotonic();
+    let result = loop {
+        if !server.is_running() {
+            break Err(AppFault::ServerDied);
+        }
+        core.turn(planned, adopt.take());
+        planned = core.next_turn();
+        tokio::select! {
+            biased;
+            _ = terminate.recv() => break Ok(()),
+            _ = interrupt.recv() => break Ok(()),
+            _ = hang_up.recv(), if reloading.is_none() => {
+                if let Some(file) = reload_from.clone() {
+                    reloading = Some(tokio::task::spawn_blocking(move || config::load_or_settings(&file)));
+                }
+            }
+            loaded = wait_for(&mut reloading) => {
+                reloading = None;
+                adopt = reloaded(&mut core, loaded);
+            }
+            () = landing.arrived.notified() => {}
+            () = acks.arrived.notified() => {}
+            () = tokio::time::sleep_until(planned.into()) => {}
+        }
+    };
+    tracing::info!("stopping");
+    core.shutdown();
+    result
+}
+
+/// The reload's result, once there is one.
+async fn wait_for<T>(task: &mut Option<JoinHandle<T>>) -> Option<T> {
+    match task {
+        Some(task) => task.await.ok(),
+        None => std::future::pending().await,
+    }
+}
+
+/// A new catalogue, if the files are good and say something new.
+fn reloaded(core: &mut Core, loaded: Option<Result<config::Loaded, LoadFailure>>) -> Option<Arc<Catalogue>> {
+    match loaded {
+        Some(Ok(loaded)) => {
+            core.set_config_stale(false);
+            if loaded.catalogue.hash() == core.catalogue().hash() {
+                tracing::info!("reloaded: nothing has changed");
+                return None;
+            }
+            tracing::info!("reloaded; changes under [server], [storage] and [probing] take effect at the next start");
+            Some(Arc::new(loaded.catalogue))
+        }
+        Some(Err(LoadFailure::Settings(report) | LoadFailure::Catalogue { report, .. })) => {
+            core.set_config_stale(true);
+            tracing::error!("the new files are faulty, the catalogue in force stays:\n{}", report.render(false));
+            None
+        }
+        None => {
+            core.set_config_stale(true);
+            tracing::error!("reading the files panicked: this is a defect; the catalogue in force stays");
+            None
+        }
+    }
+}
+
+/// The state from the store: the last checkpoint and everything after it. An event whose
+/// application panics is skipped for good.
+fn restore(store: &Store) -> Result<(State, bool), AppFault> {
+    let restored = store.restore()?;
+    let mut recovered = false;
+    loop {
+        match fold(&restored, State::apply) {
+            Ok(state) => return Ok((state, recovered)),
+            Err(position) => {
+                tracing::error!("the event at position {position} cannot be applied: this is a defect; please report it");
+                store.append_skipped(position)?;
+                recovered = true;
+                return Ok((fold(&store.restore()?, State::apply).map_err(|position| {
+                    AppFault::Config(format!("the event at position {position} cannot be applied either; restore a backup"))
+                })?, recovered));
+            }
+        }
+    }
+}
+
+/// Applies what was restored; `Err` names the position whose application panicked.
+fn fold(restored: &Restored, apply: impl Fn(&mut State, &Logged)) -> Result<State, u64> {
+    let checkpoint = restored.checkpoint.as_ref().filter(|checkpoint| checkpoint.format == CHECKPOINT_FORMAT);
+    let record = checkpoint.and_then(|checkpoint| serde_json::from_slice::<Record>(&checkpoint.body).ok());
+    let mut state = match (record, &restored.checkpoint_catalogue) {
+        (Some(record), Some(catalogue)) => State::from_record(record, Arc::clone(catalogue)),
+        _ => State::new(restored.epoch),
+    };
+    for logged in &restored.events {
+        if logged.position <= state.record.position {
+            continue;
+        }
+        catch_unwind(AssertUnwindSafe(|| apply(&mut state, logged))).map_err(|_panic| logged.position)?;
+    }
+    for evidence in &restored.evidence {
+        if let Some(check) = state.catalogue().check_index(&evidence.check) {
+            let good = matches!(evidence.verdict, Verdict::Up | Verdict::Degraded);
+            state.saw(check, Some(evidence.slot), evidence.ended_at, good.then_some(evidence.started_at));
+        }
+    }
+    Ok(state)
+}
+
+fn start_server(
+    settings: &Settings,
+    catalogue: &Catalogue,
+    descriptors: u64,
+    documents: &Arc<Documents>,
+    health: &Arc<Health>,
+    metrics: &Metrics,
+    shared: &Arc<Shared>,
+) -> Result<server::ServerHandle, AppFault> {
+    let most = usize::try_from((descriptors / super::SERVER_SHARE).saturating_sub(DESCRIPTORS_RESERVED)).unwrap_or(usize::MAX);
+    let connections = settings.server.max_connections.unwrap_or(most).min(most);
+    let mut config = ServerConfig::new(settings.server.listen, catalogue.site.public_url.clone(), connections);
+    config.metrics_listen = settings.server.metrics_listen;
+    config.hosts = catalogue
+        .organisations
+        .iter()
+        .flat_map(|o| o.hosts.iter().map(|host| (host.clone(), Some(o.id.to_string()))))
+        .collect();
+    let public = {
+        let (shared, metrics) = (Arc::clone(shared), metrics.clone());
+        move |openmetrics: bool| {
+            let mut out = Vec::new();
+            metrics.write(&mut out);
+            metrics::write(&shared.measurements.load(), None, openmetrics, &mut out);
+            out
+        }
+    };
+    let internal = {
+        let (shared, metrics) = (Arc::clone(shared), metrics.clone());
+        move |openmetrics: bool| {
+            let mut out = Vec::new();
+            let operations = shared.operations.load();
+            metrics.write(&mut out);
+            metrics::write(&operations.measurements, Some(&operations.targets), openmetrics, &mut out);
+            out
+        }
+    };
+    Ok(server::start(config, Arc::clone(documents), Arc::clone(health), metrics, Arc::new(public), Arc::new(internal))?)
+}
+
+/// Raises the soft limit of open files to the hard one.
+fn raise_descriptors() -> Result<u64, AppFault> {
+    let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
+    let mut now = current.unwrap_or(u64::MAX);
+    // Some systems report no hard limit at all; then this is plenty.
+    let most = maximum.unwrap_or(1 << 20).min(1 << 20);
+    if now < most && setrlimit(Resource::Nofile, Rlimit { current: Some(most), maximum }).is_ok() {
+        now = most;
+    }
+    if now < DESCRIPTORS_MIN { Err(AppFault::Descriptors(now)) } else { Ok(now.min(1 << 20)) }
+}

@@ -1,0 +1,209 @@
+//! From a step to the disk and to the public: a snapshot goes out when the log has been
+//! acknowledged up to its position, or marked as volatile when the disk does not answer.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use tokio::sync::Notify;
+
+use crate::history::{Ack, Batch, Checkpoint, Writer};
+use crate::model::event::{Logged, StoredResult};
+use crate::model::snapshot::{HealthWord, Snapshot};
+use crate::publish::documents::Documents;
+
+/// Without an acknowledgement for so long, what is known is published as volatile.
+pub(super) const VOLATILE_AFTER: Duration = Duration::from_secs(2);
+
+/// Decisions that may wait for a full queue; beyond it single results are not kept any more.
+const UNSENT_RESULTS_MAX: usize = 100_000;
+
+/// Acknowledgements on their way from the writer's thread to the loop.
+#[derive(Debug, Default)]
+pub(super) struct Acks {
+    queue: Mutex<Vec<Ack>>,
+    /// Woken by each acknowledgement.
+    pub(super) arrived: Notify,
+}
+
+impl Acks {
+    pub(super) fn push(&self, ack: Ack) {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner).push(ack);
+        self.arrived.notify_one();
+    }
+
+    fn take(&self) -> Vec<Ack> {
+        std::mem::take(&mut self.queue.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+/// A batch on its way to the disk, and the snapshot that waits for it.
+struct Sealed {
+    token: u64,
+    sent_at: Instant,
+    snapshot: Option<Arc<Snapshot>>,
+}
+
+/// The way out.
+pub(super) struct Outbox {
+    writer: Writer,
+    acks: Arc<Acks>,
+    documents: Arc<Documents>,
+    events: Vec<Logged>,
+    results: Vec<StoredResult>,
+    snapshot: Option<Arc<Snapshot>>,
+    sealed: VecDeque<Sealed>,
+    token: u64,
+    /// The storage fault in force, as a sentence.
+    fault: Option<String>,
+    volatile: bool,
+    last: Option<Arc<Snapshot>>,
+    dropped_results: u64,
+}
+
+impl Outbox {
+    pub(super) fn new(writer: Writer, acks: Arc<Acks>, documents: Arc<Documents>) -> Self {
+        Self {
+            writer,
+            acks,
+            documents,
+            events: Vec::new(),
+            results: Vec::new(),
+            snapshot: None,
+            sealed: VecDeque::new(),
+            token: 0,
+            fault: None,
+            volatile: false,
+            last: None,
+            dropped_results: 0,
+        }
+    }
+
+    /// Takes what a step decided and saw.
+    pub(super) fn take(&mut self, events: Vec<Logged>, results: Vec<StoredResult>) {
+        self.events.extend(events);
+        let room = UNSENT_RESULTS_MAX.saturating_sub(self.results.len());
+        self.dropped_results += results.len().saturating_sub(room) as u64;
+        self.results.extend(results.into_iter().take(room));
+    }
+
+    /// Takes the snapshot that belongs to what was taken so far; a newer one replaces it.
+    pub(super) fn show(&mut self, snapshot: Snapshot) {
+        self.snapshot = Some(Arc::new(snapshot));
+    }
+
+    /// Whether decisions or a snapshot wait to be sealed.
+    pub(super) fn is_urgent(&self) -> bool {
+        !self.events.is_empty() || self.snapshot.is_some()
+    }
+
+    /// Seals what was taken and sends it to the writer. What does not fit stays and is sent with
+    /// the next batch.
+    pub(super) fn seal(&mut self, now: Instant, checkpoint: Option<Checkpoint>) {
+        if self.events.is_empty() && self.results.is_empty() && self.snapshot.is_none() && checkpoint.is_none() {
+            return;
+        }
+        self.token += 1;
+        let batch = Batch {
+            events: std::mem::take(&mut self.events),
+            results: std::mem::take(&mut self.results),
+            checkpoint,
+            token: self.token,
+        };
+        let snapshot = self.snapshot.take();
+        match self.writer.try_send(batch) {
+            Ok(()) => self.sealed.push_back(Sealed { token: self.token, sent_at: now, snapshot }),
+            Err(batch) => {
+                self.events = batch.events;
+                self.results = batch.results;
+                // Nothing of it is on its way, so the snapshot cannot wait for it.
+                self.snapshot = None;
+                if let Some(snapshot) = snapshot {
+                    self.publish_volatile(&snapshot, "the queue to the disk is full");
+                }
+            }
+        }
+    }
+
+    /// Publishes what has been acknowledged, or what waits too long for it.
+    pub(super) fn settle(&mut self, now: Instant) {
+        let mut ready = None;
+        for ack in self.acks.take() {
+            match ack.result {
+                Ok(()) => {
+                    while self.sealed.front().is_some_and(|sealed| sealed.token <= ack.token) {
+                        ready = self.sealed.pop_front().and_then(|sealed| sealed.snapshot).or(ready);
+                    }
+                    if let Some(fault) = self.fault.take() {
+                        tracing::info!("storage works again (it did not: {fault})");
+                    }
+                }
+                Err(sentence) => {
+                    if self.fault.as_ref() != Some(&sentence) {
+                        tracing::error!("storage: {sentence}; what is shown meanwhile is marked as volatile");
+                    }
+                    self.fault = Some(sentence);
+                }
+            }
+        }
+        if let Some(snapshot) = ready {
+            self.publish(snapshot);
+        } else if self.volatile && self.sealed.is_empty() && self.fault.is_none() {
+            if let Some(last) = self.last.take() {
+                self.publish(last);
+            }
+        }
+        let late = self.sealed.front().is_some_and(|sealed| now.duration_since(sealed.sent_at) >= VOLATILE_AFTER);
+        if (late || self.fault.is_some()) && !self.sealed.is_empty() {
+            let newest = self.sealed.iter_mut().rev().find_map(|sealed| sealed.snapshot.take());
+            if let Some(snapshot) = newest {
+                let why = self.fault.clone().unwrap_or_else(|| "the disk does not answer".to_owned());
+                self.publish_volatile(&snapshot, &why);
+            } else if !self.volatile
+                && let Some(last) = self.last.clone()
+            {
+                self.publish_volatile(&last, "the disk does not answer");
+            }
+        }
+    }
+
+    fn publish(&mut self, snapshot: Arc<Snapshot>) {
+        self.volatile = false;
+        self.last = Some(Arc::clone(&snapshot));
+        self.documents.publish(snapshot);
+    }
+
+    fn publish_volatile(&mut self, snapshot: &Arc<Snapshot>, why: &str) {
+        if !self.volatile {
+            tracing::warn!("publishing without the disk: {why}");
+        }
+        self.volatile = true;
+        self.last = Some(Arc::clone(snapshot));
+        let mut marked = Snapshot::clone(snapshot);
+        if !marked.health.contains(&HealthWord::Storage) {
+            marked.health.push(HealthWord::Storage);
+        }
+        self.documents.publish(Arc::new(marked));
+    }
+
+    /// When [`Self::settle`] must be called at the latest.
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        self.sealed.front().filter(|_| !self.volatile).map(|sealed| sealed.sent_at + VOLATILE_AFTER)
+    }
+
+    /// The writer, for its gauges.
+    pub(super) const fn writer(&self) -> &Writer {
+        &self.writer
+    }
+
+    /// Results that were not kept because the queue was full.
+    pub(super) const fn dropped_results(&self) -> u64 {
+        self.dropped_results
+    }
+
+    /// Sends what is left and waits until it is on disk.
+    pub(super) fn shutdown(mut self, now: Instant, checkpoint: Option<Checkpoint>) {
+        self.seal(now, checkpoint);
+        self.writer.shutdown();
+    }
+}

@@ -1,0 +1,104 @@
+//! The command line: parsing, the log, and one file per command.
+//!
+//! Errors are one clear line on stderr, or a labelled excerpt for a configuration; control
+//! characters from outside are escaped on the way.
+
+use std::io::{IsTerminal, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::publish::escape::terminal;
+
+mod backup;
+mod check;
+mod config;
+mod demo;
+mod replay;
+
+/// Watches shared municipal portals and tells the public what is down, why, and what else to do.
+#[derive(Debug, Parser)]
+#[command(version, about, max_term_width = 100)]
+struct Arguments {
+    /// The configuration.
+    #[arg(long, global = true, default_value = "config.toml", value_name = "FILE")]
+    config: PathBuf,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Probe, record and publish (the default). SIGHUP reads the files again, SIGTERM stops.
+    Serve,
+    /// Probe once, now, and say what was seen.
+    Check(check::Arguments),
+    /// Look at the configuration.
+    #[command(subcommand)]
+    Config(config::Command),
+    /// Play a scenario through the engine in simulated time and check what the public would read.
+    Replay(replay::Arguments),
+    /// Watch a simulated county on loopback, live in a browser; no internet needed.
+    Demo(demo::Arguments),
+    /// Copy the database, beside a running server if there is one.
+    Backup(backup::Arguments),
+}
+
+/// Runs the program with the arguments of the process.
+pub fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    match arguments.command.unwrap_or(Command::Serve) {
+        Command::Serve => {
+            let dropped = crate::telemetry::start_log("info");
+            match crate::app::serve(&arguments.config, dropped) {
+                Ok(()) => ExitCode::SUCCESS,
+                Err(fault) => fail(&fault),
+            }
+        }
+        Command::Check(check) => check::run(&arguments.config, &check),
+        Command::Config(command) => config::run(&arguments.config, &command),
+        Command::Replay(replay) => replay::run(&replay),
+        Command::Demo(demo) => demo::run(&demo),
+        Command::Backup(backup) => backup::run(&arguments.config, &backup),
+    }
+}
+
+/// One line (or a rendered report) on stderr, and exit code 1. The chain of causes is part of it.
+fn fail(fault: &dyn std::error::Error) -> ExitCode {
+    let mut line = fault.to_string();
+    let mut source = fault.source();
+    while let Some(cause) = source {
+        line.push_str(": ");
+        line.push_str(&cause.to_string());
+        source = cause.source();
+    }
+    fail_with(&line)
+}
+
+/// A sentence on stderr, and exit code 1.
+fn fail_with(sentence: &str) -> ExitCode {
+    // A report has several lines, each of which is escaped.
+    let lines: Vec<String> = sentence.lines().map(terminal).collect();
+    let prefix = if lines.len() > 1 { "" } else { "turmwacht: " };
+    print_error(&format!("{prefix}{}", lines.join("\n")));
+    ExitCode::FAILURE
+}
+
+/// Writes a line to stdout. A closed pipe ends the program quietly.
+fn print(line: &str) {
+    if writeln!(std::io::stdout().lock(), "{line}").is_err() {
+        std::process::exit(0);
+    }
+}
+
+/// Writes a line to stderr.
+fn print_error(line: &str) {
+    // Nobody is left to be told.
+    writeln!(std::io::stderr().lock(), "{line}").unwrap_or_default();
+}
+
+/// Whether stdout is a terminal that wants colour.
+fn colour() -> bool {
+    std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none()
+}

@@ -1,0 +1,47 @@
+//! `turmwacht config check` and `config show`.
+
+use std::path::Path;
+use std::process::ExitCode;
+
+use crate::config;
+
+/// What to do with the configuration.
+#[derive(Debug, clap::Subcommand)]
+pub(super) enum Command {
+    /// Name every fault of all files at once.
+    Check,
+    /// Print the effective settings and catalogue as JSON; secrets as ***.
+    Show,
+}
+
+/// Runs the command.
+pub(super) fn run(config_file: &Path, command: &Command) -> ExitCode {
+    let colour = std::io::IsTerminal::is_terminal(&std::io::stderr()) && super::colour();
+    let loaded = match config::load(config_file) {
+        Ok(loaded) => loaded,
+        Err(report) => {
+            super::print_error(&report.render(colour));
+            return ExitCode::FAILURE;
+        }
+    };
+    match command {
+        Command::Check => {
+            if !loaded.warnings.is_empty() {
+                super::print_error(&loaded.warnings.render(colour));
+            }
+            super::print(&format!(
+                "{} files, {} organisations, {} components, {} checks: no faults, {} warnings",
+                loaded.files.len(),
+                loaded.catalogue.organisations.len(),
+                loaded.catalogue.components.len(),
+                loaded.catalogue.checks.len(),
+                loaded.warnings.warning_count()
+            ));
+        }
+        Command::Show => match serde_json::to_string_pretty(&config::show(&loaded)) {
+            Ok(json) => super::print(&json),
+            Err(error) => return super::fail(&error),
+        },
+    }
+    ExitCode::SUCCESS
+}

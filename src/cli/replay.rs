@@ -1,0 +1,81 @@
+//! `turmwacht replay SCENARIO`.
+
+use std::process::ExitCode;
+
+use crate::model::event::{Event, Logged};
+use crate::model::snapshot::Snapshot;
+use crate::model::time::Timestamp;
+use crate::publish::escape::terminal_text;
+use crate::publish::wording::{self, Words};
+use crate::replay::{Replayed, replay};
+use crate::scenario::Scenario;
+
+/// Arguments of `replay`.
+#[derive(Debug, clap::Args)]
+pub(super) struct Arguments {
+    /// A built-in scenario's name, or a file.
+    scenario: String,
+    /// One JSON object a line instead of sentences.
+    #[arg(long)]
+    json: bool,
+}
+
+/// Plays the scenario and prints what the public would have read, when.
+pub(super) fn run(arguments: &Arguments) -> ExitCode {
+    let scenario = match Scenario::load(&arguments.scenario) {
+        Ok(scenario) => scenario,
+        Err(fault) => return super::fail(&fault),
+    };
+    let Replayed { events, failures, expectations, snapshot, .. } = replay(&scenario);
+    for logged in &events {
+        if arguments.json {
+            print_json(logged);
+        } else if let Some(line) = sentence(&scenario, &snapshot, logged) {
+            super::print(&line);
+        }
+    }
+    for failure in &failures {
+        super::print_error(&format!("not as expected: {failure}"));
+    }
+    if arguments.json {
+        super::print(&serde_json::json!({ "expectations": expectations, "failures": failures }).to_string());
+    } else {
+        let held = if failures.is_empty() { "all hold" } else { "not all hold" };
+        super::print(&format!("{expectations} expectations, {} faults: {held}", failures.len()));
+    }
+    if failures.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// What can be read in public, and nothing else: statuses of public components and updates.
+fn sentence(scenario: &Scenario, snapshot: &Snapshot, logged: &Logged) -> Option<String> {
+    let local = |at: Timestamp| at.to_jiff().to_zoned(scenario.zone.clone()).strftime("%F %T").to_string();
+    let words = Words::German;
+    let text = match &logged.event {
+        Event::StatusChanged(changed) => {
+            let index = *snapshot.catalogue.component_index.get(&changed.component)?;
+            let component = snapshot.catalogue.components.get(index as usize)?;
+            let name = terminal_text(&component.name.get("de", "de"));
+            let status = words.status(changed.status, Some(component.kind));
+            format!("{name}: {status} (seit {})", local(changed.since))
+        }
+        Event::IncidentOpened(incident) => {
+            let title = terminal_text(&wording::body(&incident.title, "de", "de"));
+            format!("{title} — {}", words.incident_status(incident.status))
+        }
+        Event::IncidentMoved { update: Some(update), .. } => {
+            let text = terminal_text(&wording::body(&update.body, "de", "de"));
+            format!("{text} — {}", words.incident_status(update.status))
+        }
+        _ => return None,
+    };
+    Some(format!("{}  {text}", local(logged.at)))
+}
+
+fn print_json(logged: &Logged) {
+    let line = serde_json::json!({
+        "position": logged.position,
+        "at": logged.at.to_string(),
+        "event": logged.event,
+    });
+    super::print(&line.to_string());
+}

@@ -1,0 +1,262 @@
+//! Replays a scenario: the very same engine as live, in simulated time.
+
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BinaryHeap};
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::engine::schedule::{Schedule, Timing, stable_key};
+use crate::engine::{Effect, Input, State};
+use crate::model::catalogue::Catalogue;
+use crate::model::event::Logged;
+use crate::model::observation::{Judged, Travelled};
+use crate::model::snapshot::Snapshot;
+use crate::model::time::Timestamp;
+use crate::model::verdict::Reason;
+use crate::scenario::{Condition, Fault, FaultKind, Scenario};
+
+mod expect;
+
+/// How long a simulated probe takes that gets an answer.
+const PROBE_TAKES: Duration = Duration::from_millis(120);
+
+/// How long a simulated reference takes.
+const REFERENCE_TAKES: Duration = Duration::from_millis(60);
+
+/// The store epoch of every replay, so that ids are the same each time.
+const EPOCH: u64 = 0x7475_726d_7761_6368;
+
+/// What a replay brought about.
+#[derive(Debug)]
+pub struct Replayed {
+    /// Everything that was decided.
+    pub events: Vec<Logged>,
+    /// What was expected and did not come out, one sentence each.
+    pub failures: Vec<String>,
+    /// How many expectations were looked at.
+    pub expectations: usize,
+    /// What the public saw at the end.
+    pub snapshot: Snapshot,
+    /// The state at the end.
+    pub state: State,
+}
+
+/// A replay under way.
+struct Replay<'a> {
+    scenario: &'a Scenario,
+    state: State,
+    events: Vec<Logged>,
+    schedule: Schedule,
+    /// Probes under way by their end.
+    pending: BinaryHeap<Reverse<(Timestamp, u32, Timestamp, Timestamp)>>,
+    references_at: Option<Timestamp>,
+    uplink_cut_until: Duration,
+    probed: BTreeMap<u32, u32>,
+    /// The clock's error: recorded time minus true time, in milliseconds.
+    clock_off: i64,
+}
+
+/// Replays a scenario from its start to its end.
+pub fn replay(scenario: &Scenario) -> Replayed {
+    let catalogue = Arc::new(scenario.catalogue.clone());
+    let timings = catalogue
+        .checks
+        .iter()
+        .zip(0u32..)
+        .map(|(check, index)| Timing { key: key(&catalogue, index), interval: check.interval })
+        .collect();
+    let mut replay = Replay {
+        scenario,
+        state: State::new(EPOCH),
+        events: Vec::new(),
+        schedule: Schedule::new(timings, scenario.start.as_millis(), Duration::ZERO, |_| false),
+        pending: BinaryHeap::new(),
+        references_at: None,
+        uplink_cut_until: Duration::ZERO,
+        probed: BTreeMap::new(),
+        clock_off: 0,
+    };
+    replay.step(vec![Input::Adopt(catalogue)], scenario.start);
+    replay.run()
+}
+
+impl Replay<'_> {
+    fn run(mut self) -> Replayed {
+        let mut failures = Vec::new();
+        let mut faults: std::collections::VecDeque<Fault> = self.scenario.faults.iter().copied().collect();
+        let mut expectations = self.scenario.expectations.iter().peekable();
+        let end = self.scenario.until.since(self.scenario.start);
+        loop {
+            let pending = self.pending.peek().map(|Reverse((at, ..))| at.since(self.scenario.start));
+            let next = [
+                self.schedule.next(),
+                pending,
+                self.references_at.map(|at| at.since(self.scenario.start)),
+                self.state.next_timer().map(|at| at.shifted(-self.clock_off).since(self.scenario.start)),
+                faults.front().map(|fault| fault.at),
+                expectations.peek().map(|expectation| expectation.at),
+                Some(end),
+            ]
+            .into_iter()
+            .flatten()
+            .min()
+            .unwrap_or(end);
+            let now = self.scenario.start.plus(next);
+            while let Some(fault) = faults.pop_front_if(|fault| fault.at <= next) {
+                self.strike(fault, now);
+            }
+            self.start_due(next, now);
+            self.finish_due(now);
+            while let Some(expectation) = expectations.next_if(|expectation| expectation.at <= next) {
+                let snapshot = self.state.snapshot(self.recorded(now), &[], true);
+                failures.extend(expect::check(self.scenario, &snapshot, &self.probed, expectation));
+            }
+            if next >= end {
+                break;
+            }
+        }
+        let snapshot = self.state.snapshot(self.recorded(self.scenario.until), &[], true);
+        Replayed {
+            events: self.events,
+            failures,
+            expectations: self.scenario.expectations.len(),
+            snapshot,
+            state: self.state,
+        }
+    }
+
+    /// What our clock reads at a true time.
+    fn recorded(&self, at: Timestamp) -> Timestamp {
+        at.shifted(self.clock_off)
+    }
+
+    fn step(&mut self, inputs: Vec<Input>, now: Timestamp) {
+        let step = self.state.step(inputs, self.recorded(now));
+        self.events.extend(step.events);
+        for effect in step.effects {
+            let since_start = |at: Timestamp| at.since(self.scenario.start);
+            match effect {
+                Effect::Retry { check, at } => {
+                    let at = at.shifted(-self.clock_off);
+                    self.schedule.probe_at(check, since_start(at));
+                }
+                Effect::ProbeSoon { check } => self.schedule.probe_at(check, since_start(now)),
+                Effect::AskReferences => {
+                    if self.references_at.is_none() {
+                        self.references_at = Some(now.plus(REFERENCE_TAKES));
+                    }
+                }
+            }
+        }
+    }
+
+    fn start_due(&mut self, offset: Duration, now: Timestamp) {
+        while let Some(due) = self.schedule.pop_due(offset) {
+            *self.probed.entry(due.request).or_default() += 1;
+            let condition = self.condition(due.request, offset);
+            let timeout = self.state.catalogue().checks.get(due.request as usize).map(|check| check.timeout);
+            let takes = match condition {
+                Condition::Fails(Reason::Timeout) => timeout.unwrap_or(PROBE_TAKES),
+                Condition::Up | Condition::Fails(_) => PROBE_TAKES,
+            };
+            let slot = self.scenario.start.plus(due.slot);
+            self.pending.push(Reverse((now.plus(takes), due.request, slot, now)));
+        }
+    }
+
+    /// What a probe finds: while our uplink is cut, nothing.
+    fn condition(&self, check: u32, offset: Duration) -> Condition {
+        if offset < self.uplink_cut_until {
+            return Condition::Fails(Reason::Timeout);
+        }
+        self.scenario.world.check(check, offset)
+    }
+
+    fn finish_due(&mut self, now: Timestamp) {
+        let mut inputs = Vec::new();
+        if self.references_at.is_some_and(|at| at <= now) {
+            self.references_at = None;
+            let offset = now.since(self.scenario.start);
+            if offset >= self.uplink_cut_until && self.scenario.world.references(offset) {
+                let travelled = travelled(u64::MAX);
+                inputs.push(Input::Reference { travelled, at: self.recorded(now) });
+            }
+        }
+        while let Some(Reverse((ended, check, slot, started))) = self.pending.peek().copied() {
+            if ended > now {
+                break;
+            }
+            self.pending.pop();
+            self.schedule.finished(check);
+            inputs.push(Input::Judged(self.judged(check, slot, started, ended)));
+        }
+        self.step(inputs, now);
+    }
+
+    fn judged(&self, check: u32, slot: Timestamp, started: Timestamp, ended: Timestamp) -> Judged {
+        let (verdict, reason) = self.condition(check, started.since(self.scenario.start)).judged();
+        Judged {
+            check,
+            catalogue_version: self.state.record.catalogue_version,
+            slot: self.recorded(slot),
+            started_at: self.recorded(started),
+            ended_at: self.recorded(ended),
+            verdict,
+            reason,
+            travelled: travelled(component_of(self.state.catalogue(), check).map_or(0, u64::from)),
+            duration: ended.since(started),
+        }
+    }
+
+    fn strike(&mut self, fault: Fault, now: Timestamp) {
+        match fault.kind {
+            FaultKind::Uplink(until) => self.uplink_cut_until = until,
+            FaultKind::Clock(by_ms) => {
+                // A step back is worked off by the clock and moves no recorded time.
+                if by_ms > 0 {
+                    self.clock_off += by_ms;
+                }
+                self.step(vec![Input::ClockStepped(by_ms)], now);
+            }
+            FaultKind::Kill => {
+                self.state = restored(&self.events, &self.state);
+                self.references_at = None;
+                for Reverse((_, check, ..)) in std::mem::take(&mut self.pending) {
+                    self.schedule.finished(check);
+                }
+            }
+        }
+    }
+}
+
+/// The state as a restart finds it: the log applied, and the evidence that the store keeps.
+pub fn restored(events: &[Logged], before: &State) -> State {
+    let mut state = State::new(before.record.epoch);
+    for logged in events {
+        state.apply(logged);
+    }
+    for (check, record) in (0u32..).zip(&before.record.checks) {
+        if let Some(seen_at) = record.seen_at {
+            state.saw(check, record.slot, seen_at, None);
+        }
+        if let Some((started_at, ended_at)) = record.good {
+            state.saw(check, None, ended_at, Some(started_at));
+        }
+    }
+    state.record.at = before.record.at;
+    state
+}
+
+fn component_of(catalogue: &Catalogue, check: u32) -> Option<u32> {
+    catalogue.checks.get(check as usize).map(|check| check.component)
+}
+
+/// Simulated probes go over every path but IPv6.
+const fn travelled(host: u64) -> Travelled {
+    Travelled { host, outside: true, resolver: true, ipv4: true, ipv6: false, tls: true }
+}
+
+/// What spreads a check's probes.
+fn key(catalogue: &Catalogue, check: u32) -> u64 {
+    catalogue.check_key(check).map_or(0, |key| stable_key(&key.to_string()))
+}

@@ -1,0 +1,142 @@
+//! Expectations of a scenario against what the public sees.
+
+use std::collections::BTreeMap;
+
+use crate::model::snapshot::{Shown, Snapshot, View};
+use crate::publish::{self, Rendered, Target};
+use crate::scenario::{Expect, Expectation, Scenario};
+
+/// What does not hold, one sentence each.
+pub(super) fn check(
+    scenario: &Scenario,
+    snapshot: &Snapshot,
+    probed: &BTreeMap<u32, u32>,
+    expectation: &Expectation,
+) -> Vec<String> {
+    let mut failures = Vec::new();
+    let what = &expectation.what;
+    let when = scenario.start.plus(expectation.at).to_jiff().to_zoned(scenario.zone.clone());
+    let mut fail = |sentence: String| failures.push(format!("{}: {sentence}", when.strftime("%F %T")));
+    let organisation = match &what.organisation {
+        Some(id) => match snapshot.organisation(id) {
+            Some((index, _)) => Some(index),
+            None => {
+                fail(format!("there is no organisation `{id}`"));
+                return failures;
+            }
+        },
+        None => None,
+    };
+    if let Some(id) = &what.component {
+        let view = snapshot.catalogue.component_index.get(id.as_str()).and_then(|&i| snapshot.view(i, organisation));
+        match view {
+            Some(view) => component(scenario, what, id, &view, &mut fail),
+            None => fail(format!("there is no public component `{id}`")),
+        }
+    }
+    incidents(scenario, snapshot, what, organisation, &mut fail);
+    if let Some(path) = &what.path {
+        document(snapshot, what, path, &mut fail);
+    }
+    if let (Some(check), Some(most)) = (&what.check, what.probed_at_most) {
+        let index = check.split_once('/').and_then(|(component, check)| {
+            let node = scenario.catalogue.node(scenario.catalogue.component_index(component)?)?;
+            node.checks
+                .clone()
+                .find(|&index| scenario.catalogue.checks.get(index as usize).is_some_and(|c| c.id.as_str() == check))
+        });
+        let times = index.and_then(|index| probed.get(&index)).copied().unwrap_or(0);
+        if index.is_none() || times > most || times == 0 {
+            fail(format!("`{check}` was probed {times} times, not 1 to {most}"));
+        }
+    }
+    failures
+}
+
+fn component(scenario: &Scenario, what: &Expect, id: &str, view: &View<'_>, fail: &mut impl FnMut(String)) {
+    let mut equal = |name: &str, found: &str, expected: &Option<String>| {
+        if let Some(expected) = expected
+            && found != expected
+        {
+            fail(format!("{name} of `{id}` is {found}, not {expected}"));
+        }
+    };
+    equal("status", view.status.as_str(), &what.status);
+    equal("evidence", view.evidence.as_str(), &what.evidence);
+    let path = view.state.affected_by.as_ref().map(|affected| affected.path.as_slice()).unwrap_or_default();
+    equal("cause nearby", &path.first().map_or_else(|| "nothing".into(), named), &what.affected_by);
+    equal("root cause", &path.last().map_or_else(|| "nothing".into(), named), &what.cause);
+    if let Some(since) = &what.since {
+        let expected = scenario.local(since);
+        if expected != Some(view.state.since) {
+            let expected = expected.unwrap_or_default();
+            fail(format!("`{id}` reads so since {}, not since {expected}", view.state.since));
+        }
+    }
+}
+
+/// A component by its id, or by its public name if it is internal.
+fn named(shown: &Shown) -> String {
+    shown.id.as_ref().map_or_else(|| publish::escape::terminal_text(&shown.name.get("de", "de")), ToString::to_string)
+}
+
+fn incidents(
+    scenario: &Scenario,
+    snapshot: &Snapshot,
+    what: &Expect,
+    organisation: Option<u32>,
+    fail: &mut impl FnMut(String),
+) {
+    let shown: Vec<_> = snapshot
+        .incidents
+        .iter()
+        .filter(|incident| organisation.is_none_or(|organisation| snapshot.concerns(incident, organisation)))
+        .collect();
+    let open = shown.iter().filter(|incident| incident.is_open()).count();
+    if what.open_incidents.is_some_and(|expected| expected != open) {
+        fail(format!("{open} incidents are open, not {}", what.open_incidents.unwrap_or_default()));
+    }
+    if what.incidents.is_some_and(|expected| expected != shown.len()) {
+        fail(format!("there are {} incidents, not {}", shown.len(), what.incidents.unwrap_or_default()));
+    }
+    if what.root.is_none() && what.incident_status.is_none() && what.started_at.is_none() {
+        return;
+    }
+    let Some(incident) = shown.first() else {
+        fail("there is no incident".into());
+        return;
+    };
+    if what.root.as_ref().is_some_and(|root| *root != named(&incident.root)) {
+        fail(format!("the root is {}", named(&incident.root)));
+    }
+    if what.incident_status.as_ref().is_some_and(|status| status != incident.status.as_str()) {
+        fail(format!("the incident is {}", incident.status));
+    }
+    if let Some(started_at) = &what.started_at {
+        let expected = scenario.local(started_at).unwrap_or_default();
+        if expected != incident.started_at {
+            fail(format!("the incident started at {}, not at {expected}", incident.started_at));
+        }
+    }
+}
+
+fn document(snapshot: &Snapshot, what: &Expect, path: &str, fail: &mut impl FnMut(String)) {
+    let rendered = publish::render(snapshot, &Target { path: path.to_owned(), query: Vec::new() });
+    let Rendered::Document(document) = rendered else {
+        fail(format!("{path} answers no document"));
+        return;
+    };
+    let text = String::from_utf8_lossy(&document.body);
+    for expected in what.reads.iter().filter(|expected| !text.contains(expected.as_str())) {
+        fail(format!("{path} does not read `{expected}`"));
+    }
+    for unwanted in what.lacks.iter().filter(|unwanted| text.contains(unwanted.as_str())) {
+        fail(format!("{path} reads `{unwanted}`"));
+    }
+    if let Some(most) = what.entries_at_most {
+        let entries = text.matches("<entry>").count();
+        if entries > most {
+            fail(format!("{path} has {entries} entries, more than {most}"));
+        }
+    }
+}

@@ -1,0 +1,243 @@
+//! Properties of the engine over random catalogues and orders of events.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use proptest::prelude::*;
+use turmwacht::engine::{Input, State};
+use turmwacht::model::catalogue::{Catalogue, Component, Declared, Dependency, Organisation};
+use turmwacht::model::check::{Check, DegradedWhen, DnsProbe, Expect, Probe, Proves, WarnWhen};
+use turmwacht::model::event::Logged;
+use turmwacht::model::id::{CheckId, ComponentId, OrganisationId};
+use turmwacht::model::observation::{Judged, Travelled};
+use turmwacht::model::status::{ComponentKind, Evidence, OrganisationKind, Status, roll_up};
+use turmwacht::model::text::Text;
+use turmwacht::model::time::Timestamp;
+use turmwacht::model::verdict::{Reason, Verdict};
+use turmwacht::replay::restored;
+
+fn at(second: u64) -> Timestamp {
+    Timestamp::from_millis(1_793_491_200_000).plus(Duration::from_secs(second))
+}
+
+/// A catalogue of `edges.len() + 1` components, each with a check; component n may depend on
+/// earlier ones or be part of one.
+fn catalogue(edges: &[(u8, u8, bool)]) -> Arc<Catalogue> {
+    let organisation = Organisation {
+        id: OrganisationId::new("kreis"),
+        kind: OrganisationKind::County,
+        name: Text::single("de", "Kreis"),
+        ars: Some("059540000000".into()),
+        land: None,
+        url: None,
+        timezone: None,
+        hosts: vec![],
+        served_by: vec![],
+        formerly: vec![],
+        links: Default::default(),
+    };
+    let component = |index: usize, depends_on: Vec<Dependency>| Component {
+        id: ComponentId::new(format!("c{index}")),
+        name: Text::single("de", &format!("C{index}")),
+        kind: ComponentKind::Service,
+        owner: 0,
+        part_of: None,
+        serves: vec![],
+        depends_on,
+        url: None,
+        leika: vec![],
+        ozg: None,
+        public: index % 5 != 4,
+        public_name: None,
+        available_from: None,
+        retired_at: None,
+        formerly: vec![],
+        delivery: None,
+        alternatives: vec![],
+    };
+    let mut components = vec![component(0, vec![])];
+    for (index, &(first, second, soft)) in (1usize..).zip(edges) {
+        let earlier = |n: u8| u32::from(n) % u32::try_from(index).unwrap();
+        let red_means = soft.then_some(Status::DegradedPerformance);
+        let mut depends_on = vec![Dependency { component: earlier(first), red_means }];
+        if earlier(second) != earlier(first) {
+            depends_on.push(Dependency { component: earlier(second), red_means: None });
+        }
+        components.push(component(index, depends_on));
+    }
+    let checks = (0u32..).take(components.len()).map(check).collect();
+    Arc::new(Catalogue::new(Declared { organisations: vec![organisation], components, checks, ..Declared::default() }))
+}
+
+fn check(component: u32) -> Check {
+    Check {
+        id: CheckId::new("c"),
+        component,
+        probe: Probe::Dns(DnsProbe { name: "example.org".into(), record_type: "A".into(), resolver: None }),
+        interval: Duration::from_secs(60),
+        timeout: Duration::from_secs(10),
+        down_after: 2,
+        up_after: 2,
+        retry_interval: Duration::from_secs(10),
+        expect: Expect::default(),
+        degraded: DegradedWhen::default(),
+        warn: WarnWhen::default(),
+        failure: None,
+        proves: if component % 2 == 0 { Proves::Function } else { Proves::Front },
+    }
+}
+
+fn judged(check: u32, second: u64, result: u8) -> Judged {
+    let (verdict, reason) = match result % 6 {
+        0..=2 => (Verdict::Up, None),
+        3 => (Verdict::Down, Some(Reason::Timeout)),
+        4 => (Verdict::Degraded, Some(Reason::Slow)),
+        _ => (Verdict::Unknown, Some(Reason::Blocked)),
+    };
+    Judged {
+        check,
+        catalogue_version: 1,
+        slot: at(second),
+        started_at: at(second),
+        ended_at: at(second).shifted(100),
+        verdict,
+        reason,
+        travelled: Travelled { host: u64::from(check), outside: true, resolver: true, ipv4: true, ipv6: false, tls: false },
+        duration: Duration::from_millis(100),
+    }
+}
+
+/// A run: every 20 s a step with some results, and sometimes an answer of a reference.
+fn run(catalogue: &Arc<Catalogue>, steps: &[Vec<(u8, u8)>], reverse: bool) -> (State, Vec<Logged>) {
+    let mut state = State::new(7);
+    let mut events = state.step(vec![Input::Adopt(Arc::clone(catalogue))], at(0)).events;
+    let checks = u32::try_from(catalogue.checks.len()).unwrap();
+    for (index, results) in (1u64..).zip(steps) {
+        let second = index * 20;
+        let mut inputs: Vec<Input> =
+            results.iter().map(|&(check, result)| Input::Judged(judged(u32::from(check) % checks, second, result))).collect();
+        // The same slot of the same check counts once, so keep the first of each.
+        let mut seen = std::collections::BTreeSet::new();
+        inputs.retain(|input| matches!(input, Input::Judged(judged) if seen.insert(judged.check)));
+        if index % 3 == 0 {
+            let travelled = Travelled { host: u64::MAX, outside: true, resolver: true, ipv4: true, ipv6: true, tls: true };
+            inputs.push(Input::Reference { travelled, at: at(second).shifted(500) });
+        }
+        if reverse {
+            inputs.reverse();
+        }
+        events.extend(state.step(inputs, at(second).shifted(1000)).events);
+    }
+    (state, events)
+}
+
+fn edges() -> impl Strategy<Value = Vec<(u8, u8, bool)>> {
+    prop::collection::vec((any::<u8>(), any::<u8>(), any::<bool>()), 0..7)
+}
+
+fn steps() -> impl Strategy<Value = Vec<Vec<(u8, u8)>>> {
+    prop::collection::vec(prop::collection::vec((any::<u8>(), any::<u8>()), 0..6), 1..40)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(96))]
+
+    #[test]
+    fn restoring_at_every_prefix_equals_live(edges in edges(), steps in steps()) {
+        let catalogue = catalogue(&edges);
+        let (state, events) = run(&catalogue, &steps, false);
+        let positions: Vec<u64> = events.iter().map(|logged| logged.position).collect();
+        prop_assert_eq!(&positions, &(1..=positions.len() as u64).collect::<Vec<_>>(), "gapless");
+        prop_assert!(events.windows(2).all(|pair| pair[0].at <= pair[1].at), "times never decrease");
+        let again = restored(&events, &state);
+        prop_assert_eq!(&again.record, &state.record);
+        // And a checkpoint in the middle changes nothing.
+        let (mut half, rest) = (State::new(7), events.split_at(events.len() / 2));
+        rest.0.iter().for_each(|logged| half.apply(logged));
+        let bytes = serde_json::to_vec(&half.record).unwrap();
+        let record = serde_json::from_slice(&bytes).unwrap();
+        let mut from_checkpoint = State::from_record(record, Arc::clone(half.catalogue()));
+        rest.1.iter().for_each(|logged| from_checkpoint.apply(logged));
+        let mut straight = State::new(7);
+        events.iter().for_each(|logged| straight.apply(logged));
+        prop_assert_eq!(&from_checkpoint.record, &straight.record);
+    }
+
+    #[test]
+    fn the_order_inside_a_step_does_not_matter(edges in edges(), steps in steps()) {
+        let catalogue = catalogue(&edges);
+        let (state, events) = run(&catalogue, &steps, false);
+        let (other, other_events) = run(&catalogue, &steps, true);
+        prop_assert_eq!(events, other_events);
+        prop_assert_eq!(state.record, other.record);
+    }
+
+    #[test]
+    fn advancing_twice_equals_advancing_once(edges in edges(), steps in steps(), between in 1u64..2000) {
+        let catalogue = catalogue(&edges);
+        let (mut once, _) = run(&catalogue, &steps, false);
+        let mut twice = once.clone();
+        let start = once.record.at;
+        let end = start.plus(Duration::from_secs(3000));
+        let mut events = twice.step(vec![], start.plus(Duration::from_secs(between))).events;
+        events.extend(twice.step(vec![], end).events);
+        prop_assert_eq!(once.step(vec![], end).events, events);
+        prop_assert_eq!(once.record, twice.record);
+    }
+
+    #[test]
+    fn each_root_has_one_open_incident_and_every_red_component_of_its_own_stands_in_one(
+        edges in edges(),
+        steps in steps(),
+    ) {
+        let catalogue = catalogue(&edges);
+        let (mut state, _) = run(&catalogue, &steps, false);
+        let mut roots: Vec<_> = state.record.incidents.values().filter(|i| i.is_open()).map(|i| i.root.clone()).collect();
+        let count = roots.len();
+        roots.sort();
+        roots.dedup();
+        prop_assert_eq!(roots.len(), count, "two open incidents at one root");
+        for (component, record) in catalogue.components.iter().zip(&state.record.components) {
+            // What depends on something about to be confirmed waits for that.
+            let settled = state.record.checks.iter().all(|check| check.streak.results.is_empty());
+            if settled && record.evidence == Evidence::Own && record.status > Status::UnderMaintenance {
+                let found = state.record.incidents.values().filter(|i| i.is_open() && i.concerns(&component.id).is_some());
+                prop_assert!(found.count() >= 1, "{} is {} and stands in no open incident", component.id, record.status);
+            }
+        }
+        let snapshot = state.snapshot(state.record.at, &[], true);
+        prop_assert!(snapshot.catalogue.components.iter().all(|c| !c.id.as_str().ends_with('4')), "an internal one leaks");
+    }
+
+    #[test]
+    fn availability_is_a_ratio_and_adds_up(edges in edges(), steps in steps(), cut in 1u64..600) {
+        let catalogue = catalogue(&edges);
+        let (state, _) = run(&catalogue, &steps, false);
+        let end = state.record.at;
+        let length = end.since(at(0));
+        for record in &state.record.components {
+            let window = |until: Timestamp, length| record.intervals.window(until, length, None);
+            let Some(all) = window(end, length) else { continue };
+            prop_assert!((0.0..=1.0).contains(&all.ratio) && (0.0..=1.0).contains(&all.ratio_with_maintenance));
+            let cut = Duration::from_secs(cut).min(length);
+            let first = window(end.minus(cut), length - cut).map_or((0, 0), |a| (a.measured_s, a.major_s));
+            let second = window(end, cut).map_or((0, 0), |a| (a.measured_s, a.major_s));
+            // Seconds are rounded down once per window.
+            prop_assert!(all.measured_s.abs_diff(first.0 + second.0) <= 2);
+            prop_assert!(all.major_s.abs_diff(first.1 + second.1) <= 2);
+        }
+    }
+
+    #[test]
+    fn a_roll_up_is_monotone(statuses in prop::collection::vec(0usize..6, 1..8), which in any::<prop::sample::Index>()) {
+        let own = |statuses: &[usize]| roll_up(statuses.iter().map(|&s| (Status::ALL[s], Evidence::Own))).status;
+        let before = own(&statuses);
+        let mut worse = statuses.clone();
+        let index = which.index(worse.len());
+        worse[index] = (worse[index] + 1).min(5);
+        // Unknown ones do not weigh against known ones, so they neither help nor harm.
+        if Status::ALL[worse[index]] != Status::Unknown && Status::ALL[statuses[index]] != Status::Unknown {
+            prop_assert!(own(&worse) >= before, "{statuses:?} → {worse:?}");
+        }
+    }
+}
