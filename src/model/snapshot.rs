@@ -300,9 +300,9 @@ pub struct View<'a> {
     pub processing: Processing,
 }
 
-impl View<'_> {
+impl<'a> View<'a> {
     /// The alternatives that apply here: the town's own first, then the component's.
-    pub fn alternatives(&self, organisation: Option<&PublicOrganisation>, at: Timestamp) -> Vec<&Alternative> {
+    pub fn alternatives(&self, organisation: Option<&PublicOrganisation>, at: Timestamp) -> Vec<&'a Alternative> {
         let local = self.local.into_iter().flat_map(|local| local.alternatives.iter());
         local
             .chain(self.component.alternatives.iter())

@@ -3,6 +3,7 @@
 
 mod config;
 mod history;
+mod pages;
 mod probe;
 mod publish;
 mod server;
