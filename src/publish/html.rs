@@ -70,11 +70,15 @@ pub fn problem(language: &str, status: u16, title: &str, detail: &str) -> String
             }
             body {
                 (PreEscaped(SYMBOLS))
+                header.band {
+                    div.band-in {
+                        a.home href="/" { (status::symbol("tower")) (words.pick("Zur Startseite", "To the start page")) }
+                    }
+                }
                 main id="s_main" {
                     p.over { (words.pick("Fehler", "Error")) " " (status) }
                     h1 { (title) }
                     p.about { (detail) }
-                    p.about { a href="/" { (words.pick("Zur Startseite", "To the start page")) } }
                 }
             }
         }

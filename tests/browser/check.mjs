@@ -12,6 +12,14 @@
 //   npm init -y && npm i --ignore-scripts playwright-core axe-core
 //   node …/tests/browser/check.mjs http://127.0.0.1:8080/ http://127.0.0.1:8080/hattingen
 //
+// The bytes alone are checked by html-validate with the settings beside this file. They allow any
+// id without spaces (ids of components hold dots and may begin with a digit), long titles, and
+// ordinary spaces in telephone numbers: style.css keeps numbers on one line, and what people copy
+// stays plain.
+//
+//   npm i --ignore-scripts html-validate
+//   npx html-validate --config …/tests/browser/html-validate.json page.html
+//
 //   --shots DIR       also write screenshots: desktop, phone, narrow, large, dark
 //   --chromium FILE   the browser, /usr/bin/chromium if not given
 

@@ -56,7 +56,7 @@ impl<'a> Page<'a> {
 
     fn figures(&self, view: &View<'a>) -> Markup {
         html! {
-            div.scroll {
+            div.table {
                 table {
                     thead {
                         tr {
@@ -89,7 +89,7 @@ impl<'a> Page<'a> {
             @if availability.maintenance_s > 0 {
                 small {
                     (percent(self.words, availability.ratio_with_maintenance))
-                    (self.say(" mit geplanten Unterbrechungen", " with planned interruptions"))
+                    (self.say(" mit Wartung", " with maintenance"))
                 }
             }
             @if partial {
@@ -101,7 +101,12 @@ impl<'a> Page<'a> {
         }
     }
 
+    /// Outages, and how long it was disturbed without being out: neither counts in the ratio.
     fn outages(&self, availability: &Availability) -> Markup {
+        let lesser = [
+            (availability.partial_s, self.say("teilweise gestört: ", "partially disrupted: ")),
+            (availability.degraded_s, self.say("eingeschränkt: ", "degraded: ")),
+        ];
         html! {
             @if availability.outages == 0 {
                 (self.say("keine", "none"))
@@ -112,6 +117,9 @@ impl<'a> Page<'a> {
                     (time::duration(self.words, Duration::from_secs(availability.longest_outage_s)))
                 }
             }
+            @for (seconds, name) in lesser {
+                @if seconds > 0 { small { (name) (time::duration(self.words, Duration::from_secs(seconds))) } }
+            }
         }
     }
 }
@@ -120,7 +128,7 @@ impl<'a> Page<'a> {
 fn percent(words: Words, ratio: f64) -> String {
     // The small addend undoes the binary representation of figures such as 0.9995.
     let cut = (ratio * 10_000.0 + 1e-6).floor() / 100.0;
-    let text = format!("{cut:.2} %");
+    let text = format!("{cut:.2}\u{a0}%");
     match words {
         Words::German => text.replace('.', ","),
         Words::English => text,
@@ -133,11 +141,10 @@ mod tests {
 
     #[test]
     fn a_percentage_is_never_rounded_up() {
-        for (ratio, german) in
-            [(1.0, "100,00 %"), (0.99999, "99,99 %"), (0.9995, "99,95 %"), (0.0, "0,00 %"), (0.29, "29,00 %")]
+        for (ratio, german) in [(1.0, "100,00"), (0.99999, "99,99"), (0.9995, "99,95"), (0.0, "0,00"), (0.29, "29,00")]
         {
-            assert_eq!(percent(Words::German, ratio), german);
+            assert_eq!(percent(Words::German, ratio), format!("{german}\u{a0}%"));
         }
-        assert_eq!(percent(Words::English, 0.5), "50.00 %");
+        assert_eq!(percent(Words::English, 0.5), "50.00\u{a0}%");
     }
 }

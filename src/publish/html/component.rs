@@ -2,8 +2,7 @@
 
 use maud::{Markup, html};
 
-use crate::model::alternative::Alternative;
-use crate::model::alternative::AlternativeKind;
+use crate::model::alternative::{Alternative, AlternativeKind};
 use crate::model::snapshot::{AffectedBy, PublicMaintenance, View};
 use crate::model::status::{Delivery, Evidence, Lifecycle, Mode, Processing, Status};
 use crate::model::time::Timestamp;
@@ -29,7 +28,7 @@ impl<'a> Page<'a> {
                 (self.circumstances(view))
                 @let parts = self.parts(view);
                 @if !parts.is_empty() {
-                    (self.part_list(&parts, DEPTH_MAX))
+                    (self.part_list(view, &parts, DEPTH_MAX))
                 }
                 (self.ways(view, false))
             }
@@ -50,9 +49,10 @@ impl<'a> Page<'a> {
                     (pill(self.words, view.status, Some(view.component.kind)))
                 }
                 (self.remarks(view))
+                (self.evidence(view))
                 @let parts = self.parts(view);
                 @if !parts.is_empty() {
-                    (self.part_list(&parts, DEPTH_MAX))
+                    (self.part_list(view, &parts, DEPTH_MAX))
                 }
             }
         }
@@ -91,7 +91,7 @@ impl<'a> Page<'a> {
             .collect()
     }
 
-    fn part_list(&self, parts: &[View<'a>], depth: usize) -> Markup {
+    fn part_list(&self, whole: &View<'a>, parts: &[View<'a>], depth: usize) -> Markup {
         html! {
             ul.parts {
                 @for part in parts {
@@ -105,12 +105,14 @@ impl<'a> Page<'a> {
                             }
                         }
                         @if part.state.lifecycle == Lifecycle::Live {
-                            @if part.status == Status::Operational { (self.remarks(part)) } @else { (self.circumstances(part)) }
+                            @if part.status != Status::Operational { (self.cause(part)) }
+                            (self.remarks(part))
+                            (self.part_meta(whole, part))
                             (self.ways(part, true))
                         }
                         @let parts = self.parts(part);
                         @if depth > 1 && !parts.is_empty() {
-                            (self.part_list(&parts, depth - 1))
+                            (self.part_list(part, &parts, depth - 1))
                         }
                     }
                 }
@@ -120,13 +122,11 @@ impl<'a> Page<'a> {
 
     /// Why, since when, and what else is to be said.
     fn circumstances(&self, view: &View<'a>) -> Markup {
-        let since = if view.status == view.state.status {
-            Some(view.state.since)
-        } else {
-            view.local.and_then(|local| local.from)
-        };
+        let since = self.since(view);
+        let evidence = self.words.evidence(view.evidence);
         html! {
             (self.cause(view))
+            (self.remarks(view))
             p.meta {
                 @if let Some(since) = since {
                     (self.say("Seit ", "Since ")) (self.moment(since)) ". "
@@ -135,10 +135,30 @@ impl<'a> Page<'a> {
                     (self.say("Zuletzt geprüft: ", "Last checked: "))
                     (self.clock_or_moment(checked_at, since.unwrap_or(self.snapshot.at))) ". "
                 }
-                @if view.component.part_of.is_none() { (self.provided_by(view)) }
+                @if let Some(evidence) = evidence { (wording::capitalised(evidence)) ". " }
+                (self.provided_by(view))
             }
-            (self.remarks(view))
         }
+    }
+
+    /// Of a part only what its whole does not say already.
+    fn part_meta(&self, whole: &View<'a>, part: &View<'a>) -> Markup {
+        let differs = part.status != Status::Operational && self.since(part) != self.since(whole);
+        html! {
+            @if let Some(since) = self.since(part).filter(|_| differs) {
+                p.meta { (self.say("Seit ", "Since ")) (self.moment(since)) "." }
+            }
+            (self.evidence(part))
+        }
+    }
+
+    /// Since when it has its status here; `None` if a town said so without saying since when.
+    fn since(&self, view: &View<'a>) -> Option<Timestamp> {
+        if view.status == view.state.status { Some(view.state.since) } else { view.local.and_then(|local| local.from) }
+    }
+
+    fn evidence(&self, view: &View<'a>) -> Markup {
+        html! { @if let Some(evidence) = self.words.evidence(view.evidence) { p.meta { (evidence) } } }
     }
 
     /// Whose it is, where it is not the page's own.
@@ -249,12 +269,10 @@ impl<'a> Page<'a> {
             .find(|maintenance| maintenance.components.iter().any(|id| *id == view.component.id || Some(id) == whole))
     }
 
-    /// What is to be said beside the status: where it comes from, the mode, processing, mail, and
-    /// the town's own words.
+    /// What is to be said beside the status: the mode, processing, mail, and the town's own words.
     fn remarks(&self, view: &View<'a>) -> Markup {
         let words = self.words;
         html! {
-            @if let Some(evidence) = words.evidence(view.evidence) { p.meta { (evidence) } }
             @if view.status == Status::Operational && view.state.unknown_parts > 0 {
                 p.meta { (view.state.unknown_parts) (self.say(" davon: Stand unbekannt", " of it: status unknown")) }
             }
@@ -324,14 +342,14 @@ impl<'a> Page<'a> {
         let kind = self.words.alternative(way.kind);
         let page = way.target.first().filter(|first| way.target.len() == 1 && link::leads(first) == Leads::Page);
         html! {
+            @if way.kind != AlternativeKind::Postpone { p.kind { (kind) } }
             p.how {
-                @if way.kind != AlternativeKind::Postpone { (kind) ": " }
                 @match page {
                     Some(page) => a href=(page) { (self.text(&way.label)) },
                     None => (self.text(&way.label)),
                 }
-                @if let Some(page) = page { " " span.hours { "(" (link::readable(page)) ")" } }
             }
+            @if let Some(page) = page { p.hours { (link::readable(page)) } }
             @if page.is_none() && !way.target.is_empty() {
                 ul.numbers { @for target in &way.target { li { (link::bare(target)) } } }
             }

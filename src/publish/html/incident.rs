@@ -2,13 +2,15 @@
 
 use maud::{Markup, html};
 
+use crate::model::id::ComponentId;
 use crate::model::incident::{Body, Impact, IncidentStatus, Update};
 use crate::model::snapshot::{PublicIncident, View};
 use crate::model::status::{Lifecycle, Status};
+use crate::model::text::Text;
 use crate::publish::html::page::{Frame, Page, has_easy};
-use crate::publish::html::status::{pill, pill_of, verdict};
+use crate::publish::html::status::{incident_pill, incident_verdict, pill};
 use crate::publish::html::time;
-use crate::publish::wording;
+use crate::publish::wording::{self, Words};
 
 /// Most organisations that an incident's page names.
 const ORGANISATIONS_MAX: usize = 100;
@@ -28,7 +30,7 @@ const fn look(incident: &PublicIncident) -> Status {
 }
 
 /// The texts of an incident that people wrote.
-fn written(incident: &PublicIncident) -> impl Iterator<Item = &crate::model::text::Text> {
+fn written(incident: &PublicIncident) -> impl Iterator<Item = &Text> {
     let bodies = std::iter::once(&incident.title).chain(incident.updates.iter().map(|update| &update.body));
     bodies.filter_map(|body| match body {
         Body::Written(text) => Some(text),
@@ -39,6 +41,20 @@ fn written(incident: &PublicIncident) -> impl Iterator<Item = &crate::model::tex
 /// Whether a text of it exists in easy language.
 pub(super) fn is_easy(incident: &PublicIncident) -> bool {
     has_easy(written(incident))
+}
+
+/// Where an incident stands, as a sentence.
+const fn sentence(words: Words, status: IncidentStatus) -> &'static str {
+    match status {
+        IncidentStatus::Investigating => words
+            .pick("Die Störung dauert an und wird untersucht.", "The disruption continues and is being investigated."),
+        IncidentStatus::Identified => words
+            .pick("Die Störung dauert an. Die Ursache ist bekannt.", "The disruption continues. Its cause is known."),
+        IncidentStatus::Monitoring => {
+            words.pick("Wieder erreichbar, wird beobachtet.", "It answers again and is being watched.")
+        }
+        IncidentStatus::Resolved => words.pick("Die Störung ist behoben.", "The disruption is over."),
+    }
 }
 
 /// Writes the page of an incident.
@@ -55,12 +71,12 @@ pub(super) fn render(page: &Page<'_>, incident: &PublicIncident) -> String {
         easy: is_easy(incident),
         links: &page.snapshot.catalogue.site.links,
     };
-    let more = html! { (page.newest(incident)) };
+    let more = html! { (page.newest(incident)) (page.as_of()) };
     let main = html! {
         p.over { (page.say("Störungsmeldung", "Disruption notice")) }
         h1 { (title) }
         (page.health())
-        (verdict(look(incident), &wording::capitalised(page.words.incident_status(incident.status)), &more))
+        (incident_verdict(look(incident), sentence(page.words, incident.status), &more))
         (page.incident_facts(incident))
         (page.concerned(incident))
         (page.ways_meanwhile(incident))
@@ -77,7 +93,7 @@ impl<'a> Page<'a> {
             li.sheet.card {
                 div.head {
                     h3 { a href=(path) { (self.body(&incident.title)) } }
-                    (pill_of(look(incident), self.words.incident_status(incident.status)))
+                    (incident_pill(look(incident), self.words.incident_status(incident.status)))
                 }
                 (self.newest(incident))
                 dl.facts {
@@ -176,7 +192,7 @@ impl<'a> Page<'a> {
         html! {
             @match incident.status {
                 IncidentStatus::Investigating | IncidentStatus::Identified => {
-                    dt { (self.say("Ende", "End")) }
+                    dt { (self.say("Bis wann", "Until")) }
                     dd { (wording::no_end_known(self.words)) }
                 },
                 IncidentStatus::Monitoring => {},
@@ -215,7 +231,7 @@ impl<'a> Page<'a> {
                         }
                         (self.root(incident))
                         dt { (self.say("Auswirkung", "Impact")) }
-                        dd { (self.words.impact(incident.impact)) }
+                        dd { (wording::capitalised(self.words.impact(incident.impact))) }
                         dt { (self.say("Organisationen", "Organisations")) }
                         dd {
                             (self.organisations(
@@ -255,7 +271,7 @@ impl<'a> Page<'a> {
         }
     }
 
-    fn view_of(&self, id: &crate::model::id::ComponentId) -> Option<View<'a>> {
+    fn view_of(&self, id: &ComponentId) -> Option<View<'a>> {
         let (index, _) = self.component(id)?;
         self.snapshot.view(index, None).filter(|view| view.state.lifecycle == Lifecycle::Live)
     }

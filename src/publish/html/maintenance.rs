@@ -1,6 +1,6 @@
 //! Planned work on a page: when, what, the last day before, and what stays.
 
-use maud::{Markup, html};
+use maud::{Markup, PreEscaped, html};
 
 use crate::model::catalogue::Ends;
 use crate::model::event::MaintenancePhase;
@@ -78,7 +78,7 @@ impl<'a> Page<'a> {
         let mut letters = window.chars();
         let first = letters.next().map(|first| first.to_ascii_uppercase());
         // The first letter is one of our own words, never markup.
-        maud::PreEscaped(first.into_iter().chain(letters).collect())
+        PreEscaped(first.into_iter().chain(letters).collect())
     }
 
     fn maintenance_facts(&self, maintenance: &PublicMaintenance) -> Markup {
@@ -86,7 +86,7 @@ impl<'a> Page<'a> {
         html! {
             dl.facts {
                 @if maintenance.phase == MaintenancePhase::Overrunning {
-                    dt { (self.say("Ende", "End")) }
+                    dt { (self.say("Bis wann", "Until")) }
                     dd { (wording::no_end_known(self.words)) }
                 } @else if maintenance.ends == Ends::OnNotice {
                     dt { (self.say("Ende", "End")) }

@@ -97,6 +97,7 @@ fn more(page: &Page<'_>, live: &[View<'_>], affected: &[&View<'_>], unknown: u32
         @if let Some(view) = way {
             p.more { a href={ "#" (view.component.id) "_ways" } { (wording::alternatives_heading(page.words)) } }
         }
+        (page.as_of())
     }
 }
 

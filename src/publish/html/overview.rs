@@ -91,6 +91,7 @@ fn more(page: &Page<'_>, entries: &[Entry<'_>], unknown: u32) -> Markup {
                 }
             }
         }
+        (page.as_of())
     }
 }
 

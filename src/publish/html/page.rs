@@ -49,7 +49,7 @@ pub(super) struct Frame<'a> {
     pub(super) json: &'a str,
     /// Whether a text of it exists in easy language.
     pub(super) easy: bool,
-    /// Whether it may be shown by a search engine.
+    /// Its imprint and so on.
     pub(super) links: &'a SiteLinks,
 }
 
@@ -279,6 +279,11 @@ impl<'a> Page<'a> {
                 }
             }
         }
+    }
+
+    /// How old the page is, where it is read first.
+    pub(super) fn as_of(&self) -> Markup {
+        html! { p.as-of { (self.say("Stand: ", "As of ")) (self.moment(self.snapshot.at)) } }
     }
 
     /// The languages in which this page exists.

@@ -10,7 +10,8 @@ pub(super) fn readable(number: &str) -> String {
         let spaced: String = number.chars().map(|c| if c.is_ascii_digit() || c == '+' { c } else { ' ' }).collect();
         let words: Vec<&str> = spaced.split_whitespace().collect();
         let spaced = words.join(" ");
-        return match spaced.strip_prefix("+49 ").map(|rest| rest.strip_prefix("0 ").unwrap_or(rest)) {
+        let national = spaced.strip_prefix("+49").map(str::trim_start);
+        return match national.map(|rest| rest.strip_prefix("0 ").unwrap_or(rest)) {
             Some(rest) if !rest.is_empty() => format!("0{rest}"),
             _ => spaced,
         };
@@ -53,7 +54,7 @@ fn grouped(digits: &str) -> String {
     let count = digits.chars().count();
     let mut text = String::with_capacity(count + count / 3);
     for (place, digit) in digits.chars().enumerate() {
-        if place > 0 && place % 3 == 0 && count > 5 && place + 1 < count {
+        if place > 0 && place.is_multiple_of(3) && count > 5 && place + 1 < count {
             text.push(' ');
         }
         text.push(digit);

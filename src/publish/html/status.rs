@@ -32,11 +32,29 @@ pub(super) fn pill_of(status: Status, said: &str) -> Markup {
     html! { span.pill.(class(status)) { (symbol(class(status))) (said) } }
 }
 
+/// Where an incident stands, in a pill; the cross is left to what is not available.
+pub(super) fn incident_pill(look: Status, said: &str) -> Markup {
+    html! { span.pill.(class(look)) { (incident_symbol(look)) (said) } }
+}
+
+fn incident_symbol(look: Status) -> Markup {
+    symbol(if look == Status::Operational { "ok" } else { "slow" })
+}
+
+/// The sentence of an incident's page, in its box.
+pub(super) fn incident_verdict(look: Status, sentence: &str, more: &Markup) -> Markup {
+    boxed(look, &incident_symbol(look), sentence, more)
+}
+
 /// The sentence of a page, in its box.
 pub(super) fn verdict(status: Status, sentence: &str, more: &Markup) -> Markup {
+    boxed(status, &symbol(class(status)), sentence, more)
+}
+
+fn boxed(look: Status, symbol: &Markup, sentence: &str, more: &Markup) -> Markup {
     html! {
-        div.verdict.(class(status)) {
-            (symbol(class(status)))
+        div.verdict.(class(look)) {
+            (symbol)
             div {
                 p.main { (sentence) }
                 (more)

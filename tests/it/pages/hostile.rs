@@ -12,7 +12,7 @@ use crate::pages::pages;
 use crate::pages::sample::morning;
 
 /// Texts that try to leave where they stand.
-pub const CORPUS: &[&str] = &[
+pub(super) const CORPUS: &[&str] = &[
     "\"'><script>alert(document.domain)</script><img src=x onerror=alert(1)>",
     "</title></style></svg><script>alert(1)</script>",
     "x\" onmouseover=\"alert(1)\" autofocus onfocus=\"alert(1)",
@@ -48,7 +48,7 @@ fn poison(incident: &mut PublicIncident, text: &Text) {
 }
 
 /// The sample with one text in every field that takes a text.
-pub fn poisoned(hostile: &str) -> Snapshot {
+pub(super) fn poisoned(hostile: &str) -> Snapshot {
     let text = Text::single("de", hostile);
     let mut snapshot = morning();
     let catalogue = Arc::make_mut(&mut snapshot.catalogue);

@@ -24,17 +24,17 @@ use turmwacht::model::verdict::Reason;
 use turmwacht::model::window::When;
 
 /// An instant from RFC 3339.
-pub fn at(text: &str) -> Timestamp {
+pub(super) fn at(text: &str) -> Timestamp {
     Timestamp::from_jiff(text.parse().expect("RFC 3339"))
 }
 
 /// A text in German and English.
-pub fn both(german: &str, english: &str) -> Text {
+pub(super) fn both(german: &str, english: &str) -> Text {
     Text::from_languages([(Arc::from("de"), Plain::new(german)), (Arc::from("en"), Plain::new(english))])
 }
 
 /// A text in German.
-pub fn german(text: &str) -> Text {
+pub(super) fn german(text: &str) -> Text {
     Text::single("de", text)
 }
 
@@ -157,7 +157,7 @@ fn affected_by(path: &[(&str, &str)]) -> AffectedBy {
 }
 
 /// A provider that the public may not know, by its public name.
-pub fn hidden_provider() -> Shown {
+pub(super) fn hidden_provider() -> Shown {
     Shown { id: None, name: both("Externer IT-Dienstleister", "External IT provider") }
 }
 
@@ -382,7 +382,7 @@ fn maintenances() -> Vec<Arc<PublicMaintenance>> {
 }
 
 /// A snapshot of these components, with the indexes filled in.
-pub fn assemble(
+pub(super) fn assemble(
     mut organisations: Vec<PublicOrganisation>,
     components: Vec<(PublicComponent, ComponentState)>,
     incidents: Vec<Arc<PublicIncident>>,
@@ -422,7 +422,7 @@ pub fn assemble(
 }
 
 /// The morning.
-pub fn morning() -> Snapshot {
+pub(super) fn morning() -> Snapshot {
     let organisations = vec![
         organisation("ennepe-ruhr-kreis", OrganisationKind::County, "Ennepe-Ruhr-Kreis", Some("059540000000")),
         organisation("hattingen", OrganisationKind::Municipality, "Stadt Hattingen", Some("059540016016")),
@@ -433,7 +433,7 @@ pub fn morning() -> Snapshot {
 }
 
 /// A day on which all is well.
-pub fn quiet() -> Snapshot {
+pub(super) fn quiet() -> Snapshot {
     let calm =
         components().into_iter().filter(|(component, _)| component.id.as_str() == "homepage-hattingen").collect();
     let hattingen = organisation("hattingen", OrganisationKind::Municipality, "Stadt Hattingen", Some("059540016016"));
