@@ -1,34 +1,84 @@
-//! Pages.
+//! The public pages: HTML for people, complete without JavaScript.
+//!
+//! What lives here: the pages and the policy they are sent with. What does not: which path leads
+//! to which page (`publish::render`) and the words of the closed lists (`publish::wording`).
+//!
+//! Architecture invariant: a page loads nothing. There is no script, no cookie, no font and no
+//! request to anybody else; the one stylesheet stands in the page itself, and
+//! [`content_security_policy`] admits that stylesheet by its hash and nothing beside it.
 
-use maud::html;
+mod availability;
+mod component;
+mod incident;
+mod link;
+mod maintenance;
+mod organisation;
+mod overview;
+mod page;
+mod phone;
+mod status;
+mod time;
+
+use std::sync::LazyLock;
+
+use maud::{DOCTYPE, PreEscaped, html};
+use sha2::{Digest, Sha256};
 
 use crate::model::snapshot::{PublicIncident, Snapshot};
-use crate::publish::wording::{self, Words};
+use crate::publish::html::page::Page;
+use crate::publish::wording::Words;
 
-/// The start page.
+/// The stylesheet of every page.
+const STYLE: &str = include_str!("html/style.css");
+
+/// The symbols that stand beside status words, referred to by `<use>`.
+const SYMBOLS: &str = include_str!("html/symbols.svg");
+
+/// A small tower, so that browsers do not ask for `/favicon.ico`.
+const ICON: &str = "data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 24 24'%3E\
+    %3Crect width='24' height='24' rx='5' fill='%2312324d'/%3E\
+    %3Cpath d='M6 4h2.4v2h2.4V4h2.4v2h2.4V4H18v5.5L16.5 11v9h-9v-9L6 9.500z' fill='%23fff'/%3E%3C/svg%3E";
+
+/// The start page: all that is open, and every organisation with its status.
 pub fn overview(snapshot: &Snapshot, language: &str) -> String {
-    let site = &snapshot.catalogue.site;
-    let words = Words::of(language);
-    html! {
-        h1 { (site.title.get(language, site.language())) }
-        p { (words.status(snapshot.status().status, None)) }
-    }
-    .into_string()
+    overview::render(&Page::new(snapshot, language, None))
 }
 
-/// An organisation's page.
+/// The page of an organisation, by its index; empty if there is no such organisation.
 pub fn organisation(snapshot: &Snapshot, organisation: u32, language: &str) -> String {
-    let fallback = snapshot.catalogue.site.language();
+    organisation::render(&Page::new(snapshot, language, Some(organisation)))
+}
+
+/// The page of an incident.
+pub fn incident(snapshot: &Snapshot, incident: &PublicIncident, language: &str) -> String {
+    incident::render(&Page::new(snapshot, language, None), incident)
+}
+
+/// An error page for browsers. It needs no snapshot, so that it can be shown when there is none.
+pub fn problem(language: &str, status: u16, title: &str, detail: &str) -> String {
     let words = Words::of(language);
     html! {
-        @if let Some(body) = snapshot.catalogue.organisations.get(organisation as usize) {
-            h1 { (body.name.get(language, fallback)) }
-        }
-        ul {
-            @for view in snapshot.page_of(organisation) {
-                li {
-                    (view.component.name.get(language, fallback)) ": "
-                    (words.status(view.status, Some(view.component.kind)))
+        (DOCTYPE)
+        html lang=(words.pick("de", "en")) {
+            head {
+                meta charset="utf-8";
+                meta name="viewport" content="width=device-width, initial-scale=1";
+                meta name="robots" content="noindex";
+                title { (title) }
+                link rel="icon" href=(ICON);
+                style { (PreEscaped(STYLE)) }
+            }
+            body {
+                (PreEscaped(SYMBOLS))
+                header.band {
+                    div.band-in {
+                        a.home href="/" { (status::symbol("tower")) (words.pick("Zur Startseite", "To the start page")) }
+                    }
+                }
+                main id="s_main" {
+                    p.over { (words.pick("Fehler", "Error")) " " (status) }
+                    h1 { (title) }
+                    p.about { (detail) }
                 }
             }
         }
@@ -36,12 +86,60 @@ pub fn organisation(snapshot: &Snapshot, organisation: u32, language: &str) -> S
     .into_string()
 }
 
-/// An incident's page.
-pub fn incident(snapshot: &Snapshot, incident: &PublicIncident, language: &str) -> String {
-    let fallback = snapshot.catalogue.site.language();
-    html! {
-        h1 { (wording::body(&incident.title, language, fallback)) }
-        @for update in incident.updates.iter().rev() { p { (wording::body(&update.body, language, fallback)) } }
+/// The hash of the stylesheet as `Content-Security-Policy` wants it: `sha256-…`.
+pub fn style_hash() -> &'static str {
+    static HASH: LazyLock<String> = LazyLock::new(|| format!("sha256-{}", base64(&Sha256::digest(STYLE.as_bytes()))));
+    &HASH
+}
+
+/// The `Content-Security-Policy` of a page that `frame_ancestors` (`'self'`, `'none'`, `*`) may
+/// frame.
+pub fn content_security_policy(frame_ancestors: &str) -> String {
+    format!(
+        "default-src 'none'; style-src '{}'; img-src 'self' data:; base-uri 'none'; form-action 'self'; \
+         frame-ancestors {frame_ancestors}",
+        style_hash()
+    )
+}
+
+/// Base64 (RFC 4648 section 4) with padding.
+fn base64(bytes: &[u8]) -> String {
+    const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    bytes
+        .chunks(3)
+        .flat_map(|chunk| {
+            let group = chunk.iter().chain([&0; 2]).take(3).fold(0usize, |group, &byte| group << 8 | usize::from(byte));
+            [18, 12, 6, 0].into_iter().zip(0..).map(move |(shift, place)| {
+                let digit = ALPHABET.get(group >> shift & 63).filter(|_| place <= chunk.len());
+                digit.map_or('=', |&digit| char::from(digit))
+            })
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn base64_follows_the_test_vectors_of_rfc_4648() {
+        for (bytes, text) in [
+            ("", ""),
+            ("f", "Zg=="),
+            ("fo", "Zm8="),
+            ("foo", "Zm9v"),
+            ("foob", "Zm9vYg=="),
+            ("fooba", "Zm9vYmE="),
+            ("foobar", "Zm9vYmFy"),
+        ] {
+            assert_eq!(base64(bytes.as_bytes()), text);
+        }
     }
-    .into_string()
+
+    #[test]
+    fn the_stylesheet_cannot_end_its_element_and_loads_nothing() {
+        for forbidden in ["</", "url(", "@import", "<!--"] {
+            assert!(!STYLE.contains(forbidden), "{forbidden}");
+        }
+    }
 }

@@ -6,8 +6,8 @@
 
 use crate::model::alternative::AlternativeKind;
 use crate::model::event::MaintenancePhase;
-use crate::model::incident::{Body, Impact, IncidentStatus, Message, MessageCode};
-use crate::model::status::{ComponentKind, Evidence, Mode, OrganisationKind, Status};
+use crate::model::incident::{Body, Cause, Impact, IncidentStatus, Message, MessageCode};
+use crate::model::status::{ComponentKind, DeliveryState, Evidence, Mode, OrganisationKind, Processing, Status};
 use crate::model::text::Plain;
 use crate::model::verdict::Reason;
 use crate::publish::escape;
@@ -107,6 +107,72 @@ impl Words {
         }
     }
 
+    /// Several organisations of a kind.
+    pub const fn organisation_kinds(self, kind: OrganisationKind) -> &'static str {
+        match kind {
+            OrganisationKind::Municipality => self.pick("Städte und Gemeinden", "Towns and municipalities"),
+            OrganisationKind::County => self.pick("Kreise", "Counties"),
+            OrganisationKind::Association => self.pick("Verbände", "Associations"),
+            OrganisationKind::Provider => self.pick("IT-Dienstleister", "IT providers"),
+            OrganisationKind::State => self.pick("Länder", "States"),
+            OrganisationKind::Federal => self.pick("Bund", "Federal government"),
+        }
+    }
+
+    /// Processing that is not as always, as a sentence.
+    pub const fn processing(self, processing: Processing) -> &'static str {
+        match processing {
+            Processing::Normal => self.pick("Die Bearbeitung läuft wie gewohnt.", "Processing is as usual."),
+            Processing::Delayed => {
+                self.pick("Die Bearbeitung dauert zurzeit länger.", "Processing takes longer at present.")
+            }
+            Processing::Stopped => self.pick(
+                "Anträge kommen an, werden zurzeit aber nicht bearbeitet.",
+                "Applications arrive but are not processed at present.",
+            ),
+        }
+    }
+
+    /// What happens to mail, as a sentence.
+    pub const fn delivery(self, state: DeliveryState) -> &'static str {
+        match state {
+            DeliveryState::ReceiveOnly => self.pick(
+                "E-Mails kommen an, können aber nicht beantwortet werden.",
+                "Mail arrives but cannot be answered.",
+            ),
+            DeliveryState::SendOnly => {
+                self.pick("E-Mails an uns kommen zurzeit nicht an.", "Mail to us does not arrive at present.")
+            }
+            DeliveryState::Queued => {
+                self.pick("E-Mails werden aufbewahrt und später zugestellt.", "Mail is kept and delivered later.")
+            }
+            DeliveryState::Lost => self.pick(
+                "E-Mails sind verloren gegangen; bitte noch einmal senden.",
+                "Mail was lost; please send it again.",
+            ),
+            DeliveryState::Bouncing => {
+                self.pick("E-Mails an uns gehen zurück.", "Mail to us is returned to its sender.")
+            }
+        }
+    }
+
+    /// Category of a cause.
+    pub const fn cause(self, cause: Cause) -> &'static str {
+        match cause {
+            Cause::Cyberattack => self.pick("Cyberangriff", "cyberattack"),
+            Cause::Hardware => self.pick("Technischer Defekt", "hardware failure"),
+            Cause::Power => self.pick("Strom oder Kühlung", "power or cooling"),
+            Cause::Network => self.pick("Netz oder Leitung", "network or line"),
+            Cause::Overload => self.pick("Überlastung", "overload"),
+            Cause::Migration => self.pick("Umstellung", "migration"),
+            Cause::BaseService => self.pick("Basisdienst", "base service"),
+            Cause::Staff => self.pick("Personalmangel", "lack of staff"),
+            Cause::Planned => self.pick("geplant", "planned"),
+            Cause::Unknown => self.pick("noch unbekannt", "not known yet"),
+            Cause::Undisclosed => self.pick("wird nicht veröffentlicht", "not published"),
+        }
+    }
+
     /// A kind of alternative.
     pub const fn alternative(self, kind: AlternativeKind) -> &'static str {
         match kind {
@@ -182,6 +248,46 @@ impl Words {
                 self.pick("Unsere Prüfung ist zurzeit nicht möglich.", "We cannot check at the moment.")
             }
         }
+    }
+}
+
+/// The heading over alternatives.
+pub const fn alternatives_heading(words: Words) -> &'static str {
+    words.pick("So geht es trotzdem", "What you can do instead")
+}
+
+/// What is said where nobody knows the end.
+pub const fn no_end_known(words: Words) -> &'static str {
+    words.pick("Ende derzeit nicht absehbar", "It is not known yet when this will end")
+}
+
+/// A closed word at the beginning of a sentence.
+pub fn capitalised(word: &str) -> String {
+    let mut letters = word.chars();
+    letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
+}
+
+/// What a language calls itself; its tag if we do not know.
+pub fn language_name(tag: &str) -> &str {
+    match tag {
+        "de" => "Deutsch",
+        "de-x-leicht" => "Leichte Sprache",
+        "en" => "English",
+        "fr" => "Français",
+        "nl" => "Nederlands",
+        "da" => "Dansk",
+        "pl" => "Polski",
+        "cs" => "Čeština",
+        "hsb" => "Hornjoserbšćina",
+        "dsb" => "Dolnoserbšćina",
+        "tr" => "Türkçe",
+        "ru" => "Русский",
+        "uk" => "Українська",
+        "ar" => "العربية",
+        "es" => "Español",
+        "it" => "Italiano",
+        "ro" => "Română",
+        _ => tag,
     }
 }
 

@@ -4,6 +4,7 @@
 mod config;
 mod engine;
 mod history;
+mod pages;
 mod probe;
 mod publish;
 mod scenario;

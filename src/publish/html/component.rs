@@ -1,0 +1,377 @@
+//! A component on a page: what is the matter with it, since when, why, and what else to do.
+
+use maud::{Markup, html};
+
+use crate::model::alternative::{Alternative, AlternativeKind};
+use crate::model::snapshot::{AffectedBy, PublicMaintenance, View};
+use crate::model::status::{Delivery, Evidence, Lifecycle, Mode, Processing, Status};
+use crate::model::time::Timestamp;
+use crate::publish::html::link::{self, Leads};
+use crate::publish::html::maintenance;
+use crate::publish::html::page::Page;
+use crate::publish::html::status::pill;
+use crate::publish::wording;
+
+/// How deep parts of parts are shown.
+const DEPTH_MAX: usize = 4;
+
+impl<'a> Page<'a> {
+    /// A component that is not simply available, with everything about it.
+    pub(super) fn card(&self, view: &View<'a>) -> Markup {
+        let words = self.words;
+        html! {
+            li.sheet.card id=(view.component.id) {
+                div.head {
+                    h3 { (self.text(&view.component.name)) }
+                    (pill(words, view.status, Some(view.component.kind)))
+                }
+                (self.circumstances(view))
+                @let parts = self.parts(view);
+                @if !parts.is_empty() {
+                    (self.part_list(view, &parts, DEPTH_MAX))
+                }
+                (self.ways(view, false))
+            }
+        }
+    }
+
+    /// A component that is available: a line.
+    pub(super) fn row(&self, view: &View<'a>) -> Markup {
+        html! {
+            li id=(view.component.id) {
+                div.head {
+                    span {
+                        @match &view.component.url {
+                            Some(url) => a href=(url) { (self.text(&view.component.name)) },
+                            None => (self.text(&view.component.name)),
+                        }
+                    }
+                    (pill(self.words, view.status, Some(view.component.kind)))
+                }
+                (self.remarks(view))
+                (self.evidence(view))
+                @let parts = self.parts(view);
+                @if !parts.is_empty() {
+                    (self.part_list(view, &parts, DEPTH_MAX))
+                }
+            }
+        }
+    }
+
+    /// A component that does not exist yet.
+    pub(super) fn announced(&self, view: &View<'a>) -> Markup {
+        html! {
+            li id=(view.component.id) {
+                div.head {
+                    span { (self.text(&view.component.name)) }
+                    span.soft { (self.available_from(view)) }
+                }
+            }
+        }
+    }
+
+    fn available_from(&self, view: &View<'a>) -> Markup {
+        html! {
+            @match &view.component.available_from {
+                Some(from) => { (self.say("ab ", "from ")) (self.when(from)) },
+                None => (self.say("demnächst", "soon")),
+            }
+        }
+    }
+
+    /// The parts of a component that stand on this page.
+    fn parts(&self, view: &View<'a>) -> Vec<View<'a>> {
+        let organisation = self.organisation.map(|(index, _)| index);
+        view.component
+            .parts
+            .iter()
+            .filter(|part| self.organisation.is_none_or(|(_, organisation)| organisation.shows.contains(part)))
+            .filter_map(|&part| self.snapshot.view(part, organisation))
+            .filter(|part| part.state.lifecycle != Lifecycle::Retired)
+            .collect()
+    }
+
+    fn part_list(&self, whole: &View<'a>, parts: &[View<'a>], depth: usize) -> Markup {
+        html! {
+            ul.parts {
+                @for part in parts {
+                    li id=(part.component.id) {
+                        div.head {
+                            span { (self.text(&part.component.name)) }
+                            @if part.state.lifecycle == Lifecycle::Announced {
+                                span.soft { (self.say("Demnächst", "Soon")) ", " (self.available_from(part)) }
+                            } @else {
+                                (pill(self.words, part.status, Some(part.component.kind)))
+                            }
+                        }
+                        @if part.state.lifecycle == Lifecycle::Live {
+                            @if part.status != Status::Operational { (self.cause(part)) }
+                            (self.remarks(part))
+                            (self.part_meta(whole, part))
+                            (self.ways(part, true))
+                        }
+                        @let parts = self.parts(part);
+                        @if depth > 1 && !parts.is_empty() {
+                            (self.part_list(part, &parts, depth - 1))
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    /// Why, since when, and what else is to be said.
+    fn circumstances(&self, view: &View<'a>) -> Markup {
+        let since = self.since(view);
+        let evidence = self.words.evidence(view.evidence);
+        html! {
+            (self.cause(view))
+            (self.remarks(view))
+            p.meta {
+                @if let Some(since) = since {
+                    (self.say("Seit ", "Since ")) (self.moment(since)) ". "
+                }
+                @if let Some(checked_at) = view.state.checked_at {
+                    (self.say("Zuletzt geprüft: ", "Last checked: "))
+                    (self.clock_or_moment(checked_at, since.unwrap_or(self.snapshot.at))) ". "
+                }
+                @if let Some(evidence) = evidence { (wording::capitalised(evidence)) ". " }
+                (self.provided_by(view))
+            }
+        }
+    }
+
+    /// Of a part only what its whole does not say already.
+    fn part_meta(&self, whole: &View<'a>, part: &View<'a>) -> Markup {
+        let differs = part.status != Status::Operational && self.since(part) != self.since(whole);
+        html! {
+            @if let Some(since) = self.since(part).filter(|_| differs) {
+                p.meta { (self.say("Seit ", "Since ")) (self.moment(since)) "." }
+            }
+            (self.evidence(part))
+        }
+    }
+
+    /// Since when it has its status here; `None` if a town said so without saying since when.
+    fn since(&self, view: &View<'a>) -> Option<Timestamp> {
+        if view.status == view.state.status { Some(view.state.since) } else { view.local.and_then(|local| local.from) }
+    }
+
+    fn evidence(&self, view: &View<'a>) -> Markup {
+        html! { @if let Some(evidence) = self.words.evidence(view.evidence) { p.meta { (evidence) } } }
+    }
+
+    /// Whose it is, where it is not the page's own.
+    fn provided_by(&self, view: &View<'a>) -> Markup {
+        let foreign = self.organisation.filter(|(index, _)| *index != view.component.owner);
+        html! {
+            @if let Some(owner) = foreign.and_then(|_| self.organisation_link(view.component.owner)) {
+                (self.say("Zuständig: ", "In charge: ")) (owner) "."
+            }
+        }
+    }
+
+    /// The sentence that says why.
+    fn cause(&self, view: &View<'a>) -> Markup {
+        let word = self.words.status(view.status, Some(view.component.kind));
+        // A town's own word explains itself; what is derived no longer decides.
+        let affected = view
+            .state
+            .affected_by
+            .as_ref()
+            .filter(|_| view.status == view.state.status || view.evidence != Evidence::Notice);
+        match view.status {
+            Status::UnderMaintenance => self.planned(view, affected),
+            Status::Unknown => html! {
+                p.strong {
+                    (self.say("Stand unbekannt", "Status unknown"))
+                    @if let Some(last) = view.state.last_known {
+                        (self.say(", zuletzt bekannt: ", ", last known: "))
+                        (self.words.status(last, Some(view.component.kind)))
+                    }
+                    "."
+                }
+                @if let Some(reason) = view.state.reason { p { (self.words.reason(reason)) } }
+                @if let Some(affected) = affected {
+                    p { (self.say("Hängt ab von: ", "Depends on: ")) (self.chain(affected)) "." }
+                }
+            },
+            Status::Operational | Status::DegradedPerformance | Status::PartialOutage | Status::MajorOutage => html! {
+                @match affected {
+                    Some(affected) if self.is_disruption(affected) => p.strong {
+                        (self.say("Zurzeit ", "At present ")) (word)
+                        (self.say(" wegen Störung: ", " because of a disruption: ")) (self.chain(affected)) "."
+                    },
+                    Some(affected) => p {
+                        (self.say("Hängt ab von: ", "Depends on: ")) (self.chain(affected)) "."
+                    },
+                    None => {},
+                }
+                @if let Some(reason) = view.state.reason.filter(|_| view.evidence == Evidence::Own) {
+                    p { (self.words.reason(reason)) }
+                }
+            },
+        }
+    }
+
+    /// Whether what affects a component is itself disrupted, and not under maintenance or
+    /// unknown. Of an internal one nothing is known here but that it affects.
+    fn is_disruption(&self, affected: &AffectedBy) -> bool {
+        let root = affected.path.last().and_then(|root| root.id.as_ref());
+        let state =
+            root.and_then(|id| self.component(id)).and_then(|(index, _)| self.snapshot.states.get(index as usize));
+        state.is_none_or(|state| !matches!(state.status, Status::UnderMaintenance | Status::Unknown))
+    }
+
+    /// The root, and the way from it.
+    fn chain(&self, affected: &AffectedBy) -> Markup {
+        let root = affected.path.last();
+        let over = affected.path.first().filter(|first| Some(*first) != root);
+        html! {
+            @if let Some(root) = root { (self.shown(root)) }
+            @if let Some(over) = over {
+                (self.say(" (betroffen über ", " (affected through ")) (self.shown(over)) ")"
+            }
+        }
+    }
+
+    /// The sentence about planned work.
+    fn planned(&self, view: &View<'a>, affected: Option<&AffectedBy>) -> Markup {
+        let word = self.say("Planmäßig unterbrochen", "Under planned maintenance");
+        html! {
+            @match self.covering(view) {
+                Some(maintenance) => p.strong {
+                    (word) ": "
+                    a href=(maintenance::anchor(maintenance)) { (self.text(&maintenance.title)) }
+                    ", " (self.window(&maintenance.from, &maintenance.until)) "."
+                },
+                None => p.strong {
+                    (word)
+                    @if let Some(affected) = affected {
+                        (self.say(" wegen geplanter Arbeiten: ", " because of planned work: ")) (self.chain(affected))
+                    }
+                    "."
+                },
+            }
+        }
+    }
+
+    /// The maintenance in progress that covers a component or what it is part of.
+    fn covering(&self, view: &View<'a>) -> Option<&'a PublicMaintenance> {
+        let whole = view
+            .component
+            .part_of
+            .and_then(|whole| self.snapshot.catalogue.components.get(whole as usize))
+            .map(|whole| &whole.id);
+        let maintenances = self.snapshot.maintenances.iter().map(|maintenance| &**maintenance);
+        maintenances
+            .filter(|maintenance| maintenance::is_active(maintenance))
+            .find(|maintenance| maintenance.components.iter().any(|id| *id == view.component.id || Some(id) == whole))
+    }
+
+    /// What is to be said beside the status: the mode, processing, mail, and the town's own words.
+    fn remarks(&self, view: &View<'a>) -> Markup {
+        let words = self.words;
+        html! {
+            @if view.status == Status::Operational && view.state.unknown_parts > 0 {
+                p.meta { (view.state.unknown_parts) (self.say(" davon: Stand unbekannt", " of it: status unknown")) }
+            }
+            @if view.mode != Mode::Regular {
+                p { (self.say("Betriebsart: ", "Mode: ")) (words.mode(view.mode)) "." }
+            }
+            @if view.processing != Processing::Normal { p { (words.processing(view.processing)) } }
+            @if let Some(delivery) = &view.component.delivery { (self.delivery(delivery)) }
+            @if let Some(text) = view.local.and_then(|local| local.text.as_ref()) {
+                p.said { (self.text(text)) }
+            }
+        }
+    }
+
+    /// What happens to mail, as long as it does.
+    fn delivery(&self, delivery: &Delivery) -> Markup {
+        let at = self.snapshot.at;
+        let holds = delivery.since.is_none_or(|since| since <= at) && delivery.until.is_none_or(|until| until > at);
+        html! {
+            @if holds {
+                p {
+                    (self.words.delivery(delivery.state))
+                    @if let Some(since) = delivery.since { (self.say(" Seit ", " Since ")) (self.moment(since)) "." }
+                    @if let Some(until) = delivery.until { (self.say(" Bis ", " Until ")) (self.moment(until)) "." }
+                }
+            }
+        }
+    }
+
+    /// The ways that are left while a component is not available; nothing if it is.
+    pub(super) fn remaining(&self, view: &View<'a>) -> Vec<&'a Alternative> {
+        if view.status == Status::Operational {
+            return Vec::new();
+        }
+        let organisation = self.organisation.map(|(_, organisation)| organisation);
+        let at = self.snapshot.at;
+        let mut ways: Vec<&Alternative> = view.alternatives(organisation, at);
+        if view.status == Status::UnderMaintenance
+            && let Some(maintenance) = self.covering(view)
+        {
+            ways.extend(current(&maintenance.alternatives, at));
+        }
+        ways
+    }
+
+    fn ways(&self, view: &View<'a>, of_part: bool) -> Markup {
+        let ways = self.remaining(view);
+        html! {
+            @if !ways.is_empty() {
+                div.ways id={ (view.component.id) "_ways" } {
+                    h4 {
+                        (wording::alternatives_heading(self.words))
+                        @if of_part { ": " (self.text(&view.component.name)) }
+                    }
+                    (self.way_list(&ways))
+                }
+            }
+        }
+    }
+
+    /// A list of alternatives.
+    pub(super) fn way_list(&self, ways: &[&Alternative]) -> Markup {
+        html! { ul { @for way in ways { li { (self.way(way)) } } } }
+    }
+
+    fn way(&self, way: &Alternative) -> Markup {
+        let kind = self.words.alternative(way.kind);
+        let page = way.target.first().filter(|first| way.target.len() == 1 && link::leads(first) == Leads::Page);
+        html! {
+            @if way.kind != AlternativeKind::Postpone { p.kind { (kind) } }
+            p.how {
+                @match page {
+                    Some(page) => a href=(page) { (self.text(&way.label)) },
+                    None => (self.text(&way.label)),
+                }
+            }
+            @if let Some(page) = page { p.hours { (link::readable(page)) } }
+            @if page.is_none() && !way.target.is_empty() {
+                ul.numbers { @for target in &way.target { li { (link::bare(target)) } } }
+            }
+            @match (&way.hours_text, &way.hours) {
+                (Some(text), _) => p.hours { (self.text(text)) },
+                (None, Some(hours)) => p.hours { (self.say("Zeiten: ", "Hours: ")) (hours) },
+                (None, None) => {},
+            }
+            @if let Some(page) = &way.page {
+                p.hours { (self.say("Mehr dazu: ", "More about it: ")) (link::bare(page)) }
+            }
+            @if let Some(verified) = &way.verified_at {
+                p.hours { (self.say("Zuletzt bestätigt: ", "Last confirmed: ")) (self.when(verified)) }
+            }
+        }
+    }
+}
+
+/// The alternatives that hold at an instant.
+pub(super) fn current(ways: &[Alternative], at: Timestamp) -> impl Iterator<Item = &Alternative> {
+    ways.iter().filter(move |way| {
+        way.valid_from.as_ref().is_none_or(|from| from.at <= at)
+            && way.valid_until.as_ref().is_none_or(|until| until.at > at)
+    })
+}

@@ -1,0 +1,162 @@
+//! The page of an organisation: does it work, since when, why, what else can I do.
+
+use std::cmp::Reverse;
+
+use maud::{Markup, html};
+
+use crate::model::alternative::{AlternativeKind, Link};
+use crate::model::snapshot::{PublicOrganisation, View};
+use crate::model::status::{Evidence, Lifecycle, Status};
+use crate::model::text::Text;
+use crate::publish::html::incident;
+use crate::publish::html::link;
+use crate::publish::html::page::{Frame, Page, has_easy};
+use crate::publish::html::status::{sentence, unknown_count, verdict};
+use crate::publish::wording::{self, Words};
+
+/// Writes the page.
+pub(super) fn render(page: &Page<'_>) -> String {
+    let Some((index, organisation)) = page.organisation else { return String::new() };
+    let snapshot = page.snapshot;
+    let views = top_level(page, index, organisation);
+    let of = |wanted: fn(&View<'_>) -> bool| views.iter().filter(move |view| wanted(view));
+    let live: Vec<View<'_>> = of(|view| view.state.lifecycle == Lifecycle::Live).copied().collect();
+    let announced: Vec<&View<'_>> = of(|view| view.state.lifecycle == Lifecycle::Announced).collect();
+    let mut affected: Vec<&View<'_>> =
+        live.iter().filter(|view| !matches!(view.status, Status::Operational | Status::Unknown)).collect();
+    affected.sort_by_key(|view| Reverse(view.status));
+    let unknown: Vec<&View<'_>> = live.iter().filter(|view| view.status == Status::Unknown).collect();
+    let operational: Vec<&View<'_>> = live.iter().filter(|view| view.status == Status::Operational).collect();
+    let incidents = || snapshot.incidents_of(index).map(|incident| &**incident);
+    let is_disturbed = !affected.is_empty() || incidents().any(|incident| incident.is_open());
+    let path = format!("/{}", organisation.id);
+    let roll_up = snapshot.organisation_status(index);
+    let headline = headline(page.words, &live, roll_up.status, roll_up.evidence, roll_up.unknown);
+    let frame = Frame {
+        title: html! { (page.plain(&organisation.name)) },
+        description: html! { (page.plain(&organisation.name)) ": " (headline) },
+        path: &path,
+        feed: &format!("{path}/feed.atom"),
+        json: &format!("/api/v1/organisations/{}", organisation.id),
+        easy: is_easy(&views, organisation, incidents().any(incident::is_easy)),
+        links: &organisation.links,
+    };
+    let main = html! {
+        p.over { (page.say("Status der Angebote", "Status of the services")) }
+        h1 { (page.text(&organisation.name)) }
+        (homepage(page, organisation, &live))
+        (page.health())
+        (verdict(roll_up.status, headline, &more(page, &live, &affected, roll_up.unknown)))
+        (page.open_incidents(incidents()))
+        (cards(page, "s_affected", page.say("Zurzeit nicht oder nur eingeschränkt verfügbar", "Not available or limited at present"), &affected))
+        (cards(page, "s_unknown", page.say("Stand unbekannt", "Status unknown"), &unknown))
+        (rows(page, is_disturbed, &operational))
+        (page.planned_work(snapshot.maintenances_of(index).map(|maintenance| &**maintenance)))
+        (soon(page, &announced))
+        (page.availabilities(&live))
+        (page.past_incidents(incidents()))
+    };
+    page.document(&frame, &main)
+}
+
+/// What stands on the page, without what is a part of something else there and without what is
+/// retired.
+fn top_level<'a>(page: &Page<'a>, index: u32, organisation: &PublicOrganisation) -> Vec<View<'a>> {
+    organisation
+        .shows
+        .iter()
+        .filter_map(|&component| page.snapshot.view(component, Some(index)))
+        .filter(|view| view.component.part_of.is_none_or(|whole| !organisation.shows.contains(&whole)))
+        .filter(|view| view.state.lifecycle != Lifecycle::Retired)
+        .collect()
+}
+
+fn headline(words: Words, live: &[View<'_>], status: Status, evidence: Evidence, unknown: u32) -> &'static str {
+    if live.is_empty() {
+        return words.pick("Hier ist noch nichts in Betrieb.", "Nothing is in operation here yet.");
+    }
+    sentence(words, status, evidence != Evidence::Declared, unknown)
+}
+
+/// What stands below the sentence: how many, how many unknown, and where to read on.
+fn more(page: &Page<'_>, live: &[View<'_>], affected: &[&View<'_>], unknown: u32) -> Markup {
+    let way = affected.iter().find(|view| !page.remaining(view).is_empty());
+    html! {
+        @if !affected.is_empty() {
+            p.more {
+                @match page.words {
+                    Words::German => {
+                        @if affected.len() == 1 { "Betroffen ist 1 von " } @else { "Betroffen sind " (affected.len()) " von " }
+                        (live.len()) " Angeboten."
+                    },
+                    Words::English => { (affected.len()) " of " (live.len()) " services are affected." },
+                }
+            }
+        }
+        @if unknown > 0 { p.more { (unknown_count(page.words, unknown, live.len())) } }
+        @if let Some(view) = way {
+            p.more { a href={ "#" (view.component.id) "_ways" } { (wording::alternatives_heading(page.words)) } }
+        }
+        (page.as_of())
+    }
+}
+
+/// The organisation's homepage, or the page that stands in for it at the moment.
+fn homepage(page: &Page<'_>, organisation: &PublicOrganisation, live: &[View<'_>]) -> Markup {
+    let emergency: Option<&Link> = live
+        .iter()
+        .flat_map(|view| page.remaining(view))
+        .find(|way| way.kind == AlternativeKind::EmergencySite)
+        .and_then(|way| way.target.first());
+    html! {
+        @if let Some(emergency) = emergency {
+            p.about { (page.say("Notfall-Seite: ", "Emergency site: ")) (link::bare(emergency)) }
+        } @else if let Some(url) = &organisation.url {
+            p.about { (page.say("Internetseite: ", "Website: ")) (link::bare(url)) }
+        }
+    }
+}
+
+fn cards(page: &Page<'_>, id: &str, heading: &str, views: &[&View<'_>]) -> Markup {
+    html! {
+        @if !views.is_empty() {
+            section aria-labelledby=(id) {
+                h2 id=(id) { (heading) }
+                ul.cards { @for view in views { (page.card(view)) } }
+            }
+        }
+    }
+}
+
+fn rows(page: &Page<'_>, is_disturbed: bool, views: &[&View<'_>]) -> Markup {
+    html! {
+        @if !views.is_empty() {
+            section aria-labelledby="s_available" {
+                h2 id="s_available" {
+                    @if is_disturbed { (page.say("Nicht betroffen", "Not affected")) }
+                    @else { (page.say("Verfügbar", "Available")) }
+                }
+                ul.sheet.rows { @for view in views { (page.row(view)) } }
+            }
+        }
+    }
+}
+
+fn soon(page: &Page<'_>, views: &[&View<'_>]) -> Markup {
+    html! {
+        @if !views.is_empty() {
+            section aria-labelledby="s_soon" {
+                h2 id="s_soon" { (page.say("Demnächst", "Coming soon")) }
+                ul.sheet.rows { @for view in views { (page.announced(view)) } }
+            }
+        }
+    }
+}
+
+/// Whether a text of the page exists in easy language.
+fn is_easy(views: &[View<'_>], organisation: &PublicOrganisation, incidents: bool) -> bool {
+    let texts = views.iter().flat_map(|view| -> [Option<&Text>; 2] {
+        [Some(&view.component.name), view.local.and_then(|local| local.text.as_ref())]
+    });
+    incidents || has_easy(texts.flatten().chain([&organisation.name]))
+}

@@ -1,0 +1,316 @@
+//! What every page has: its head, its header, its footer, its language, and how texts, names and
+//! paths are written in it.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use jiff::tz::TimeZone;
+use maud::{DOCTYPE, Markup, PreEscaped, Render, html};
+
+use crate::model::alternative::Link;
+use crate::model::catalogue::SiteLinks;
+use crate::model::id::ComponentId;
+use crate::model::incident::Body;
+use crate::model::snapshot::{HealthWord, PublicComponent, PublicOrganisation, Shown, Snapshot};
+use crate::model::text::{Plain, Text};
+use crate::publish::html::status::symbol;
+use crate::publish::html::time;
+use crate::publish::html::{ICON, STYLE, SYMBOLS};
+use crate::publish::wording::{self, Words};
+
+/// Easy language: texts that people wrote, never generated.
+const EASY: &str = "de-x-leicht";
+
+/// A page to be written.
+pub(super) struct Page<'a> {
+    /// What is shown.
+    pub(super) snapshot: &'a Snapshot,
+    /// The language of its texts.
+    pub(super) language: &'a str,
+    /// The language of its words.
+    pub(super) words: Words,
+    /// Its time zone.
+    pub(super) zone: TimeZone,
+    /// The organisation whose page it is, with its index.
+    pub(super) organisation: Option<(u32, &'a PublicOrganisation)>,
+}
+
+/// What differs from page to page outside its main part.
+pub(super) struct Frame<'a> {
+    /// Its name, for the title.
+    pub(super) title: Markup,
+    /// One sentence about it.
+    pub(super) description: Markup,
+    /// Its path in the default language.
+    pub(super) path: &'a str,
+    /// The path of its feed.
+    pub(super) feed: &'a str,
+    /// The path of the same as JSON.
+    pub(super) json: &'a str,
+    /// Whether a text of it exists in easy language.
+    pub(super) easy: bool,
+    /// Its imprint and so on.
+    pub(super) links: &'a SiteLinks,
+}
+
+impl<'a> Page<'a> {
+    /// A page of the site, or of the organisation with this index.
+    pub(super) fn new(snapshot: &'a Snapshot, language: &'a str, organisation: Option<u32>) -> Self {
+        let organisation =
+            organisation.and_then(|index| Some((index, snapshot.catalogue.organisations.get(index as usize)?)));
+        let zone = organisation.map_or(&snapshot.catalogue.site.timezone, |(_, organisation)| &organisation.timezone);
+        Self { snapshot, language, words: Words::of(language), zone: time::zone(zone), organisation }
+    }
+
+    /// Picks the German or the English form.
+    pub(super) const fn say(&self, german: &'static str, english: &'static str) -> &'static str {
+        self.words.pick(german, english)
+    }
+
+    /// A path in this page's language.
+    pub(super) fn path(&self, path: &str) -> String {
+        self.path_in(self.language, path)
+    }
+
+    fn path_in(&self, language: &str, path: &str) -> String {
+        if language == self.site_language() { path.to_owned() } else { format!("/{language}{path}") }
+    }
+
+    /// The language of the words on this page: German stands in where we have no words.
+    fn words_language(&self) -> &'a str {
+        match self.words {
+            Words::German if !self.language.starts_with("de") => "de",
+            Words::German | Words::English => self.language,
+        }
+    }
+
+    fn site_language(&self) -> &str {
+        self.snapshot.catalogue.site.language()
+    }
+
+    /// A text as characters, for places that cannot hold elements.
+    pub(super) fn plain(&self, text: &Text) -> Plain {
+        text.get(self.language, self.site_language())
+    }
+
+    /// A text, marked with its language where that is not the page's.
+    pub(super) fn text(&self, text: &Text) -> Markup {
+        let plain = self.plain(text);
+        let spoken = if text.has(self.language) {
+            Some(self.language)
+        } else if text.has(self.site_language()) {
+            Some(self.site_language())
+        } else {
+            text.iter().next().map(|(language, _)| &**language)
+        };
+        match spoken.filter(|spoken| *spoken != self.words_language()) {
+            Some(spoken) => html! { span lang=(spoken) dir="auto" { (plain) } },
+            None => plain.render(),
+        }
+    }
+
+    /// A title or text of an incident.
+    pub(super) fn body(&self, body: &Body) -> Markup {
+        match body {
+            Body::Written(text) => self.text(text),
+            Body::Automatic(_) => self.body_plain(body).render(),
+        }
+    }
+
+    /// A title or text of an incident as characters.
+    pub(super) fn body_plain(&self, body: &Body) -> Plain {
+        wording::body(body, self.language, self.site_language())
+    }
+
+    /// A component with its index, by id.
+    pub(super) fn component(&self, id: &ComponentId) -> Option<(u32, &'a PublicComponent)> {
+        let index = *self.snapshot.catalogue.component_index.get(id)?;
+        Some((index, self.snapshot.catalogue.components.get(index as usize)?))
+    }
+
+    /// Where a component is shown: on this page if it is there, else on its owner's.
+    pub(super) fn place(&self, id: &ComponentId) -> Option<String> {
+        let (index, component) = self.component(id)?;
+        if self.organisation.is_some_and(|(_, organisation)| organisation.shows.contains(&index)) {
+            return Some(format!("#{id}"));
+        }
+        let owner = self.snapshot.catalogue.organisations.get(component.owner as usize)?;
+        Some(format!("{}#{id}", self.path(&format!("/{}", owner.id))))
+    }
+
+    /// The name of a component, linked to where it is shown.
+    pub(super) fn shown(&self, shown: &Shown) -> Markup {
+        match shown.id.as_ref().and_then(|id| self.place(id)) {
+            Some(place) => html! { a href=(place) { (self.text(&shown.name)) } },
+            None => self.text(&shown.name),
+        }
+    }
+
+    /// The name of a component by id, linked to where it is shown; nothing if it is gone.
+    pub(super) fn named(&self, id: &ComponentId) -> Option<Markup> {
+        let (_, component) = self.component(id)?;
+        Some(html! { a href=[self.place(id)] { (self.text(&component.name)) } })
+    }
+
+    /// The name of an organisation, linked to its page.
+    pub(super) fn organisation_link(&self, index: u32) -> Option<Markup> {
+        let organisation = self.snapshot.catalogue.organisations.get(index as usize)?;
+        Some(html! { a href=(self.path(&format!("/{}", organisation.id))) { (self.text(&organisation.name)) } })
+    }
+
+    /// The organisations on whose pages any of these components stands.
+    pub(super) fn reached<'b>(&self, components: impl IntoIterator<Item = &'b ComponentId>) -> BTreeSet<u32> {
+        components
+            .into_iter()
+            .filter_map(|id| self.component(id))
+            .flat_map(|(_, component)| component.shown_on.iter().copied())
+            .collect()
+    }
+
+    /// A line of names.
+    pub(super) fn names(&self, names: impl IntoIterator<Item = Markup>) -> Markup {
+        html! { ul.names { @for name in names { li { (name) } } } }
+    }
+
+    /// The organisations of a notice: all names if they are few, else the first ones.
+    pub(super) fn organisations(&self, organisations: &BTreeSet<u32>, most: usize) -> Markup {
+        let more = organisations.len().saturating_sub(most);
+        let rest = (more > 0).then(|| html! { (self.say("und ", "and ")) (more) (self.say(" weitere", " more")) });
+        self.names(organisations.iter().take(most).filter_map(|&index| self.organisation_link(index)).chain(rest))
+    }
+
+    /// The whole document.
+    pub(super) fn document(&self, frame: &Frame<'_>, main: &Markup) -> String {
+        let site = &self.snapshot.catalogue.site;
+        let title = self.plain(&site.title);
+        let is_start = frame.path == "/";
+        html! {
+            (DOCTYPE)
+            html lang=(self.words_language()) {
+                head {
+                    meta charset="utf-8";
+                    meta name="viewport" content="width=device-width, initial-scale=1";
+                    meta name="color-scheme" content="light dark";
+                    title { (frame.title) @if !is_start { " – " (title) } }
+                    meta name="description" content=(frame.description);
+                    link rel="canonical" href={ (site.public_url) (self.path(frame.path)) };
+                    @for language in self.languages(frame.easy) {
+                        link rel="alternate" hreflang=(language)
+                            href={ (site.public_url) (self.path_in(language, frame.path)) };
+                    }
+                    link rel="alternate" type="application/atom+xml" href=(self.path(frame.feed))
+                        title=(self.say("Meldungen als Atom-Feed", "Notices as an Atom feed"));
+                    link rel="alternate" type="application/json" href=(self.path(frame.json)) title="JSON";
+                    link rel="icon" href=(ICON);
+                    style { (PreEscaped(STYLE)) }
+                }
+                body {
+                    (PreEscaped(SYMBOLS))
+                    a.skip href="#s_main" { (self.say("Zum Inhalt springen", "Skip to the content")) }
+                    (self.header(frame, &title))
+                    main id="s_main" tabindex="-1" {
+                        (main)
+                    }
+                    (self.footer(frame))
+                }
+            }
+        }
+        .into_string()
+    }
+
+    fn header(&self, frame: &Frame<'_>, title: &Plain) -> Markup {
+        let others: Vec<_> = self.languages(frame.easy).filter(|language| ***language != *self.language).collect();
+        html! {
+            header.band {
+                div.band-in {
+                    a.home href=(self.path("/")) { (symbol("tower")) (title) }
+                    @if !others.is_empty() {
+                        nav aria-label=(self.say("Sprache", "Language")) {
+                            ul.tongues {
+                                @for language in others {
+                                    li {
+                                        a href=(self.path_in(language, frame.path)) hreflang=(language) lang=(language) {
+                                            (wording::language_name(language))
+                                        }
+                                    }
+                                }
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    fn footer(&self, frame: &Frame<'_>) -> Markup {
+        let links = frame.links;
+        let legal: [(&Option<Link>, &str); 4] = [
+            (&links.imprint, self.say("Impressum", "Imprint")),
+            (&links.privacy, self.say("Datenschutz", "Privacy")),
+            (&links.accessibility, self.say("Barrierefreiheit", "Accessibility")),
+            (&links.contact, self.say("Kontakt", "Contact")),
+        ];
+        let (at, until) = (self.snapshot.at, self.snapshot.valid_until);
+        html! {
+            footer.foot {
+                div.foot-in {
+                    p {
+                        (self.say("Stand: ", "As of: ")) (self.moment(at))
+                        (self.say(", gültig bis ", ", valid until ")) (self.clock_or_moment(until, at))
+                        ". "
+                        span.soft {
+                            (self.say(
+                                "Danach bitte die Seite neu laden. Alle Zeiten in Ortszeit.",
+                                "Please reload the page after that. All times are local.",
+                            ))
+                        }
+                    }
+                    ul.machine {
+                        li { a href=(self.path(frame.feed)) { (self.say("Meldungen abonnieren (Atom)", "Subscribe to notices (Atom)")) } }
+                        li { a href=(self.path(frame.json)) { (self.say("Diese Seite als Daten (JSON)", "This page as data (JSON)")) } }
+                    }
+                    nav aria-label=(self.say("Rechtliches und Kontakt", "Legal information and contact")) {
+                        ul {
+                            @for (link, name) in legal {
+                                @if let Some(link) = link { li { a href=(link) { (name) } } }
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    /// How old the page is, where it is read first.
+    pub(super) fn as_of(&self) -> Markup {
+        html! { p.as-of { (self.say("Stand: ", "As of ")) (self.moment(self.snapshot.at)) } }
+    }
+
+    /// The languages in which this page exists.
+    fn languages(&self, easy: bool) -> impl Iterator<Item = &'a Arc<str>> {
+        self.snapshot.catalogue.site.languages.iter().filter(move |language| easy || &***language != EASY)
+    }
+
+    /// A word about our own health, where readers should know that it is not well.
+    pub(super) fn health(&self) -> Markup {
+        let concerns_readers = self.snapshot.health.iter().any(|word| match word {
+            HealthWord::Storage | HealthWord::Blind | HealthWord::Clock => true,
+            HealthWord::ConfigStale => false,
+        });
+        html! {
+            @if concerns_readers {
+                p.warning {
+                    (self.say(
+                        "Unsere eigene Überwachung ist zurzeit gestört; Angaben können veraltet sein.",
+                        "Our own monitoring is disturbed at present; statements may be out of date.",
+                    ))
+                }
+            }
+        }
+    }
+}
+
+/// Whether any of these texts stands in easy language.
+pub(super) fn has_easy<'b>(texts: impl IntoIterator<Item = &'b Text>) -> bool {
+    texts.into_iter().any(|text| text.has(EASY))
+}
