@@ -81,9 +81,6 @@ pub enum ProberFault {
     /// The trusted certificates cannot be loaded.
     #[error("cannot load the trusted certificates: {0}")]
     Tls(String),
-    /// The resolvers cannot be used.
-    #[error("cannot use the configured resolvers: {0}")]
-    Resolver(String),
     /// The user agent is no header value.
     #[error("[probing] user_agent holds characters that no header may hold")]
     UserAgent,
@@ -247,10 +244,8 @@ impl Prober {
         if phase == Some(Phase::Resolve) {
             return ours(format!("our resolvers did not answer within {limit}"));
         }
-        let connecting = trace.connecting.borrow();
-        if phase == Some(Phase::Connect)
-            && connecting.is_empty()
-            && let Some((address, since)) = trace.queued.get()
+        if let Some((address, since)) = trace.queued.get()
+            && trace.placed.get().unwrap_or_else(monotonic).duration_since(since) > request.timeout / 2
         {
             let per_host = self.connector.hosts.per_host();
             if self.connector.hosts.answered_since(address, since) {
@@ -274,7 +269,7 @@ impl Prober {
         };
         let fault = fault(Reason::Timeout, phase, words);
         if phase == Some(Phase::Connect) {
-            for address in connecting.iter() {
+            for address in trace.connecting.borrow().iter() {
                 self.connector.hosts.failed(*address, &fault);
             }
         }

@@ -226,3 +226,44 @@ fn weak_key(chain: &[CertificateDer<'_>]) -> Option<String> {
         _ => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rustls::pki_types::pem::PemObject;
+
+    /// A self-signed certificate with an RSA key of 1024 bits, made for this test. No library of
+    /// today would play the server's half of a handshake with it.
+    const WEAK: &str = "-----BEGIN CERTIFICATE-----\n\
+        MIICBjCCAW+gAwIBAgIUP2/Nwn3pGFmfdTGKYmTsx6lHblwwDQYJKoZIhvcNAQEL\n\
+        BQAwFDESMBAGA1UEAwwJd2Vhay50ZXN0MCAXDTI2MTEyMTIyMDg1MFoYDzIxMjYx\n\
+        MDI4MjIwODUwWjAUMRIwEAYDVQQDDAl3ZWFrLnRlc3QwgZ8wDQYJKoZIhvcNAQEB\n\
+        BQADgY0AMIGJAoGBAKa+266Nm8UzqEEPECQ+JS+6qDCXQ0IbovDD/5nXs9GbWqjr\n\
+        k91afxEjfK5fzYY/l0fRH6k5hsFoVddpG/3EHEuGeepUmIYo2CEgeKdLa2V7ML21\n\
+        MRgUzJOrPDvLTDTWqJSd0Gz+GNFfYm1qd/e9HAygRIPX8vpqCkgt+W2zmTvRAgMB\n\
+        AAGjUzBRMB0GA1UdDgQWBBRdmpOHhwKwba10lfPTgf7fvZKOfDAfBgNVHSMEGDAW\n\
+        gBRdmpOHhwKwba10lfPTgf7fvZKOfDAPBgNVHRMBAf8EBTADAQH/MA0GCSqGSIb3\n\
+        DQEBCwUAA4GBAC0w1AfG1I2owBEBGB2DAaihoPzd+UQua0jQNAouxFe/7qQVTz8X\n\
+        fM6Pg+AFtSwFMNXXZJfEIp36MCrSkYPg9KQX0XJmOYr7f0fC3hk1Q9lX/I/0L/Y8\n\
+        ShqZXrOI6JsWPPNSfGnOEEdQ9/gsbVsSGERGlpjhv5HEk6zvGZDUm6+N\n\
+        -----END CERTIFICATE-----\n";
+
+    fn weak() -> CertificateDer<'static> {
+        CertificateDer::from_pem_slice(WEAK.as_bytes()).unwrap()
+    }
+
+    #[test]
+    fn a_short_key_is_named_instead_of_the_bad_signature_it_causes() {
+        let words = refusal(&CertificateError::BadSignature, &[weak()]);
+        assert_eq!(words, "the certificate's RSA key has only 1024 bits");
+        assert!(refusal(&CertificateError::BadSignature, &[]).contains("signature does not match"));
+    }
+
+    #[test]
+    fn what_is_no_certificate_keeps_its_fingerprint() {
+        let facts = chain_facts(&[CertificateDer::from(vec![1, 2, 3]), weak()]);
+        assert_eq!(facts[0].subject, "not a certificate");
+        assert_eq!(facts[0].fingerprint_sha256, "039058c6f2c0cb492c533b0a4d14ef77cc0f78abccced5287d84a1a2011cfb81");
+        assert_eq!((facts[1].subject.as_str(), facts[1].issuer.as_str()), ("CN=weak.test", "CN=weak.test"));
+    }
+}

@@ -164,8 +164,11 @@ impl Connector {
             trace.address.set(Some((address, zone)));
         }
         trace.queued.set(Some((address.ip(), queued)));
+        trace.placed.set(None);
         let place = self.hosts.enter(address).await?;
-        let waited = monotonic().duration_since(queued);
+        let placed = monotonic();
+        trace.placed.set(Some(placed));
+        let waited = placed.duration_since(queued);
         trace.connecting.borrow_mut().push(address);
         trace.travel(|travelled| {
             travelled.ipv4 |= address.is_ipv4();
@@ -203,7 +206,7 @@ impl Connector {
     /// next at once, one that hangs after [`STAGGER`].
     async fn race(&self, candidates: &[(SocketAddr, Zone)], trace: &Trace) -> Result<Attempt, Fault> {
         let mut waiting = candidates.iter();
-        let mut running: Vec<Pin<Box<dyn Future<Output = Result<Attempt, Fault>> + '_>>> = Vec::new();
+        let mut running: Vec<Running<'_>> = Vec::new();
         let mut stagger: Option<Pin<Box<Sleep>>> = None;
         let mut worst: Option<Fault> = None;
         poll_fn(|context| {
@@ -251,6 +254,9 @@ struct Attempt {
     waited: Duration,
     connected: Connected,
 }
+
+/// An attempt under way.
+type Running<'a> = Pin<Box<dyn Future<Output = Result<Attempt, Fault>> + 'a>>;
 
 /// What an IO error means. What our own side lacks is never the target's fault.
 pub(super) fn io_fault(error: &io::Error, phase: Phase, place: impl Display) -> Fault {

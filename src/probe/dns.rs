@@ -247,7 +247,10 @@ pub(super) fn is_same_record(found: &str, expected: &str) -> bool {
     if found.starts_with('"') {
         let bare = |text: &str| {
             let text = text.replace("\" \"", "");
-            text.strip_prefix('"').and_then(|text| text.strip_suffix('"')).map_or(text.clone(), str::to_owned)
+            match text.strip_prefix('"').and_then(|text| text.strip_suffix('"')) {
+                Some(bare) => bare.to_owned(),
+                None => text,
+            }
         };
         return bare(found).replace("\\\"", "\"").replace("\\\\", "\\") == bare(expected);
     }

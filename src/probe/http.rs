@@ -5,7 +5,7 @@
 //! redirects (five), the body (1 MiB on the wire; nothing is ever decompressed, we ask for
 //! `identity`). The connection is polled inside the probe, without a task of its own, so that
 //! its error is at hand. The server closes first: the ephemeral port is then not lost to
-//! TIME_WAIT on our side.
+//! `TIME_WAIT` on our side.
 
 use std::cell::Cell;
 use std::future::{Future, poll_fn};
@@ -242,12 +242,12 @@ async fn converse(
         trace.leave();
         return Ok(Next::Redirect(Box::new(next)));
     }
-    let mut answer = HttpAnswer::default();
-    answer.encoding = head
+    let encoding = head
         .headers
         .get(CONTENT_ENCODING)
         .filter(|encoding| !encoding.as_bytes().eq_ignore_ascii_case(b"identity"))
         .map(|encoding| escaped(&String::from_utf8_lossy(encoding.as_bytes()), 40));
+    let mut answer = HttpAnswer { encoding, ..HttpAnswer::default() };
     let complete = read_body(&mut body, &mut driver, plan.needs.body, &mut answer, means).await?;
     trace.finish();
     let closes = head.version == Version::HTTP_10
@@ -475,7 +475,13 @@ fn http_fault(error: &hyper::Error, trace: &Trace) -> Fault {
             {
                 return handshake_fault(io, recorder);
             }
-            return io_fault(io, phase, "the server");
+            // Without a number from the kernel it is hyper that objects to what it reads.
+            let objection = io.raw_os_error().is_none() && io.kind() != io::ErrorKind::UnexpectedEof;
+            return if objection {
+                fault(Reason::Protocol, Some(phase), format!("the answer is not HTTP: {io}"))
+            } else {
+                io_fault(io, phase, "the server")
+            };
         }
         cause = inner.source();
     }

@@ -159,7 +159,7 @@ mod tests {
         assert!(check("$[0]", &objects, &json!(1)).is_err_and(|why| why.contains("too many")));
         let list = format!("[{}]", vec!["1"; 10_000].join(","));
         assert!(check("$[?match(@, 'a')]", &list, &json!(1)).is_err_and(|why| why.contains("too large")));
-        assert!(check("$[?$..a == @]", &list, &json!(1)).is_err_and(|why| why.contains("too large")));
+        assert!(check("$[?$..a]", &list, &json!(1)).is_err_and(|why| why.contains("too large")));
         assert!(check("$[0]", &list, &json!(1)).is_ok());
     }
 }

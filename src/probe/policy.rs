@@ -125,7 +125,7 @@ fn zone_v4(address: Ipv4Addr) -> Result<Zone, &'static str> {
     }
 }
 
-/// The special-purpose registry of IPv6. Only 2000::/3 is assigned to the public.
+/// The special-purpose registry of IPv6. Only `2000::/3` is assigned to the public.
 fn zone_v6(address: Ipv6Addr) -> Result<Zone, &'static str> {
     match address.segments() {
         [0, 0, 0, 0, 0, 0, 0, 1] => Ok(Zone::Loopback),

@@ -28,7 +28,7 @@ use crate::model::settings::ResolverAddress;
 use crate::model::verdict::Reason;
 use crate::probe::detail::fault;
 use crate::probe::exchange::{Question, Server, Transport};
-use crate::probe::tls::{Materials, TlsContext};
+use crate::probe::tls::{Materials, TlsContext, TlsMaterial};
 use crate::probe::trace::Trace;
 use crate::probe::{Freshness, ProberFault};
 
@@ -60,7 +60,20 @@ pub(super) struct Names {
 
 /// One opinion: a configured resolver, which may consist of several servers.
 struct Resolver {
-    servers: Vec<Server>,
+    /// Its servers; empty until they are known.
+    servers: RefCell<Vec<Rc<Server>>>,
+    origin: Origin,
+}
+
+/// Where a resolver's servers come from.
+enum Origin {
+    /// They are configured by address.
+    Literal,
+    /// The system's settings, which named none when they were read.
+    System,
+    /// The addresses of this name, looked up by the system when they are first needed: a
+    /// program that starts in the middle of an outage must start.
+    Name { host: String, port: u16, tls: Rc<TlsMaterial> },
 }
 
 #[derive(Debug, Default)]
@@ -89,28 +102,26 @@ pub(super) struct Resolved {
 }
 
 impl Names {
-    /// Reads the system's settings and looks up the resolvers' own names.
+    /// Reads the system's settings and its hosts file, once.
     pub(super) fn new(resolvers: &[ResolverAddress], tls: &TlsContext) -> Result<Self, ProberFault> {
         let mut materials = Materials::default();
         let mut opinions = Vec::new();
         let mut hosts = None;
         for resolver in resolvers {
-            let servers = match resolver {
+            let (servers, origin) = match resolver {
                 ResolverAddress::System => {
                     hosts = Some(Hosts::from_system().unwrap_or_default());
-                    system_servers()?
+                    (system_servers(), Origin::System)
                 }
-                ResolverAddress::Plain(address) => vec![Server::new(*address, Transport::Udp)],
-                ResolverAddress::Tcp(address) => vec![Server::new(*address, Transport::Tcp)],
+                ResolverAddress::Plain(address) => (vec![Server::new(*address, Transport::Udp)], Origin::Literal),
+                ResolverAddress::Tcp(address) => (vec![Server::new(*address, Transport::Tcp)], Origin::Literal),
                 ResolverAddress::Tls { host, port } => {
-                    let material = materials.get(tls, &TlsSettings::default()).map_err(ProberFault::Tls)?;
-                    resolver_addresses(host, *port)?
-                        .into_iter()
-                        .map(|address| Server::new(address, Transport::Tls(Rc::clone(&material), host.clone())))
-                        .collect()
+                    let tls = materials.get(tls, &TlsSettings::default()).map_err(ProberFault::Tls)?;
+                    (Vec::new(), Origin::Name { host: host.clone(), port: *port, tls })
                 }
             };
-            opinions.push(Resolver { servers });
+            let servers = RefCell::new(servers.into_iter().map(Rc::new).collect());
+            opinions.push(Resolver { servers, origin });
         }
         Ok(Self { resolvers: opinions, hosts, known: RefCell::default() })
     }
@@ -124,13 +135,14 @@ impl Names {
         trace: &Trace,
     ) -> Result<Resolved, Fault> {
         let asked_at = monotonic();
+        let known = self.known.borrow().get(host).cloned();
+        if let Some(looked) = known.and_then(|known| known.usable(freshness, asked_at)) {
+            return looked.resolved();
+        }
         if let Some(addresses) = self.static_addresses(host) {
             return Ok(Resolved { addresses, took: monotonic().duration_since(asked_at) });
         }
         let known = self.known(host);
-        if let Some(looked) = known.usable(freshness, asked_at) {
-            return looked.resolved();
-        }
         let _asking = known.asking.lock().await;
         // Who held the lock before may have asked for us too.
         if let Some(looked) = known.usable(freshness, asked_at) {
@@ -152,7 +164,9 @@ impl Names {
     /// What needs no question: RFC 6761's localhost and the hosts file.
     fn static_addresses(&self, host: &str) -> Option<Vec<IpAddr>> {
         let bare = host.strip_suffix('.').unwrap_or(host);
-        if bare.eq_ignore_ascii_case("localhost") || bare.to_ascii_lowercase().ends_with(".localhost") {
+        if bare.eq_ignore_ascii_case("localhost")
+            || bare.rsplit('.').next().is_some_and(|top| top.eq_ignore_ascii_case("localhost"))
+        {
             return Some(vec![IpAddr::V6(Ipv6Addr::LOCALHOST), IpAddr::V4(Ipv4Addr::LOCALHOST)]);
         }
         let hosts = self.hosts.as_ref()?;
@@ -363,14 +377,45 @@ impl Resolver {
         }
     }
 
+    /// Its servers, or why there is none.
+    async fn servers(&self) -> Result<Vec<Rc<Server>>, String> {
+        let known = self.servers.borrow().clone();
+        if !known.is_empty() {
+            return Ok(known);
+        }
+        let (host, port, tls) = match &self.origin {
+            Origin::Literal => return Err("the resolver has no server".to_owned()),
+            Origin::System => {
+                return Err("the system names no resolver: set [probing] resolvers to one of your own".to_owned());
+            }
+            Origin::Name { host, port, tls } => (host, *port, tls),
+        };
+        let found = tokio::net::lookup_host((host.as_str(), port))
+            .await
+            .map_err(|error| format!("the system cannot look up the resolver {host}: {error}; use its address"))?;
+        let mut addresses: Vec<SocketAddr> = found.take(2 * SERVERS_MAX).collect();
+        // A dual-stack resolver on a host without IPv6 must not cost half of the patience.
+        addresses.sort_by_key(SocketAddr::is_ipv6);
+        addresses.truncate(SERVERS_MAX);
+        let transport = Transport::Tls(Rc::clone(tls), host.clone());
+        let servers: Vec<_> =
+            addresses.into_iter().map(|address| Rc::new(Server::new(address, transport.clone()))).collect();
+        self.servers.borrow_mut().clone_from(&servers);
+        Ok(servers)
+    }
+
     /// The first of this resolver's servers that answers; `Err` if it fails as a whole.
     async fn ask(&self, question: &Question, patience: Duration, asking: Asking<'_>) -> Result<Message, Fault> {
         let Asking { freshness, clock, trace } = asking;
         trace.travel(|travelled| travelled.resolver = true);
         let resolve = Some(Phase::Resolve);
-        let mut failure = fault(Reason::Dns, resolve, "the resolver has no server");
-        let share = patience / u32::try_from(self.servers.len().max(1)).unwrap_or(1);
-        for server in &self.servers {
+        let servers = timeout(patience, self.servers())
+            .await
+            .unwrap_or_else(|_late| Err("the system does not look up the resolver's own name".to_owned()))
+            .map_err(|why| fault(Reason::ProbeFault, resolve, why))?;
+        let mut failure = fault(Reason::ProbeFault, resolve, "the resolver has no server");
+        let share = patience / u32::try_from(servers.len().max(1)).unwrap_or(1);
+        for server in &servers {
             let reuse = freshness == Freshness::MayReuseDns;
             failure = match timeout(share, server.ask(question, reuse, clock, trace)).await {
                 Ok(Ok(answer)) => match answer.metadata.response_code {
@@ -419,9 +464,8 @@ pub(super) fn rcode_name(code: ResponseCode) -> String {
 }
 
 /// The system's servers, as one resolver.
-fn system_servers() -> Result<Vec<Server>, ProberFault> {
-    let (config, _options) = hickory_resolver::system_conf::read_system_conf()
-        .map_err(|error| ProberFault::Resolver(format!("cannot read the system's resolver settings: {error}")))?;
+fn system_servers() -> Vec<Server> {
+    let Ok((config, _options)) = hickory_resolver::system_conf::read_system_conf() else { return Vec::new() };
     let mut servers: Vec<Server> = Vec::new();
     for server in &config.name_servers {
         let port = server.connections.first().map_or(53, |connection| connection.port);
@@ -430,23 +474,5 @@ fn system_servers() -> Result<Vec<Server>, ProberFault> {
             servers.push(Server::new(address, Transport::Udp));
         }
     }
-    if servers.is_empty() {
-        return Err(ProberFault::Resolver(
-            "the system names no resolver: set [probing] resolvers to one of your own".to_owned(),
-        ));
-    }
-    Ok(servers)
-}
-
-/// The addresses of a resolver that is configured by name, looked up once with the system's
-/// means when the program starts.
-fn resolver_addresses(host: &str, port: u16) -> Result<Vec<SocketAddr>, ProberFault> {
-    use std::net::ToSocketAddrs;
-    let unknown =
-        |why: String| ProberFault::Resolver(format!("cannot look up the resolver {host}: {why}; use its address"));
-    let mut addresses: Vec<SocketAddr> =
-        (host, port).to_socket_addrs().map_err(|error| unknown(error.to_string()))?.take(SERVERS_MAX).collect();
-    // A dual-stack resolver on a host without IPv6 must not cost half of the patience.
-    addresses.sort_by_key(SocketAddr::is_ipv6);
-    if addresses.is_empty() { Err(unknown("it has no address".to_owned())) } else { Ok(addresses) }
+    servers
 }

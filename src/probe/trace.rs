@@ -32,6 +32,8 @@ pub(super) struct Trace {
     pub(super) connecting: RefCell<Vec<SocketAddr>>,
     /// The address in whose queue the probe began to wait last.
     pub(super) queued: Cell<Option<(IpAddr, Instant)>>,
+    /// When it got its place there.
+    pub(super) placed: Cell<Option<Instant>>,
     /// Whether the probe waits for our own memory.
     pub(super) starved: Cell<bool>,
     /// The paths used.
@@ -59,6 +61,7 @@ impl Trace {
             address: Cell::new(None),
             connecting: RefCell::new(Vec::new()),
             queued: Cell::new(None),
+            placed: Cell::new(None),
             starved: Cell::new(false),
             travelled: Cell::new(travelled),
             handshake: RefCell::new(None),

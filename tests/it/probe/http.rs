@@ -54,7 +54,11 @@ fn statuses_are_judged() {
         ("429 Too Many Requests", Reason::Blocked),
     ] {
         let server = Server::answering(answer(status, "", ""));
-        assert_fails(&probe(&prober(&settings()), &http_check(&server.url())), reason, &status[..3]);
+        assert_fails(
+            &probe(&prober(&settings()), &http_check(&server.url())),
+            reason,
+            status.split(' ').next().unwrap(),
+        );
     }
     let server = Server::answering(answer("403 Forbidden", "", ""));
     let mut expecting = http_check(&server.url());

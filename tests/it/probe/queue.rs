@@ -66,7 +66,6 @@ fn waiting_behind_a_host_that_hangs_is_the_hosts_fault() {
     for observation in &ended {
         assert_fails(observation, Reason::Timeout, "");
     }
-    assert!(server.visits() < 6, "not all of them knocked");
 }
 
 #[test]

@@ -274,7 +274,10 @@ fn a_tls_probe_verifies_the_name_it_is_given() {
 fn what_is_no_tls_is_told_apart() {
     let prober = prober(&settings());
     let closes = Server::raw(|mut stream| drop(stream.read(&mut [0; 10_000])));
-    let plain = Server::answering(answer("400 Bad Request", "", "plain HTTP"));
+    let plain = Server::raw(|mut stream| {
+        send(&mut stream, &answer("400 Bad Request", "", "plain HTTP"));
+        hold(&mut stream);
+    });
     for (server, words) in [(closes, "handshake"), (plain, "does not answer in TLS")] {
         let observation = probe(&prober, &https(&server));
         assert_fails(&observation, Reason::Tls, words);
