@@ -402,6 +402,8 @@ pub(super) fn assemble(
         valid_until: now.plus(VALID_FOR),
         health: Vec::new(),
         catalogue: Arc::new(PublicCatalogue {
+            former_organisations: HashMap::new(),
+            former_components: HashMap::new(),
             site: Site {
                 title: both("Status der kommunalen Online-Dienste", "Status of municipal online services"),
                 languages: vec![Arc::from("de"), Arc::from("en")],
