@@ -50,7 +50,7 @@ pub(super) const fn kind(event: &Event) -> &'static str {
 /// Reads a row's event; an adoption comes without its catalogue.
 pub(super) fn decode(kind_column: &str, version: i64, body: &str) -> Result<Event, RowFault> {
     if version > i64::from(EVENT_VERSION) {
-        return Err(RowFault::Newer(format!("events of version {version}")));
+        return Err(RowFault::Newer(format!("an event of version {version}")));
     }
     if !KINDS.contains(&kind_column) {
         return Err(RowFault::Newer(format!("an event of kind `{}`", kind_column.escape_debug())));

@@ -206,7 +206,7 @@ impl Store {
             let event = decode(row).map_err(|fault| match fault {
                 RowFault::Newer(what) => StoreFault::Newer {
                     path: self.path.clone(),
-                    what: format!("at position {position} of the log there is {what}"),
+                    what: format!("its log holds {what} at position {position}"),
                 },
                 RowFault::Damaged(what) => self.unreadable(position, what),
             })?;

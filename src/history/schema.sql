@@ -15,6 +15,8 @@ CREATE TABLE event (
     body TEXT NOT NULL
 ) STRICT;
 CREATE UNIQUE INDEX event_source ON event (source, source_seq);
+-- Each start asks for these, however long the log is.
+CREATE INDEX event_skipped ON event (position) WHERE kind = 'skipped';
 
 -- Keyed by position, because a skipped adoption frees its version for the next one.
 CREATE TABLE catalogue (

@@ -158,7 +158,6 @@ impl Store {
 impl Writer {
     /// Queues a batch. Comes back if the queue is full, or the writer has ended. Beyond half,
     /// the batch goes without its results.
-    #[expect(clippy::result_large_err, reason = "the batch comes back whole, by design")]
     pub fn try_send(&self, mut batch: Batch) -> Result<(), Batch> {
         if self.thread.as_ref().is_none_or(JoinHandle::is_finished) {
             return Err(batch);
