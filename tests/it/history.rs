@@ -1,1 +1,10 @@
-//! Tests of `history`.
+//! Tests of `history`: against real files, through the public interface.
+
+mod backups;
+mod crash;
+mod faults;
+mod fixture;
+mod golden;
+mod intervals;
+mod opening;
+mod restoring;

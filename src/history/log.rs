@@ -1,0 +1,107 @@
+//! Events as rows: their kind, their version, their JSON.
+
+use std::sync::Arc;
+
+use rusqlite::{Connection, OptionalExtension};
+
+use crate::history::{packed, unsigned};
+use crate::model::catalogue::{Catalogue, Declared};
+use crate::model::event::{EVENT_VERSION, Event};
+
+/// Every kind of event this release knows.
+const KINDS: [&str; 10] = [
+    "catalogue_adopted",
+    "check_counted",
+    "check_turned",
+    "status_changed",
+    "incident_opened",
+    "incident_moved",
+    "maintenance_moved",
+    "path_turned",
+    "clock_stepped",
+    "skipped",
+];
+
+/// Why a row is no event.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum RowFault {
+    /// A newer release has written it.
+    Newer(String),
+    /// It is damaged.
+    Damaged(String),
+}
+
+/// The event's kind, as its JSON names it.
+pub(super) const fn kind(event: &Event) -> &'static str {
+    match event {
+        Event::CatalogueAdopted { .. } => "catalogue_adopted",
+        Event::CheckCounted { .. } => "check_counted",
+        Event::CheckTurned { .. } => "check_turned",
+        Event::StatusChanged(_) => "status_changed",
+        Event::IncidentOpened(_) => "incident_opened",
+        Event::IncidentMoved { .. } => "incident_moved",
+        Event::MaintenanceMoved { .. } => "maintenance_moved",
+        Event::PathTurned { .. } => "path_turned",
+        Event::ClockStepped { .. } => "clock_stepped",
+        Event::Skipped { .. } => "skipped",
+    }
+}
+
+/// Reads a row's event; an adoption comes without its catalogue.
+pub(super) fn decode(kind_column: &str, version: i64, body: &str) -> Result<Event, RowFault> {
+    if version > i64::from(EVENT_VERSION) {
+        return Err(RowFault::Newer(format!("an event of version {version}")));
+    }
+    if !KINDS.contains(&kind_column) {
+        return Err(RowFault::Newer(format!("an event of kind `{}`", kind_column.escape_debug())));
+    }
+    let event: Event = serde_json::from_str(body).map_err(|fault| RowFault::Damaged(fault.to_string()))?;
+    if kind(&event) != kind_column {
+        return Err(RowFault::Damaged(format!("it is a `{}` but filed as `{kind_column}`", kind(&event))));
+    }
+    Ok(event)
+}
+
+/// The last position in the log; 0 if it is empty.
+pub(super) fn last_position(connection: &Connection) -> rusqlite::Result<u64> {
+    let last: Option<i64> =
+        connection.prepare_cached("SELECT max(position) FROM event")?.query_row([], |row| row.get(0))?;
+    Ok(last.map_or(0, unsigned))
+}
+
+/// A catalogue's body as it is stored.
+pub(super) fn pack_catalogue(catalogue: &Catalogue) -> Result<Vec<u8>, String> {
+    let json = serde_json::to_vec(catalogue.declared()).map_err(|fault| fault.to_string())?;
+    packed::pack(&json).map_err(|fault| fault.to_string())
+}
+
+/// The catalogue adopted at a position; why not, if it cannot be read.
+pub(super) fn catalogue_at(connection: &Connection, position: i64) -> rusqlite::Result<Result<Arc<Catalogue>, String>> {
+    let body: Option<Vec<u8>> = connection
+        .query_row("SELECT body FROM catalogue WHERE adopted_position = ?1", [position], |row| row.get(0))
+        .optional()?;
+    Ok(body.ok_or_else(|| "its catalogue is missing".to_owned()).and_then(|body| unpack_catalogue(&body)))
+}
+
+fn unpack_catalogue(body: &[u8]) -> Result<Arc<Catalogue>, String> {
+    let json = packed::unpack(body).map_err(|fault| format!("its catalogue is damaged: {fault}"))?;
+    let declared: Declared =
+        serde_json::from_slice(&json).map_err(|fault| format!("its catalogue is damaged: {fault}"))?;
+    Ok(Arc::new(Catalogue::new(declared)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn unknown_kinds_and_newer_versions_are_told_from_damage() {
+        let skipped = Event::Skipped { position: 3 };
+        let body = serde_json::to_string(&skipped).unwrap();
+        assert_eq!(decode("skipped", 1, &body), Ok(skipped));
+        assert!(matches!(decode("skipped", 2, &body), Err(RowFault::Newer(_))));
+        assert!(matches!(decode("melted", 1, &body), Err(RowFault::Newer(_))));
+        assert!(matches!(decode("path_turned", 1, &body), Err(RowFault::Damaged(_))));
+        assert!(matches!(decode("skipped", 1, "{"), Err(RowFault::Damaged(_))));
+    }
+}

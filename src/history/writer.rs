@@ -1,0 +1,434 @@
+//! The writer: a thread of its own that appends what is decided, and says when it is durable.
+//!
+//! Everything queued at a wake-up goes into one transaction (group commit). If the store cannot
+//! be written, the writer keeps what it has, says so once per batch, tries again by itself, and
+//! says so again when it is durable after all. Single results are given up before decisions are.
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use rusqlite::Connection;
+
+use crate::clock::monotonic;
+use crate::history::StoreFault;
+use crate::history::append::{self, Appender, Prepared};
+use crate::history::open::{Lock, Store, beside, fault};
+use crate::model::event::{Logged, StoredResult};
+
+/// Most batches that wait.
+pub const QUEUE_BATCHES_MAX: usize = 4_096;
+
+/// Most events that wait or are being written. One batch alone may have more: the first
+/// catalogue's statuses are decided in one step.
+pub const QUEUE_EVENTS_MAX: usize = 10_000;
+
+/// Most single results that wait, 48 bytes each.
+pub const QUEUE_RESULTS_MAX: usize = 200_000;
+
+/// Most batches in one transaction.
+const GROUP_BATCHES_MAX: usize = 1_024;
+
+/// First and longest wait before a failed transaction is tried again.
+const RETRY_FIRST: Duration = Duration::from_millis(200);
+const RETRY_MAX: Duration = Duration::from_secs(2);
+
+/// How long a failing store is tried at shutdown. The process has five seconds in all.
+const SHUTDOWN_GRACE: Duration = Duration::from_secs(3);
+
+/// `max_page_count` of a database without limit.
+const PAGES_UNLIMITED: u32 = u32::MAX - 1;
+
+/// How the writer works.
+#[derive(Debug, Clone)]
+pub struct WriterOptions {
+    /// How long single results are kept.
+    pub retain_results: Duration,
+    /// A limit on the database's pages (16 KiB each), 0 = none. Beyond it the store is full, as
+    /// if its disk were. Read before each transaction.
+    pub pages_max: Option<Arc<AtomicU32>>,
+}
+
+/// What one step of the engine produced.
+#[derive(Default)]
+pub struct Batch {
+    /// Decisions, continuing the log without a gap.
+    pub events: Vec<Logged>,
+    /// Results of checks by their index in the catalogue in force after `events`.
+    pub results: Vec<StoredResult>,
+    /// Makes a checkpoint of the state after `events`, on the writer's thread.
+    pub checkpoint: Option<MakeCheckpoint>,
+    /// Comes back in the acknowledgement.
+    pub token: u64,
+}
+
+/// Makes a checkpoint.
+pub type MakeCheckpoint = Box<dyn FnOnce() -> CheckpointBody + Send>;
+
+impl fmt::Debug for Batch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Batch")
+            .field("events", &self.events)
+            .field("results", &self.results)
+            .field("checkpoint", &self.checkpoint.is_some())
+            .field("token", &self.token)
+            .finish()
+    }
+}
+
+/// The engine's state at a position, in its own encoding.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CheckpointBody {
+    /// The last position that is in it.
+    pub position: u64,
+    /// The encoding's version.
+    pub format: u32,
+    /// The catalogue in force; 0 before the first.
+    pub catalogue_version: u32,
+    /// The state.
+    pub body: Vec<u8>,
+}
+
+/// Word of the writer about a batch. An `Err` means "not yet" and is followed by `Ok` once the
+/// batch is durable, unless the batch is refused for good or the writer ends before.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ack {
+    /// The batch's token.
+    pub token: u64,
+    /// The log is durable up to here.
+    pub position: u64,
+    /// Whether the batch is durable, else why not.
+    pub result: Result<(), String>,
+}
+
+/// What the operator may want to see.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Gauges {
+    /// Batches that wait.
+    pub queue_depth: usize,
+    /// Events that are not durable yet.
+    pub undurable_transitions: usize,
+    /// Length of the write-ahead log after the last transaction.
+    pub wal_bytes: u64,
+    /// Single results given up so far.
+    pub dropped_results: u64,
+    /// Why the store cannot be written, while that is so.
+    pub last_error: Option<String>,
+}
+
+/// The queue to the writer's thread. Dropping it is [`Writer::shutdown`].
+#[derive(Debug)]
+pub struct Writer {
+    queue: Arc<Queue>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Store {
+    /// Starts the writer. `on_ack` is called on its thread and must not block.
+    pub fn into_writer(
+        self,
+        options: WriterOptions,
+        on_ack: impl Fn(Ack) + Send + 'static,
+    ) -> Result<Writer, StoreFault> {
+        let in_force = self.in_force()?.map(|(_, catalogue)| catalogue);
+        let appender =
+            Appender::new(&self.connection, in_force, options.retain_results).map_err(fault("read", &self.path))?;
+        let queue = Arc::new(Queue::default());
+        let path = self.path.clone();
+        let work = Work {
+            queue: Arc::clone(&queue),
+            appender,
+            connection: self.connection,
+            wal: beside(&self.path, "-wal"),
+            pages_max: options.pages_max,
+            on_ack: Box::new(on_ack),
+            _lock: self.lock,
+        };
+        let thread = std::thread::Builder::new().name("history".to_owned()).spawn(|| work.run()).map_err(|source| {
+            StoreFault::File { doing: "start the writer of", path, source, help: "allow this user more threads" }
+        })?;
+        Ok(Writer { queue, thread: Some(thread) })
+    }
+}
+
+impl Writer {
+    /// Queues a batch. Comes back if the queue is full, or the writer has ended. Beyond half,
+    /// the batch goes without its results.
+    pub fn try_send(&self, mut batch: Batch) -> Result<(), Batch> {
+        if self.thread.as_ref().is_none_or(JoinHandle::is_finished) {
+            return Err(batch);
+        }
+        let mut state = self.queue.lock();
+        let events = state.events_queued + state.events_held;
+        let overflows = events > 0 && events + batch.events.len() > QUEUE_EVENTS_MAX;
+        if state.closing.is_some() || state.batches.len() >= QUEUE_BATCHES_MAX || overflows {
+            return Err(batch);
+        }
+        let is_half_full = state.batches.len() >= QUEUE_BATCHES_MAX / 2
+            || events >= QUEUE_EVENTS_MAX / 2
+            || state.results_queued + batch.results.len() > QUEUE_RESULTS_MAX;
+        if is_half_full {
+            state.dropped_results += batch.results.len() as u64;
+            batch.results = Vec::new();
+        }
+        state.events_queued += batch.events.len();
+        state.results_queued += batch.results.len();
+        state.batches.push_back(Queued { batch, is_told: false });
+        drop(state);
+        self.queue.changed.notify_one();
+        Ok(())
+    }
+
+    /// The writer's state.
+    pub fn gauges(&self) -> Gauges {
+        let state = self.queue.lock();
+        Gauges {
+            queue_depth: state.batches.len(),
+            undurable_transitions: state.events_queued + state.events_held,
+            wal_bytes: state.wal_bytes,
+            dropped_results: state.dropped_results,
+            last_error: state.failing.clone().or_else(|| state.refused.clone()),
+        }
+    }
+
+    /// Writes what is queued, folds the write-ahead log and ends. A store that cannot be
+    /// written is given up after three seconds.
+    pub fn shutdown(self) {
+        drop(self);
+    }
+}
+
+impl Drop for Writer {
+    fn drop(&mut self) {
+        self.queue.lock().closing.get_or_insert_with(monotonic);
+        self.queue.changed.notify_one();
+        if let Some(thread) = self.thread.take()
+            && thread.join().is_err()
+        {
+            tracing::error!("the writer of the store has panicked");
+        }
+    }
+}
+
+#[derive(Debug, Default)]
+struct Queue {
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    batches: VecDeque<Queued>,
+    events_queued: usize,
+    results_queued: usize,
+    /// Events of the transaction under way.
+    events_held: usize,
+    dropped_results: u64,
+    wal_bytes: u64,
+    /// Why transactions fail at the moment.
+    failing: Option<String>,
+    /// Why a batch was refused for good.
+    refused: Option<String>,
+    /// Since when no more is taken.
+    closing: Option<Instant>,
+}
+
+#[derive(Debug)]
+struct Queued {
+    batch: Batch,
+    /// Whether its sender knows that it is not durable yet.
+    is_told: bool,
+}
+
+impl Queue {
+    /// Whoever panicked while holding the lock left counters behind, never a broken batch.
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What is queued, as one group; waits for it. `None` when the queue is closed and empty.
+    fn next_group(&self) -> Option<Vec<Queued>> {
+        let mut state = self.lock();
+        while state.batches.is_empty() {
+            if state.closing.is_some() {
+                return None;
+            }
+            state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+        let count = state.batches.len().min(GROUP_BATCHES_MAX);
+        let group: Vec<Queued> = state.batches.drain(..count).collect();
+        let events: usize = group.iter().map(|queued| queued.batch.events.len()).sum();
+        let results: usize = group.iter().map(|queued| queued.batch.results.len()).sum();
+        state.events_queued = state.events_queued.saturating_sub(events);
+        state.results_queued = state.results_queued.saturating_sub(results);
+        state.events_held = events;
+        Some(group)
+    }
+}
+
+/// What the thread owns. The connection is closed before the lock is given back.
+struct Work {
+    queue: Arc<Queue>,
+    appender: Appender,
+    connection: Connection,
+    wal: PathBuf,
+    pages_max: Option<Arc<AtomicU32>>,
+    on_ack: Box<dyn Fn(Ack) + Send>,
+    _lock: Lock,
+}
+
+impl Work {
+    fn run(mut self) {
+        while let Some(group) = self.queue.next_group() {
+            let mut group = self.prepare(group);
+            let tail_before = self.appender.tail();
+            if let Err(sentence) = self.write(&group) {
+                self.give_up(&group, &sentence);
+                break;
+            }
+            self.tell(group.iter().map(|prepared| prepared.batch.token), &Ok(()));
+            let newest = group.iter_mut().rev().find_map(|prepared| prepared.batch.checkpoint.take());
+            if let Some(make) = newest {
+                self.checkpoint(make, tail_before);
+            }
+        }
+        let folded = self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
+        if let Err(error) = folded {
+            tracing::warn!(%error, "cannot fold the write-ahead log; the next start will");
+        }
+    }
+
+    /// Refuses what does not continue the log: that is a fault of the program, and trying again
+    /// would never end.
+    fn prepare(&self, group: Vec<Queued>) -> Vec<Prepared> {
+        let mut position = self.appender.position;
+        let mut prepared = Vec::with_capacity(group.len());
+        for queued in group {
+            let last = queued.batch.events.last().map(|logged| logged.position);
+            match append::prepare(queued.batch, position) {
+                Ok(mut ready) => {
+                    ready.is_told = queued.is_told;
+                    position = last.unwrap_or(position);
+                    prepared.push(ready);
+                }
+                Err((batch, what)) => {
+                    tracing::error!("the store refuses a batch: {what}");
+                    self.queue.lock().refused = Some(what.clone());
+                    self.tell([batch.token], &Err(what));
+                }
+            }
+        }
+        prepared
+    }
+
+    /// Appends until it works. `Err` says why it never did before the end.
+    fn write(&mut self, group: &[Prepared]) -> Result<(), String> {
+        let mut wait = RETRY_FIRST;
+        let mut is_told = false;
+        loop {
+            self.limit_pages();
+            let appended = self.appender.append(&mut self.connection, group);
+            let wal_bytes = std::fs::metadata(&self.wal).map_or(0, |wal| wal.len());
+            let mut state = self.queue.lock();
+            state.wal_bytes = wal_bytes;
+            let Err(fault) = appended else {
+                state.events_held = 0;
+                if state.failing.take().is_some() {
+                    tracing::info!("the store can be written again");
+                }
+                return Ok(());
+            };
+            let sentence = fault.sentence();
+            let is_new = state.failing.replace(sentence.clone()).is_none();
+            drop(state);
+            if is_new {
+                tracing::error!("{sentence}; nothing is lost yet, trying again");
+            }
+            if !is_told {
+                is_told = true;
+                let untold = group.iter().filter(|prepared| !prepared.is_told);
+                self.tell(untold.map(|prepared| prepared.batch.token), &Err(sentence.clone()));
+            }
+            if !self.wait(wait, &sentence) {
+                return Err(sentence);
+            }
+            wait = (wait * 2).min(RETRY_MAX);
+        }
+    }
+
+    /// Waits before another attempt, and meanwhile tells new senders that they have to wait too.
+    /// `false` when there is no time left for another one.
+    fn wait(&self, wait: Duration, sentence: &str) -> bool {
+        let until = monotonic() + wait;
+        loop {
+            let mut state = self.queue.lock();
+            let untold: Vec<u64> = state
+                .batches
+                .iter_mut()
+                .filter_map(|queued| {
+                    let was_told = std::mem::replace(&mut queued.is_told, true);
+                    (!was_told).then_some(queued.batch.token)
+                })
+                .collect();
+            let now = monotonic();
+            let deadline = state.closing.map(|since| since + SHUTDOWN_GRACE);
+            if untold.is_empty() && now < until && deadline.is_none_or(|deadline| now < deadline) {
+                let end = deadline.map_or(until, |deadline| deadline.min(until));
+                let waited = self.queue.changed.wait_timeout(state, end.saturating_duration_since(now));
+                drop(waited);
+                continue;
+            }
+            drop(state);
+            if !untold.is_empty() {
+                self.tell(untold, &Err(sentence.to_owned()));
+                continue;
+            }
+            return deadline.is_none_or(|deadline| now < deadline);
+        }
+    }
+
+    fn give_up(&self, group: &[Prepared], sentence: &str) {
+        let mut state = self.queue.lock();
+        let untold: Vec<u64> =
+            state.batches.drain(..).filter(|queued| !queued.is_told).map(|queued| queued.batch.token).collect();
+        let held: usize = group.iter().map(|prepared| prepared.batch.events.len()).sum();
+        let lost = held + state.events_queued;
+        drop(state);
+        self.tell(untold, &Err(sentence.to_owned()));
+        tracing::error!(events = lost, "{sentence}; ending with {lost} events that are not stored");
+    }
+
+    fn checkpoint(&mut self, make: MakeCheckpoint, tail: i64) {
+        let state = make();
+        let stored = if state.position > self.appender.position {
+            Err(format!("it is of position {}, the log ends at {}", state.position, self.appender.position))
+        } else {
+            append::checkpoint(&mut self.connection, &state, tail)
+        };
+        if let Err(error) = stored {
+            tracing::warn!(error, "cannot store a checkpoint; the next start reads more of the log");
+        }
+    }
+
+    fn limit_pages(&self) {
+        let Some(limit) = &self.pages_max else { return };
+        let pages = match limit.load(Ordering::Relaxed) {
+            0 => PAGES_UNLIMITED,
+            pages => pages,
+        };
+        let set = self.connection.pragma_update_and_check(None, "max_page_count", pages, |_| Ok(()));
+        if let Err(error) = set {
+            tracing::warn!(%error, "cannot limit the store's size");
+        }
+    }
+
+    fn tell(&self, tokens: impl IntoIterator<Item = u64>, result: &Result<(), String>) {
+        for token in tokens {
+            (self.on_ack)(Ack { token, position: self.appender.position, result: result.clone() });
+        }
+    }
+}
