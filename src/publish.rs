@@ -4,6 +4,7 @@
 //! The same snapshot gives the same bytes. What paths exist is decided in one place, [`render`].
 
 pub mod atom;
+pub mod documents;
 pub mod escape;
 pub mod html;
 pub mod json;
