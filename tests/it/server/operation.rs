@@ -109,3 +109,23 @@ fn a_server_can_be_started_where_one_has_just_stopped() {
     let world = World::with(config, at_once());
     assert_eq!(world.get("/doc", &[]).status, 200);
 }
+
+#[test]
+fn a_stuck_engine_and_a_defect_in_the_metrics_are_told_apart_and_end_nothing() {
+    let (_, documents) = super::world::documents(at_once());
+    documents.publish(snapshot(1));
+    let health = Arc::new(Health::new(Duration::from_millis(50)));
+    let metrics = turmwacht::telemetry::Metrics::new().unwrap();
+    let panics: server::WriteMetrics = Arc::new(|_| panic!("a defect in a writer"));
+    let server =
+        server::start(config(), documents, Arc::clone(&health), &metrics, Arc::clone(&panics), panics).unwrap();
+    let ask = |path: &str| Client::to(server.local_addr()).ask("GET", path, &[]).status;
+    super::world::until(|| {
+        health.beat();
+        (ask("/healthz") == 200).then_some(())
+    });
+    super::world::until(|| (ask("/healthz") == 503).then_some(()));
+    assert_eq!(ask("/metrics"), 503);
+    assert_eq!(ask("/metrics"), 503);
+    assert_eq!(ask("/doc"), 200);
+}
