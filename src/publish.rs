@@ -5,6 +5,7 @@
 //! over the closed list of `route`.
 
 pub mod atom;
+pub mod documents;
 pub mod escape;
 pub mod html;
 pub mod json;

@@ -1,1 +1,270 @@
-//! server: see ARCHITECTURE.md.
+//! The public HTTP server: bytes out, on a thread and a runtime of its own.
+//!
+//! It shares nothing with the probes but immutable snapshots, so a rush of visitors delays no
+//! probe. It renders nothing itself: documents come from `publish::documents`, the usual request
+//! is one look-up in prepared answers. Links never come from a request; a host that is not ours
+//! is refused.
+//!
+//! Architecture invariant: nothing in here blocks, and every wait, queue, table and message has
+//! a bound.
+
+mod accept;
+mod body;
+mod connection;
+mod error;
+mod health;
+mod negotiate;
+mod prepared;
+mod request;
+mod routes;
+mod scrape;
+
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use socket2::{Domain, Protocol, Socket, Type};
+use tokio::runtime::{Builder, Runtime};
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+use crate::publish::documents::Documents;
+use crate::server::accept::Door;
+use crate::server::connection::Patience;
+pub use crate::server::health::{Health, STOPPED_AFTER};
+use crate::server::routes::{Hosts, Public, Site};
+pub use crate::server::scrape::WriteMetrics;
+use crate::telemetry::Metrics;
+
+/// Connections that the system holds until they are accepted.
+const BACKLOG: i32 = 1024;
+/// Connections on the operator's listener, which a few scrapers use.
+const METRICS_CONNECTIONS_MAX: usize = 64;
+/// Threads for writing metrics, one per listener.
+const BLOCKING_THREADS_MAX: usize = 2;
+/// Longest wait for those threads at the end.
+const BLOCKING_WAIT: Duration = Duration::from_millis(100);
+/// The sweep runs so many times within the shortest patience.
+const TICKS_PER_PATIENCE: u32 = 8;
+
+/// How to serve.
+#[derive(Debug, Clone)]
+pub struct ServerConfig {
+    /// The public listener.
+    pub listen: SocketAddr,
+    /// The operator's metrics listener.
+    pub metrics_listen: Option<SocketAddr>,
+    /// Every absolute link begins with this; its host is ours.
+    pub public_url: String,
+    /// Further hosts of ours, with the id of the organisation whose page is their root, if any.
+    pub hosts: Vec<(String, Option<String>)>,
+    /// Most public connections at a time.
+    pub max_connections: usize,
+    /// Longest time from the first byte of a request to the last of its headers.
+    pub header_timeout: Duration,
+    /// Longest time without a request.
+    pub idle_timeout: Duration,
+    /// Longest time in which a client takes no byte of its answer.
+    pub write_timeout: Duration,
+    /// Longest wait for a document to be rendered.
+    pub render_timeout: Duration,
+    /// Longest wait for answers in progress at the end.
+    pub drain_timeout: Duration,
+}
+
+impl ServerConfig {
+    /// The defaults for an address and what stands before every absolute link.
+    pub fn new(listen: SocketAddr, public_url: impl Into<String>, max_connections: usize) -> Self {
+        Self {
+            listen,
+            metrics_listen: None,
+            public_url: public_url.into(),
+            hosts: Vec::new(),
+            max_connections,
+            header_timeout: Duration::from_secs(10),
+            idle_timeout: Duration::from_secs(30),
+            write_timeout: Duration::from_secs(20),
+            render_timeout: Duration::from_secs(10),
+            drain_timeout: Duration::from_secs(3),
+        }
+    }
+}
+
+/// Why the server cannot start.
+#[derive(Debug, thiserror::Error)]
+pub enum ServerFault {
+    /// Somebody else listens there.
+    #[error("cannot listen on {address}: the port is in use; stop the other program or change `{key}` under [server]")]
+    InUse {
+        /// The address.
+        address: SocketAddr,
+        /// Its key in the configuration.
+        key: &'static str,
+    },
+    /// A port below 1024.
+    #[error(
+        "cannot listen on {address}: not permitted; take a port from 1024 up for `{key}` under [server] and put a \
+         reverse proxy before it, or grant CAP_NET_BIND_SERVICE"
+    )]
+    NotPermitted {
+        /// The address.
+        address: SocketAddr,
+        /// Its key in the configuration.
+        key: &'static str,
+    },
+    /// No interface has it.
+    #[error("cannot listen on {address}: this machine has no such address; change `{key}` under [server]")]
+    NoSuchAddress {
+        /// The address.
+        address: SocketAddr,
+        /// Its key in the configuration.
+        key: &'static str,
+    },
+    /// Anything else.
+    #[error("cannot listen on {address} (`{key}` under [server])")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// Its key in the configuration.
+        key: &'static str,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// No thread or no event queue.
+    #[error("cannot start the server's thread")]
+    Thread(#[source] io::Error),
+}
+
+/// A running server. Dropping it stops it without waiting; [`ServerHandle::shutdown`] waits.
+#[derive(Debug)]
+pub struct ServerHandle {
+    local_addr: SocketAddr,
+    metrics_addr: Option<SocketAddr>,
+    stop: watch::Sender<bool>,
+    thread: JoinHandle<()>,
+}
+
+impl ServerHandle {
+    /// Where the public listener listens.
+    pub const fn local_addr(&self) -> SocketAddr {
+        self.local_addr
+    }
+
+    /// Where the operator's metrics listener listens.
+    pub const fn metrics_addr(&self) -> Option<SocketAddr> {
+        self.metrics_addr
+    }
+
+    /// Whether it still serves. A server that stopped by itself has met a defect: end the process.
+    pub fn is_running(&self) -> bool {
+        !self.thread.is_finished()
+    }
+
+    /// Stops accepting, finishes the answers in progress within the drain timeout, and returns.
+    pub fn shutdown(self) {
+        self.stop.send_replace(true);
+        if self.thread.join().is_err() {
+            tracing::error!("the server's thread had panicked");
+        }
+    }
+}
+
+/// Binds the listeners, so that what hinders them is known at once, and starts the server.
+/// `public_metrics` and `internal_metrics` write the families of the two listeners.
+///
+/// # Errors
+/// If a listener cannot be bound or a thread not be started.
+pub fn start(
+    config: ServerConfig,
+    documents: Arc<Documents>,
+    health: Arc<Health>,
+    metrics: &Metrics,
+    public_metrics: WriteMetrics,
+    internal_metrics: WriteMetrics,
+) -> Result<ServerHandle, ServerFault> {
+    let listener = bind(config.listen, "listen")?;
+    let local_addr = listener.local_addr().map_err(ServerFault::Thread)?;
+    let metrics_listener = config.metrics_listen.map(|address| bind(address, "metrics_listen")).transpose()?;
+    let metrics_addr =
+        metrics_listener.as_ref().map(TcpListener::local_addr).transpose().map_err(ServerFault::Thread)?;
+    let runtime = Builder::new_current_thread()
+        .enable_all()
+        .max_blocking_threads(BLOCKING_THREADS_MAX)
+        .thread_name("metrics")
+        .build()
+        .map_err(ServerFault::Thread)?;
+
+    let shortest = config.header_timeout.min(config.idle_timeout).min(config.write_timeout);
+    let tick = (shortest / TICKS_PER_PATIENCE).clamp(Duration::from_millis(5), Duration::from_millis(500));
+    let patience = Patience {
+        idle: in_ticks(config.idle_timeout, tick),
+        header: in_ticks(config.header_timeout, tick),
+        write: in_ticks(config.write_timeout, tick),
+    };
+    let site = Arc::new(Site {
+        public: Some(Public {
+            documents: Arc::clone(&documents),
+            hosts: Hosts::new(&config.public_url, local_addr, &config.hosts),
+            requests: metrics.http_requests.clone(),
+            render_wait: config.render_timeout,
+        }),
+        operation: routes::operation(Arc::clone(&documents), Arc::clone(&health), public_metrics),
+    });
+    let gauge = Some(metrics.http_connections.clone());
+    let mut doors = vec![(Door::new(site, config.max_connections.max(1), tick, patience, gauge), listener)];
+    if let Some(listener) = metrics_listener {
+        let operation = routes::operation(documents, health, internal_metrics);
+        let site = Arc::new(Site { public: None, operation });
+        doors.push((Door::new(site, METRICS_CONNECTIONS_MAX, tick, patience, None), listener));
+    }
+
+    let (stop, stopped) = watch::channel(false);
+    let thread = thread::Builder::new()
+        .name("server".to_owned())
+        .spawn(move || serve(runtime, doors, &stopped, config.drain_timeout))
+        .map_err(ServerFault::Thread)?;
+    Ok(ServerHandle { local_addr, metrics_addr, stop, thread })
+}
+
+fn serve(runtime: Runtime, doors: Vec<(Arc<Door>, TcpListener)>, stopped: &watch::Receiver<bool>, drain: Duration) {
+    runtime.block_on(async {
+        let mut open = JoinSet::new();
+        for (door, listener) in doors {
+            match tokio::net::TcpListener::from_std(listener) {
+                Ok(listener) => drop(open.spawn(door.run(listener, stopped.clone(), drain))),
+                Err(error) => tracing::error!("cannot serve: {error}"),
+            }
+        }
+        while let Some(ended) = open.join_next().await {
+            if ended.is_err() {
+                tracing::error!("an accept loop of the server panicked; the server stops");
+                return;
+            }
+        }
+    });
+    runtime.shutdown_timeout(BLOCKING_WAIT);
+}
+
+/// How many ticks a duration takes, at least one.
+fn in_ticks(duration: Duration, tick: Duration) -> u32 {
+    u32::try_from(duration.as_millis().div_ceil(tick.as_millis().max(1))).unwrap_or(u32::MAX).max(1)
+}
+
+fn bind(address: SocketAddr, key: &'static str) -> Result<TcpListener, ServerFault> {
+    let bound = || -> io::Result<TcpListener> {
+        let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+        socket.set_reuse_address(true)?;
+        socket.set_nonblocking(true)?;
+        socket.bind(&address.into())?;
+        socket.listen(BACKLOG)?;
+        Ok(socket.into())
+    };
+    bound().map_err(|source| match source.kind() {
+        io::ErrorKind::AddrInUse => ServerFault::InUse { address, key },
+        io::ErrorKind::PermissionDenied => ServerFault::NotPermitted { address, key },
+        io::ErrorKind::AddrNotAvailable => ServerFault::NoSuchAddress { address, key },
+        _ => ServerFault::Listen { address, key, source },
+    })
+}

@@ -1,1 +1,7 @@
-//! Tests of `server`.
+//! Tests of `server` and of the documents it serves.
+
+mod documents;
+mod http;
+mod limits;
+mod operation;
+mod world;

@@ -1,0 +1,247 @@
+//! One connection: where it stands, so that the sweep can tell who dawdles, and its socket,
+//! which notes each step.
+//!
+//! No timer and no clock per request: steps are stamped with the sweep's tick.
+
+use std::io::{self, IoSlice};
+use std::net::IpAddr;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, Ordering};
+use std::task::{Context, Poll};
+
+use hyper::rt::{Read, ReadBufCursor, Write};
+use hyper::server::conn::http1;
+use hyper_util::rt::TokioIo;
+use tokio::net::TcpStream;
+
+use crate::server::routes::Service;
+
+/// Longest time for one answer, in units of the longest pause in it.
+const ANSWER_PAUSES_MAX: u32 = 15;
+
+/// The sweep's time. Begins at 1.
+#[derive(Debug)]
+pub(super) struct Ticks(AtomicU32);
+
+impl Ticks {
+    pub(super) const fn new() -> Self {
+        Self(AtomicU32::new(1))
+    }
+
+    pub(super) fn now(&self) -> u32 {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn advance(&self) -> u32 {
+        self.0.fetch_add(1, Ordering::Relaxed).wrapping_add(1)
+    }
+}
+
+/// How long a connection may stay where it is, in ticks.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Patience {
+    pub(super) idle: u32,
+    pub(super) header: u32,
+    pub(super) write: u32,
+}
+
+/// What a connection is doing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Phase {
+    /// Nothing: no byte of the next request has come.
+    Idle,
+    /// A request is coming in.
+    Header,
+    /// A request is being answered.
+    Handling,
+    /// An answer is going out.
+    Writing,
+}
+
+/// Where a connection stands.
+#[derive(Debug)]
+pub(super) struct Connection {
+    pub(super) address: IpAddr,
+    ticks: Arc<Ticks>,
+    phase: AtomicU8,
+    since: AtomicU32,
+    /// Since when the client has not taken a byte; 0 while it does.
+    stalled: AtomicU32,
+    /// No further request is wanted.
+    last: AtomicBool,
+}
+
+impl Connection {
+    pub(super) fn new(address: IpAddr, ticks: Arc<Ticks>) -> Self {
+        let since = AtomicU32::new(ticks.now());
+        let (phase, stalled, last) = (AtomicU8::new(0), AtomicU32::new(0), AtomicBool::new(false));
+        Self { address, ticks, phase, since, stalled, last }
+    }
+
+    pub(super) fn phase(&self) -> Phase {
+        match self.phase.load(Ordering::Relaxed) {
+            0 => Phase::Idle,
+            1 => Phase::Header,
+            2 => Phase::Handling,
+            _ => Phase::Writing,
+        }
+    }
+
+    pub(super) fn since(&self) -> u32 {
+        self.since.load(Ordering::Relaxed)
+    }
+
+    fn enter(&self, phase: Phase) {
+        let code = match phase {
+            Phase::Idle => 0,
+            Phase::Header => 1,
+            Phase::Handling => 2,
+            Phase::Writing => 3,
+        };
+        self.phase.store(code, Ordering::Relaxed);
+        self.since.store(self.ticks.now(), Ordering::Relaxed);
+    }
+
+    /// A request is complete.
+    pub(super) fn asked(&self) {
+        self.enter(Phase::Handling);
+    }
+
+    /// Its answer is complete.
+    pub(super) fn answered(&self) {
+        self.enter(Phase::Writing);
+    }
+
+    fn read(&self) {
+        if self.phase() == Phase::Idle {
+            self.enter(Phase::Header);
+        }
+    }
+
+    fn wrote(&self) {
+        self.stalled.store(0, Ordering::Relaxed);
+    }
+
+    fn blocked(&self) {
+        if self.stalled.load(Ordering::Relaxed) == 0 {
+            self.stalled.store(self.ticks.now(), Ordering::Relaxed);
+        }
+    }
+
+    fn flushed(&self) {
+        if self.phase() == Phase::Writing {
+            self.enter(Phase::Idle);
+        }
+    }
+
+    /// Whether this connection has tried our patience.
+    pub(super) fn is_overdue(&self, now: u32, patience: &Patience) -> bool {
+        let stalled = self.stalled.load(Ordering::Relaxed);
+        let for_ticks = now.saturating_sub(self.since());
+        let dawdles = match self.phase() {
+            Phase::Idle => for_ticks > patience.idle,
+            Phase::Header => for_ticks > patience.header,
+            // The server's own work has its own limits.
+            Phase::Handling => false,
+            Phase::Writing => for_ticks > patience.write.saturating_mul(ANSWER_PAUSES_MAX),
+        };
+        dawdles || (stalled != 0 && now.saturating_sub(stalled) > patience.write)
+    }
+
+    /// Asks to end after the answer in progress.
+    pub(super) fn make_last(&self) {
+        self.last.store(true, Ordering::Relaxed);
+    }
+}
+
+/// A socket that tells its connection what happens.
+pub(super) struct Watched {
+    io: TokioIo<TcpStream>,
+    connection: Arc<Connection>,
+}
+
+impl Watched {
+    pub(super) fn new(stream: TcpStream, connection: Arc<Connection>) -> Self {
+        Self { io: TokioIo::new(stream), connection }
+    }
+
+    fn note(&self, written: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
+        match written {
+            Poll::Ready(_) => self.connection.wrote(),
+            Poll::Pending => self.connection.blocked(),
+        }
+        written
+    }
+}
+
+impl Read for Watched {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: ReadBufCursor<'_>,
+    ) -> Poll<io::Result<()>> {
+        let read = Pin::new(&mut self.io).poll_read(context, buffer);
+        if read.is_ready() {
+            self.connection.read();
+        }
+        read
+    }
+}
+
+impl Write for Watched {
+    fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        let written = Pin::new(&mut self.io).poll_write(context, bytes);
+        self.note(written)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let flushed = Pin::new(&mut self.io).poll_flush(context);
+        if flushed.is_ready() {
+            self.connection.flushed();
+        }
+        flushed
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.io).poll_shutdown(context)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.io.is_write_vectored()
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        parts: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let written = Pin::new(&mut self.io).poll_write_vectored(context, parts);
+        self.note(written)
+    }
+}
+
+/// A connection until it ends.
+pub(super) struct Served {
+    http: http1::Connection<Watched, Service>,
+    connection: Arc<Connection>,
+    closing: bool,
+}
+
+impl Served {
+    pub(super) const fn new(http: http1::Connection<Watched, Service>, connection: Arc<Connection>) -> Self {
+        Self { http, connection, closing: false }
+    }
+}
+
+impl Future for Served {
+    type Output = hyper::Result<()>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        if !self.closing && self.connection.last.load(Ordering::Relaxed) {
+            self.closing = true;
+            Pin::new(&mut self.http).graceful_shutdown();
+        }
+        Pin::new(&mut self.http).poll(context)
+    }
+}

@@ -1,0 +1,191 @@
+//! Answers that are ready to go: for each document of the epoch its headers and its bytes.
+//!
+//! The table belongs to the server's thread, so that the usual request takes no lock and builds
+//! no header; it is emptied whenever `Documents` says that something in it may be out of date.
+
+use std::cell::{OnceCell, RefCell};
+use std::collections::HashMap;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::header::{
+    ACCEPT_ENCODING, ACCESS_CONTROL_ALLOW_ORIGIN, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_SECURITY_POLICY,
+    CONTENT_TYPE, ETAG, IF_NONE_MATCH, REFERRER_POLICY, VARY, X_CONTENT_TYPE_OPTIONS,
+};
+use http::{HeaderMap, HeaderValue, Response, StatusCode};
+use prometheus::IntCounter;
+
+use crate::publish::documents::{Documents, Encoding, Stored};
+use crate::server::body::Body;
+use crate::server::negotiate::{self, Known};
+
+/// Of documents that load nothing: JSON, feeds, problems.
+pub(super) const NO_CONTENT_POLICY: &str = "default-src 'none'; frame-ancestors 'self'";
+/// Of pictures, which style themselves.
+const PICTURE_POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'";
+/// Of pages.
+pub(super) const PAGE_POLICY: &str = "default-src 'none'; style-src 'self' 'unsafe-inline'; script-src 'self'; \
+    img-src 'self' data:; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'self'";
+/// Of pages that others may show in a frame.
+const EMBED_POLICY: &str = "default-src 'none'; style-src 'self' 'unsafe-inline'; script-src 'self'; \
+    img-src 'self' data:; connect-src 'self'; base-uri 'none'; frame-ancestors *";
+
+/// Answers kept; one more empties the table.
+const PREPARED_MAX: usize = 4096;
+
+thread_local! {
+    static TABLE: RefCell<Table> = RefCell::new(Table { version: 0, prepared: HashMap::new() });
+}
+
+struct Table {
+    version: u64,
+    prepared: HashMap<Box<str>, Rc<Prepared>>,
+}
+
+/// A document as an answer.
+pub(super) struct Prepared {
+    key: Box<str>,
+    stored: Arc<Stored>,
+    identity: HeaderMap,
+    brotli: OnceCell<HeaderMap>,
+    zstd: OnceCell<HeaderMap>,
+    gzip: OnceCell<HeaderMap>,
+    whole: IntCounter,
+    unchanged: IntCounter,
+}
+
+/// The answer that is kept under a key and still current.
+pub(super) fn find(documents: &Documents, key: &str) -> Option<Rc<Prepared>> {
+    let version = documents.version();
+    TABLE.with_borrow_mut(|table| {
+        if table.version != version {
+            table.prepared.clear();
+            table.version = version;
+        }
+        table.prepared.get(key).map(Rc::clone)
+    })
+}
+
+/// Keeps an answer. `version` is that of the documents before the look-up: if it has changed
+/// since, the next [`find`] empties the table.
+pub(super) fn keep(version: u64, prepared: &Rc<Prepared>) {
+    TABLE.with_borrow_mut(|table| {
+        if table.version == version {
+            if table.prepared.len() >= PREPARED_MAX {
+                table.prepared.clear();
+            }
+            table.prepared.insert(prepared.key.clone(), Rc::clone(prepared));
+        }
+    });
+}
+
+impl Prepared {
+    pub(super) fn new(
+        key: &str,
+        path: &str,
+        stored: Arc<Stored>,
+        whole: IntCounter,
+        unchanged: IntCounter,
+    ) -> Rc<Self> {
+        Rc::new(Self {
+            key: key.into(),
+            identity: headers(path, &stored, None),
+            stored,
+            brotli: OnceCell::new(),
+            zstd: OnceCell::new(),
+            gzip: OnceCell::new(),
+            whole,
+            unchanged,
+        })
+    }
+
+    /// The answer to a request with these headers.
+    pub(super) fn response(&self, documents: &Documents, asked: &HeaderMap) -> Response<Body> {
+        self.stored.touch();
+        if let Some(tags) = asked.get(IF_NONE_MATCH).and_then(|value| value.to_str().ok())
+            && let Some(known) = negotiate::known(tags, &self.stored.digest)
+        {
+            self.unchanged.inc();
+            return self.not_modified(known);
+        }
+        self.whole.inc();
+        let encoded = asked
+            .get(ACCEPT_ENCODING)
+            .and_then(|value| value.to_str().ok())
+            .and_then(|accepted| negotiate::encoding(accepted, |encoding| self.stored.offers(encoding)))
+            .and_then(|encoding| self.encoded(documents, encoding));
+        let (headers, bytes) = encoded.unwrap_or((&self.identity, &self.stored.body));
+        let mut response = Response::new(Body::from(Bytes::clone(bytes)));
+        *response.headers_mut() = headers.clone();
+        response
+    }
+
+    /// A variant, if it is ready; else it is asked for, for later.
+    fn encoded(&self, documents: &Documents, encoding: Encoding) -> Option<(&HeaderMap, &Bytes)> {
+        let Some(bytes) = self.stored.encoded(encoding) else {
+            documents.want(&self.key, &self.stored, encoding);
+            return None;
+        };
+        let slot = match encoding {
+            Encoding::Brotli => &self.brotli,
+            Encoding::Zstd => &self.zstd,
+            Encoding::Gzip => &self.gzip,
+        };
+        let headers = slot.get_or_init(|| {
+            let mut headers = self.identity.clone();
+            headers.insert(CONTENT_ENCODING, HeaderValue::from_static(encoding.token()));
+            headers.insert(ETAG, etag(&self.stored, Some(encoding)));
+            headers
+        });
+        Some((headers, bytes))
+    }
+
+    fn not_modified(&self, known: Known) -> Response<Body> {
+        let mut response = Response::new(Body::EMPTY);
+        *response.status_mut() = StatusCode::NOT_MODIFIED;
+        let headers = response.headers_mut();
+        let tag = match known {
+            Known::Any | Known::Identity => etag(&self.stored, None),
+            Known::Variant(encoding) => etag(&self.stored, Some(encoding)),
+        };
+        headers.insert(ETAG, tag);
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static(self.stored.cache_control));
+        headers.insert(VARY, HeaderValue::from_static("Accept-Encoding"));
+        headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
+        response
+    }
+}
+
+fn headers(path: &str, stored: &Stored, encoding: Option<Encoding>) -> HeaderMap {
+    let mut headers = HeaderMap::with_capacity(12);
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(stored.content_type));
+    headers.insert(ETAG, etag(stored, encoding));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static(stored.cache_control));
+    headers.insert(VARY, HeaderValue::from_static("Accept-Encoding"));
+    headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(policy(path, stored.content_type)));
+    headers
+}
+
+/// The content security policy of a document.
+fn policy(path: &str, content_type: &str) -> &'static str {
+    if content_type.starts_with("text/html") {
+        let (_, rest) = crate::server::request::split_language(path);
+        if rest.starts_with("/embed/") { EMBED_POLICY } else { PAGE_POLICY }
+    } else if content_type.starts_with("image/") {
+        PICTURE_POLICY
+    } else {
+        NO_CONTENT_POLICY
+    }
+}
+
+fn etag(stored: &Stored, encoding: Option<Encoding>) -> HeaderValue {
+    let tag = match encoding {
+        None => format!("\"{}\"", stored.digest),
+        Some(encoding) => format!("\"{}-{}\"", stored.digest, encoding.token()),
+    };
+    HeaderValue::try_from(tag).expect("hex digits, a hyphen and letters between quotes")
+}

@@ -1,0 +1,184 @@
+//! Rendered once, encoded once, bounded, exchanged.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use turmwacht::publish::Target;
+use turmwacht::publish::documents::{Answer, DocumentSettings, Documents, Encoding, Lookup, Stored};
+
+use super::world::{at_once, documents, snapshot, until};
+
+fn target(path: &str) -> Target {
+    Target { path: path.to_owned(), query: Vec::new() }
+}
+
+fn answer(documents: &Documents, path: &str) -> Answer {
+    match documents.get(target(path)) {
+        Lookup::Ready(stored) => Answer::Document(stored),
+        Lookup::Wait(rendering) => rendering.blocking_recv().unwrap(),
+        other => panic!("{other:?}"),
+    }
+}
+
+fn document(documents: &Documents, path: &str) -> Arc<Stored> {
+    match answer(documents, path) {
+        Answer::Document(stored) => stored,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn nothing_before_the_first_snapshot() {
+    let (_, documents) = documents(at_once());
+    assert!(matches!(documents.get(target("/doc")), Lookup::NotReady));
+    assert!(documents.current().is_none());
+}
+
+#[test]
+fn many_who_ask_at_once_cause_one_render() {
+    let (renderer, documents) = documents(at_once());
+    documents.publish(snapshot(1));
+    let waiting: Vec<_> = (0..100)
+        .map(|_| match documents.get(target("/slow")) {
+            Lookup::Wait(rendering) => rendering,
+            other => panic!("{other:?}"),
+        })
+        .collect();
+    renderer.gate.open();
+    for rendering in waiting {
+        assert!(matches!(rendering.blocking_recv().unwrap(), Answer::Document(_)));
+    }
+    assert!(matches!(documents.get(target("/slow")), Lookup::Ready(_)));
+    assert_eq!(renderer.count(), 1);
+}
+
+#[test]
+fn a_new_epoch_renders_anew_and_what_is_unchanged_keeps_its_identity() {
+    let (renderer, documents) = documents(at_once());
+    documents.publish(snapshot(1));
+    let (changing, stable) = (document(&documents, "/doc"), document(&documents, "/stable"));
+    documents.want("/stable", &stable, Encoding::Gzip);
+    until(|| stable.encoded(Encoding::Gzip).cloned());
+    let version = documents.version();
+    documents.publish(snapshot(2));
+    assert_ne!(documents.version(), version);
+    assert!(documents.ready("/doc").is_none());
+    assert_ne!(document(&documents, "/doc").digest, changing.digest);
+    let again = document(&documents, "/stable");
+    assert_eq!(again.digest, stable.digest);
+    assert!(again.encoded(Encoding::Gzip).is_some(), "encoded again for nothing");
+    assert_eq!(renderer.count(), 4);
+    assert!(documents.ready("/stable").is_some());
+}
+
+#[test]
+fn documents_nobody_asks_for_leave_after_an_epoch() {
+    let (_, documents) = documents(at_once());
+    documents.publish(snapshot(1));
+    document(&documents, "/doc");
+    documents.publish(snapshot(2));
+    documents.publish(snapshot(3));
+    until(|| (documents.size() == (0, 0)).then_some(()));
+}
+
+#[test]
+fn a_burst_of_changes_is_exchanged_at_once_and_then_after_the_pause() {
+    let settings = DocumentSettings { exchange_every: Duration::from_millis(100), ..DocumentSettings::default() };
+    let (renderer, documents) = documents(settings);
+    for position in 1..=1000 {
+        documents.publish(snapshot(position));
+        if position == 1 {
+            assert_eq!(documents.current().unwrap().position, 1);
+        }
+        document(&documents, "/doc");
+    }
+    until(|| (documents.current().unwrap().position == 1000).then_some(()));
+    assert!(renderer.count() < 1000, "{} renders", renderer.count());
+}
+
+#[test]
+fn memory_is_bounded_and_what_is_used_stays() {
+    let bytes = 200_000;
+    let (renderer, documents) = documents(DocumentSettings { cache_bytes: bytes, ..at_once() });
+    documents.publish(snapshot(1));
+    let dear = document(&documents, "/doc");
+    for number in 0..200 {
+        dear.touch();
+        document(&documents, &format!("/many/{number}")).touch();
+        let (kept, count) = documents.size();
+        assert!(kept <= bytes, "{kept} bytes in {count} documents");
+    }
+    let before = renderer.count();
+    assert!(documents.ready("/doc").is_some(), "what is in use was thrown out");
+    assert!(documents.ready("/many/0").is_none());
+    assert!(documents.ready("/many/199").is_some());
+    assert_eq!(renderer.count(), before);
+    // Variants count too.
+    let version = documents.version();
+    let kept: Vec<_> = (0..200).filter_map(|n| Some((n, documents.ready(&format!("/many/{n}"))?))).collect();
+    for (number, stored) in &kept {
+        for encoding in Encoding::ALL {
+            documents.want(&format!("/many/{number}"), stored, encoding);
+            until(|| stored.encoded(encoding).cloned());
+        }
+    }
+    assert!(documents.size().0 <= bytes);
+    until(|| (documents.version() != version).then_some(()));
+}
+
+#[test]
+fn a_cache_of_no_bytes_still_serves() {
+    let (renderer, documents) = documents(DocumentSettings { cache_bytes: 0, ..at_once() });
+    documents.publish(snapshot(1));
+    assert_eq!(document(&documents, "/doc").digest, document(&documents, "/doc").digest);
+    assert_eq!(renderer.count(), 2);
+    assert_eq!(documents.size(), (0, 0));
+}
+
+#[test]
+fn a_panic_in_the_renderer_hits_one_document() {
+    let (_, documents) = documents(at_once());
+    documents.publish(snapshot(1));
+    assert!(matches!(answer(&documents, "/panic"), Answer::Failed));
+    assert!(matches!(answer(&documents, "/doc"), Answer::Document(_)));
+}
+
+#[test]
+fn a_full_queue_refuses_instead_of_growing() {
+    let (renderer, documents) = documents(at_once());
+    documents.publish(snapshot(1));
+    let mut waiting = Vec::new();
+    let refused = (0..5000).any(|number| match documents.get(target(&format!("/slow/{number}"))) {
+        Lookup::Wait(rendering) => {
+            waiting.push(rendering);
+            false
+        }
+        Lookup::Busy => true,
+        other => panic!("{other:?}"),
+    });
+    assert!(refused);
+    renderer.gate.open();
+    for rendering in waiting {
+        assert!(matches!(rendering.blocking_recv().unwrap(), Answer::Document(_)));
+    }
+    assert!(matches!(answer(&documents, "/doc"), Answer::Document(_)));
+}
+
+#[test]
+fn an_exchange_during_a_render_never_shows_the_old_epoch_to_later_readers() {
+    let (renderer, documents) = documents(at_once());
+    documents.publish(snapshot(1));
+    let Lookup::Wait(early) = documents.get(target("/slow")) else { panic!() };
+    until(|| (renderer.renders.load(Ordering::SeqCst) == 1).then_some(()));
+    documents.publish(snapshot(2));
+    let Lookup::Wait(late) = documents.get(target("/slow")) else { panic!() };
+    renderer.gate.open();
+    let body = |answer| match answer {
+        Answer::Document(stored) => String::from_utf8(stored.body.to_vec()).unwrap(),
+        other => panic!("{other:?}"),
+    };
+    assert!(body(early.blocking_recv().unwrap()).starts_with("{\"position\":1,"));
+    assert!(body(late.blocking_recv().unwrap()).starts_with("{\"position\":2,"));
+    assert!(String::from_utf8_lossy(&documents.ready("/slow").unwrap().body).starts_with("{\"position\":2,"));
+}
