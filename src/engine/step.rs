@@ -124,6 +124,7 @@ impl State {
                     self.decide_planned(step, now);
                     self.recompute_covered();
                     self.lives_changed(now);
+                    self.incidents_due |= !self.deferred.is_empty();
                 }
                 Timer::Wait(check) => self.wait_is_over(step, check, now),
                 Timer::Evidence(check) => self.evidence_may_expire(step, check, now),
@@ -211,6 +212,7 @@ impl State {
         } else {
             self.refresh(judged);
         }
+        self.incidents_due |= !self.deferred.is_empty();
         confirm::count(standing, &mut streak.results, result, check);
         let key = || catalogue.check_key(index);
         if streak.results.is_empty() {
@@ -261,7 +263,7 @@ impl State {
                     step.effects.push(Effect::AskReferences);
                 }
                 if judged.verdict == Verdict::Down {
-                    self.probe_children(step, check.component);
+                    self.probe_relatives(step, check.component);
                 }
                 self.own_refreshed(check.component);
             }
@@ -273,13 +275,13 @@ impl State {
         self.emit(step, at, event);
     }
 
-    /// A parent's first failure: whoever depends on it is probed at once, so that its own
-    /// evidence is newer.
-    fn probe_children(&self, step: &mut Step, component: u32) {
+    /// A first failure: whoever depends on it is probed at once, so that its own evidence is
+    /// newer, and whatever it depends on, which may be the cause.
+    fn probe_relatives(&self, step: &mut Step, component: u32) {
         let Some(node) = self.catalogue.node(component) else { return };
-        for &child in &node.children {
-            if let Some(child) = self.catalogue.node(child) {
-                step.effects.extend(child.checks.clone().map(|check| Effect::ProbeSoon { check }));
+        for relative in node.children.iter().copied().chain(self.hard_ancestors(component)) {
+            if let Some(relative) = self.catalogue.node(relative) {
+                step.effects.extend(relative.checks.clone().map(|check| Effect::ProbeSoon { check }));
             }
         }
     }
