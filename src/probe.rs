@@ -4,7 +4,7 @@
 //! [`Prober::prepare`] turns a catalogue into requests, [`Prober::run`] runs one, [`observe`]
 //! holds the facts against the assertions of each check that shares the request. A probe owns
 //! its connection: every phase is an await of our own, with its own time and its own reason.
-//! There is one deadline over all phases; it finds the phase under way in the [`trace::Trace`].
+//! There is one deadline over all phases; the trace of the probe tells it which phase is under way.
 //!
 //! A failed target is data ([`Facts`]), never an `Err`. Only what keeps the program from
 //! probing at all is a [`ProberFault`].
