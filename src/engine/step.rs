@@ -436,6 +436,10 @@ impl State {
                 Some((graph::derived(parent.status, edge.red_means), parent, id))
             })
             .max_by(|a, b| a.0.cmp(&b.0).then_with(|| b.2.cmp(a.2)));
+        let declared = component.depends_on.iter().all(|edge| {
+            let parent = self.record.components.get(edge.component as usize);
+            parent.is_some_and(|parent| parent.evidence == Evidence::Declared)
+        });
         let aside = worst.is_some_and(|(_, parent, _)| own.is_some_and(|own| own.beats(parent.since)));
         let derived = worst.filter(|_| !aside);
         let affected_by: Vec<ComponentId> = derived
@@ -448,7 +452,7 @@ impl State {
             covered: self.covered.contains(&index),
             own: own.map(|own| own.status),
             notice: None,
-            derived: derived.map(|(status, ..)| status),
+            derived: derived.map(|(status, ..)| (status, if declared { Evidence::Declared } else { Evidence::Derived })),
             parts: parts.map(|(status, evidence, _)| (status, evidence)),
             mode: Mode::Regular,
         });
