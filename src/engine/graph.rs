@@ -151,13 +151,21 @@ mod tests {
         check(red, MajorOutage, Evidence::Own);
         check(Inputs { covered: true, ..red }, UnderMaintenance, Evidence::Notice);
         check(Inputs { override_status: Some(Operational), covered: true, ..red }, Operational, Evidence::Notice);
-        check(Inputs { own: Some(Operational), derived: Some((MajorOutage, Evidence::Derived)), ..none }, MajorOutage, Evidence::Derived);
+        check(
+            Inputs { own: Some(Operational), derived: Some((MajorOutage, Evidence::Derived)), ..none },
+            MajorOutage,
+            Evidence::Derived,
+        );
         check(
             Inputs { notice: Some(PartialOutage), derived: Some((MajorOutage, Evidence::Derived)), ..none },
             PartialOutage,
             Evidence::Notice,
         );
-        check(Inputs { own: Some(MajorOutage), derived: Some((MajorOutage, Evidence::Derived)), ..none }, MajorOutage, Evidence::Own);
+        check(
+            Inputs { own: Some(MajorOutage), derived: Some((MajorOutage, Evidence::Derived)), ..none },
+            MajorOutage,
+            Evidence::Own,
+        );
         check(Inputs { own: Some(Operational), mode: Mode::Basic, ..none }, DegradedPerformance, Evidence::Notice);
         check(Inputs { mode: Mode::Off, ..none }, MajorOutage, Evidence::Notice);
         check(

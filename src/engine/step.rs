@@ -239,7 +239,7 @@ impl State {
         match confirm::turn(standing, &streak.results, check) {
             Some(turn) if turn.verdict == Verdict::Down && !self.answers.prove(&failed) => {
                 // Confirmed but for a reference: wait for one, at most one timeout.
-                streak.waits_until = streak.waits_until.or(Some(at.plus(catalogue.watch.timeout)));
+                streak.waits_until = streak.waits_until.or_else(|| Some(at.plus(catalogue.watch.timeout)));
                 if let Some(check) = key() {
                     self.emit(step, at, Event::CheckCounted { check, streak });
                 }
@@ -452,7 +452,8 @@ impl State {
             covered: self.covered.contains(&index),
             own: own.map(|own| own.status),
             notice: None,
-            derived: derived.map(|(status, ..)| (status, if declared { Evidence::Declared } else { Evidence::Derived })),
+            derived: derived
+                .map(|(status, ..)| (status, if declared { Evidence::Declared } else { Evidence::Derived })),
             parts: parts.map(|(status, evidence, _)| (status, evidence)),
             mode: Mode::Regular,
         });

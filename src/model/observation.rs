@@ -132,7 +132,7 @@ pub struct HttpFacts {
     pub last_modified: Option<Timestamp>,
 }
 
-/// An HTTP version, as a number the way blackbox_exporter writes it.
+/// An HTTP version, as a number the way `blackbox_exporter` writes it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum HttpVersion {
     /// HTTP/1.0
