@@ -97,6 +97,41 @@ pub fn format_duration(duration: Duration) -> String {
     format!("{ms}ms")
 }
 
+/// For programs to read: an instant as RFC 3339, durations as seconds.
+pub mod readable {
+    use std::time::Duration;
+
+    use serde::Serializer;
+
+    use super::Timestamp;
+
+    /// An instant as RFC 3339.
+    pub fn instant<S: Serializer>(at: &Timestamp, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(at)
+    }
+
+    /// An optional instant as RFC 3339, or null.
+    pub fn instant_option<S: Serializer>(at: &Option<Timestamp>, serializer: S) -> Result<S::Ok, S::Error> {
+        match at {
+            Some(at) => serializer.collect_str(at),
+            None => serializer.serialize_none(),
+        }
+    }
+
+    /// A duration in seconds.
+    pub fn seconds<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_f64(duration.as_secs_f64())
+    }
+
+    /// An optional duration in seconds, or null.
+    pub fn seconds_option<S: Serializer>(duration: &Option<Duration>, serializer: S) -> Result<S::Ok, S::Error> {
+        match duration {
+            Some(duration) => serializer.serialize_f64(duration.as_secs_f64()),
+            None => serializer.serialize_none(),
+        }
+    }
+}
+
 /// `#[serde(with = "duration_text")]`: a `Duration` as `"60s"`.
 pub mod duration_text {
     use std::time::Duration;
