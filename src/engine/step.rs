@@ -239,7 +239,7 @@ impl State {
         match confirm::turn(standing, &streak.results, check) {
             Some(turn) if turn.verdict == Verdict::Down && !self.answers.prove(&failed) => {
                 // Confirmed but for a reference: wait for one, at most one timeout.
-                streak.waits_until = streak.waits_until.or(Some(at.plus(catalogue.watch.timeout)));
+                streak.waits_until = streak.waits_until.or_else(|| Some(at.plus(catalogue.watch.timeout)));
                 if let Some(check) = key() {
                     self.emit(step, at, Event::CheckCounted { check, streak });
                 }
@@ -436,6 +436,10 @@ impl State {
                 Some((graph::derived(parent.status, edge.red_means), parent, id))
             })
             .max_by(|a, b| a.0.cmp(&b.0).then_with(|| b.2.cmp(a.2)));
+        let declared = component.depends_on.iter().all(|edge| {
+            let parent = self.record.components.get(edge.component as usize);
+            parent.is_some_and(|parent| parent.evidence == Evidence::Declared)
+        });
         let aside = worst.is_some_and(|(_, parent, _)| own.is_some_and(|own| own.beats(parent.since)));
         let derived = worst.filter(|_| !aside);
         let affected_by: Vec<ComponentId> = derived
@@ -448,7 +452,8 @@ impl State {
             covered: self.covered.contains(&index),
             own: own.map(|own| own.status),
             notice: None,
-            derived: derived.map(|(status, ..)| status),
+            derived: derived
+                .map(|(status, ..)| (status, if declared { Evidence::Declared } else { Evidence::Derived })),
             parts: parts.map(|(status, evidence, _)| (status, evidence)),
             mode: Mode::Regular,
         });
@@ -462,8 +467,12 @@ impl State {
         if same {
             return None;
         }
+        let was_covered = record.status == Status::UnderMaintenance && record.evidence == Evidence::Notice;
         let since = if record.decided && record.status == decided.status {
             record.since
+        } else if was_covered {
+            // What probes saw during a maintenance is not held against anybody.
+            at
         } else {
             // Of the source that decided; a published interval is never shortened from behind.
             let source = match decided.evidence {
