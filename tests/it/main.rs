@@ -9,3 +9,4 @@ mod probe;
 mod publish;
 mod scenario;
 mod server;
+mod tidy;
