@@ -41,6 +41,10 @@ const FLUSH_EVERY: Duration = Duration::from_secs(1);
 /// A checkpoint is written so often.
 const CHECKPOINT_EVERY: Duration = Duration::from_secs(60);
 
+/// Readings are handed to the metrics at most once a second, and with more checks than this
+/// less often, so that it stays a small part of the work.
+const MEASURED_A_SECOND: u32 = 2_000;
+
 /// References are asked at most so often.
 const REFERENCES_EVERY: Duration = Duration::from_secs(1);
 
@@ -453,7 +457,9 @@ impl Core {
     }
 
     fn measure(&mut self, now: Instant, at: Timestamp) {
-        if now.duration_since(self.measured_at) < Duration::from_secs(1) {
+        let checks = u32::try_from(self.readings.len()).unwrap_or(u32::MAX);
+        let every = (Duration::from_secs(1) * checks / MEASURED_A_SECOND).max(Duration::from_secs(1));
+        if now.duration_since(self.measured_at) < every {
             return;
         }
         self.measured_at = now;
