@@ -473,6 +473,14 @@ impl State {
         } else if was_covered {
             // What probes saw during a maintenance is not held against anybody.
             at
+        } else if record.decided && decided.status < record.status {
+            // What was published as worse stays: it is better since the last of those who may
+            // have said so gave way. If none did, something was set aside, now.
+            let parents = component.depends_on.iter();
+            let parents = parents.filter_map(|edge| self.record.components.get(edge.component as usize));
+            let gave_way = parents.map(|parent| parent.since).chain(own.map(|own| own.since));
+            let gave_way = gave_way.chain(parts.map(|(_, _, since)| since)).max();
+            gave_way.filter(|since| *since > record.since).unwrap_or(at).min(at)
         } else {
             // Of the source that decided; a published interval is never shortened from behind.
             let source = match decided.evidence {

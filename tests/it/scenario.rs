@@ -198,3 +198,22 @@ fn without_internet_the_shipped_catalogue_reads_unknown_and_nothing_reads_down()
     assert!(snapshot.states.iter().all(|state| !state.status.is_red()));
     assert!(snapshot.incidents.is_empty());
 }
+
+#[test]
+fn an_outage_that_follows_from_another_counts_and_stays_counted() {
+    let replayed = replay(&Scenario::load("hattingen-2023").unwrap());
+    let snapshot = &replayed.snapshot;
+    let out = |id: &str| {
+        let index = snapshot.catalogue.component_index[id];
+        let day = std::time::Duration::from_secs(86_400);
+        let window = snapshot.states[index as usize].intervals.window(snapshot.at, day, None).expect("it is checked");
+        (window.outages, window.longest_outage_s)
+    };
+    let (outages, portal) = out("serviceportal-en");
+    assert_eq!(outages, 1);
+    // Its own check saw nothing, but for as long as the portal was down nobody got an appointment.
+    assert_eq!(out("terminportal-witten"), (1, portal));
+    // Its own function came back half an hour before the portal.
+    let (outages, own) = out("maengelmelder-hattingen");
+    assert!(outages == 1 && own < portal, "{own} s of {portal} s");
+}

@@ -393,7 +393,7 @@ fn links_between_the_documents_lead_somewhere() {
             if to.contains("://") || to.starts_with("mailto:") {
                 continue;
             }
-            let folder = Path::new(document).parent().unwrap_or(Path::new(""));
+            let folder = Path::new(document).parent().unwrap_or_else(|| Path::new(""));
             if !root().join(folder).join(to).exists() {
                 faults.push(format!("{document}: {to} does not exist"));
             }
