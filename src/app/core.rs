@@ -38,8 +38,18 @@ const STOOD_STILL: Duration = Duration::from_secs(5);
 /// Results without decisions are written so often.
 const FLUSH_EVERY: Duration = Duration::from_secs(1);
 
+/// The first change is shown at once, those that follow on its heels together.
+const SHOW_EVERY: Duration = Duration::from_millis(100);
+
 /// A checkpoint is written so often.
 const CHECKPOINT_EVERY: Duration = Duration::from_secs(60);
+
+/// One in so many of the probes that may run at a time may be unplanned. The limit is half again
+/// what the regular ones need if every target hangs, so that they never wait for the others.
+const UNPLANNED_SHARE: usize = 3;
+
+/// An unplanned probe that finds no room comes again so much later.
+const UNPLANNED_LATER: Duration = Duration::from_secs(1);
 
 /// Readings are handed to the metrics at most once a second, and with more checks than this
 /// less often, so that it stays a small part of the work.
@@ -68,6 +78,7 @@ pub(super) struct Core {
     crew: Crew,
     schedule: Schedule,
     unplanned: Unplanned,
+    unplanned_in_flight: usize,
     /// Request of each check.
     request_of: Vec<u32>,
     references: Rc<Vec<PreparedRequest>>,
@@ -86,6 +97,7 @@ pub(super) struct Core {
     log: LogLimit,
     discard_before: Instant,
     epoch_minute: i64,
+    show_again_at: Instant,
     flushed_at: Instant,
     checkpoint_at: Instant,
     measured_at: Instant,
@@ -125,6 +137,7 @@ impl Core {
             origin: now,
             schedule: Schedule::new(Vec::new(), 0, Duration::ZERO, |_| false),
             unplanned: Unplanned::default(),
+            unplanned_in_flight: 0,
             request_of: Vec::new(),
             references: Rc::new(parts.references),
             references_asked: None,
@@ -142,6 +155,7 @@ impl Core {
             log: LogLimit::new(),
             discard_before: now,
             epoch_minute: i64::MIN,
+            show_again_at: now,
             flushed_at: now,
             checkpoint_at: now,
             measured_at: now,
@@ -195,6 +209,7 @@ impl Core {
         let now = self.since_origin(monotonic());
         self.schedule = Schedule::new(timings, origin_ms, now, |key| known.contains(&key));
         self.unplanned.clear();
+        self.unplanned_in_flight = 0;
         self.crew.prepared = Rc::new(prepared);
         self.crew.generation += 1;
         let targets: Vec<Arc<str>> =
@@ -214,7 +229,8 @@ impl Core {
         let timer = self.state.next_timer().map(|at| self.clock.instant(at));
         let references =
             self.references_wanted.then(|| self.references_asked.map_or(now, |asked| asked + REFERENCES_EVERY));
-        [due, timer, self.outbox.deadline(), references.filter(|_| !self.references_in_flight)]
+        let show = self.state.public_changed().then_some(self.show_again_at);
+        [due, timer, self.outbox.deadline(), references.filter(|_| !self.references_in_flight), show]
             .into_iter()
             .flatten()
             .chain([now + FLUSH_EVERY])
@@ -278,6 +294,7 @@ impl Core {
         }
         if landed.unplanned {
             self.unplanned.landed(landed.request);
+            self.unplanned_in_flight = self.unplanned_in_flight.saturating_sub(1);
         }
         let prepared = Rc::clone(&self.crew.prepared);
         let Some(request) = prepared.requests.get(landed.request as usize) else { return };
@@ -380,12 +397,15 @@ impl Core {
         for _ in 0..STARTS_A_TURN_MAX {
             let since = self.since_origin(now);
             let Some(due) = self.schedule.pop_due(since) else { break };
-            if due.unplanned
-                && let Err(wait) = self.unplanned.admit(due.request, now)
-            {
-                self.schedule.finished(due.request);
-                self.schedule.probe_at(due.request, since + wait);
-                continue;
+            if due.unplanned {
+                let room = self.unplanned_in_flight < self.crew.prepared.concurrency / UNPLANNED_SHARE;
+                let admitted = if room { self.unplanned.admit(due.request, now) } else { Err(UNPLANNED_LATER) };
+                if let Err(wait) = admitted {
+                    self.schedule.finished(due.request);
+                    self.schedule.probe_at(due.request, since + wait);
+                    continue;
+                }
+                self.unplanned_in_flight += 1;
             }
             let lag = since.saturating_sub(due.slot);
             if !due.unplanned {
@@ -404,7 +424,9 @@ impl Core {
         let minute = at.as_millis().div_euclid(60_000);
         let health = self.health_words(at);
         let renew = minute != self.epoch_minute && self.probes_come_back(now);
-        if renew || self.state.public_changed() || health != self.published {
+        let changed = self.state.public_changed() || health != self.published;
+        if renew || changed && now >= self.show_again_at {
+            self.show_again_at = now + SHOW_EVERY;
             if renew {
                 self.epoch_minute = minute;
             }

@@ -62,46 +62,94 @@ impl Move {
 }
 
 impl State {
-    /// Brings incidents in line with what is failing now.
+    /// Brings incidents in line with what is failing now. Looks only at what this step touched:
+    /// with thousands of open incidents the others cost nothing.
     pub(super) fn decide_incidents(&mut self, step: &mut Step, at: Timestamp) {
-        let open: Vec<Arc<Incident>> =
-            self.record.incidents.values().filter(|incident| incident.is_open()).cloned().collect();
-        if !self.incidents_due && self.failing.is_empty() && open.is_empty() {
-            return;
-        }
-        let due = std::mem::take(&mut self.incidents_due);
-        let roots = self.roots();
+        let relevant = self.relevant();
+        let failing: BTreeMap<u32, u32> = relevant
+            .iter()
+            .filter(|component| self.failing.contains_key(component))
+            .map(|&component| (component, self.root_of(component)))
+            .collect();
         // Each open incident goes on at one root, or at none. Oldest first, so that of several
         // at one root the oldest stays.
-        let mut open = open;
+        let mut stands: BTreeSet<u32> = relevant.iter().chain(failing.values()).copied().collect();
+        let mut open = self.open_incidents(&stands);
+        // Where one of them moves to, another may stand already.
+        loop {
+            let roots: Vec<u32> = open.iter().filter_map(|incident| self.root_for(incident)).collect();
+            if roots.iter().all(|root| !stands.insert(*root)) {
+                break;
+            }
+            stands.extend(roots);
+            open = self.open_incidents(&stands);
+        }
         open.sort_by(|a, b| (a.opened_at, &a.id).cmp(&(b.opened_at, &b.id)));
         let mut at_root: BTreeMap<u32, IncidentId> = BTreeMap::new();
         for incident in &open {
-            match self.root_for(incident, &roots) {
+            match self.root_for(incident) {
                 Some(root) => match at_root.get(&root).cloned() {
                     Some(older) => self.merge(step, incident, root, &older, at),
                     None => {
                         at_root.insert(root, incident.id.clone());
-                        self.go_on(step, incident, root, &roots, at);
+                        self.go_on(step, incident, root, &failing, at);
                     }
                 },
-                None => self.without_root(step, incident, due, at),
+                None => self.without_root(step, incident, at),
             }
         }
         // Whoever depends on something that is about to be confirmed as failed, or has not been
         // heard of since, waits for that: readers are told of one incident and not of two that
         // become one.
-        let new: BTreeSet<u32> = roots.values().copied().filter(|root| !at_root.contains_key(root)).collect();
-        self.deferred.retain(|root, _| new.contains(root));
-        let new: Vec<u32> = new.into_iter().filter(|&root| !self.defers(root, at)).collect();
+        let new: BTreeSet<u32> = failing.values().copied().filter(|root| !at_root.contains_key(root)).collect();
+        self.deferred.retain(|root, _| new.contains(root) || !relevant.contains(root));
         for root in new {
-            self.open(step, root, &roots, at);
+            if !self.defers(root, at) {
+                self.open(step, root, &failing, at);
+            }
         }
     }
 
-    /// The root of each failing component.
-    fn roots(&self) -> BTreeMap<u32, u32> {
-        self.failing.keys().map(|&component| (component, self.root_of(component))).collect()
+    /// The components that this step may have brought under another incident: what was touched,
+    /// what reads differently and its causes, and whatever cannot work without any of them.
+    fn relevant(&mut self) -> BTreeSet<u32> {
+        if std::mem::take(&mut self.all_touched) {
+            self.touched.clear();
+            return (0u32..).take(self.record.components.len()).collect();
+        }
+        let mut relevant = std::mem::take(&mut self.touched);
+        let mut below: Vec<u32> = relevant.iter().copied().collect();
+        while let Some(next) = below.pop() {
+            let children = self.catalogue.node(next).map(|node| node.children.as_slice()).unwrap_or_default();
+            for &child in children {
+                let hard = self.catalogue.component(child).is_some_and(|component| {
+                    component.depends_on.iter().any(|edge| edge.component == next && edge.red_means.is_none())
+                });
+                if hard && relevant.insert(child) {
+                    below.push(child);
+                }
+            }
+        }
+        for &changed in &self.changed {
+            relevant.insert(changed);
+            let causes = self.record.components.get(changed as usize).map(|record| record.affected_by.as_slice());
+            let causes = causes.unwrap_or_default().iter().filter_map(|id| self.catalogue.component_index(id.as_str()));
+            relevant.extend(causes);
+        }
+        relevant
+    }
+
+    /// The open incidents that concern any of these components; all of them if a catalogue was
+    /// just adopted, because their components may be gone.
+    fn open_incidents(&self, components: &BTreeSet<u32>) -> Vec<Arc<Incident>> {
+        let mut ids: BTreeSet<&IncidentId> =
+            components.iter().filter_map(|component| self.public.incidents_of.get(component)).flatten().collect();
+        if self.orphans_due {
+            ids.extend(
+                self.record.incidents.values().filter(|incident| incident.is_open()).map(|incident| &incident.id),
+            );
+        }
+        ids.into_iter().filter_map(|id| self.record.incidents.get(id)).filter(|i| i.is_open()).cloned().collect()
     }
 
     /// The highest failing, red component that `component` depends on by a hard path; ties by id.
@@ -172,21 +220,21 @@ impl State {
 
     /// Where an incident goes on: at the root of its own root while that fails, else at the root
     /// of the highest component it concerns that still fails.
-    fn root_for(&self, incident: &Incident, roots: &BTreeMap<u32, u32>) -> Option<u32> {
+    fn root_for(&self, incident: &Incident) -> Option<u32> {
         let root = self.catalogue.component_index(incident.root.as_str());
-        if let Some(found) = root.and_then(|root| roots.get(&root)) {
-            return Some(*found);
+        if let Some(root) = root.filter(|root| self.failing.contains_key(root)) {
+            return Some(self.root_of(root));
         }
         incident
             .concerned
             .iter()
             .filter_map(|concerned| self.catalogue.component_index(concerned.component.as_str()))
-            .filter(|component| roots.contains_key(component))
+            .filter(|component| self.failing.contains_key(component))
             .min_by_key(|&component| (self.catalogue.node(component).map(|node| node.rank), component))
-            .and_then(|component| roots.get(&component).copied())
+            .map(|component| self.root_of(component))
     }
 
-    fn open(&mut self, step: &mut Step, root: u32, roots: &BTreeMap<u32, u32>, at: Timestamp) {
+    fn open(&mut self, step: &mut Step, root: u32, failing: &BTreeMap<u32, u32>, at: Timestamp) {
         let catalogue = Arc::clone(&self.catalogue);
         let (Some(component), Some(own), Some(&status)) =
             (catalogue.component(root), self.own(root), self.failing.get(&root))
@@ -217,7 +265,7 @@ impl State {
             resolved_at: None,
             merged_into: None,
             touched: false,
-            concerned: self.concerned_by(root, roots, None),
+            concerned: self.concerned_by(root, failing, None),
             updates: vec![Update {
                 number: 1,
                 at,
@@ -252,7 +300,7 @@ impl State {
         step: &mut Step,
         incident: &Arc<Incident>,
         root: u32,
-        roots: &BTreeMap<u32, u32>,
+        failing: &BTreeMap<u32, u32>,
         at: Timestamp,
     ) {
         let catalogue = Arc::clone(&self.catalogue);
@@ -284,7 +332,7 @@ impl State {
                 moved.message = message(MessageCode::Relapsed);
             }
         }
-        moved.concerned = self.concerned_by(root, roots, Some(incident));
+        moved.concerned = self.concerned_by(root, failing, Some(incident));
         self.moved(step, incident, moved, at);
     }
 
@@ -299,7 +347,7 @@ impl State {
 
     /// An incident of which nothing fails any more: it is being watched, unless all that is known
     /// is that nothing is known.
-    fn without_root(&mut self, step: &mut Step, incident: &Arc<Incident>, due: bool, at: Timestamp) {
+    fn without_root(&mut self, step: &mut Step, incident: &Arc<Incident>, at: Timestamp) {
         let Some(root) = self.catalogue.component_index(incident.root.as_str()) else {
             let name = incident.concerns(&incident.root).map(|c| c.name.clone()).unwrap_or_default();
             let mut moved = Move::of(incident);
@@ -315,7 +363,7 @@ impl State {
                         .component_index(concerned.component.as_str())
                         .is_some_and(|component| self.clueless.contains(&component))
             });
-        if incident.status == IncidentStatus::Monitoring || clueless || !due {
+        if incident.status == IncidentStatus::Monitoring || clueless {
             return;
         }
         let name = self.catalogue.component(root).map(|component| component.shown_name()).unwrap_or_default();
@@ -352,7 +400,7 @@ impl State {
 
     /// What an incident at `root` concerns that it does not know of yet, or is worse than it knew:
     /// the root, whatever fails because of it or reads that it does, and wholes of such parts.
-    fn concerned_by(&self, root: u32, roots: &BTreeMap<u32, u32>, known: Option<&Incident>) -> Vec<Concerned> {
+    fn concerned_by(&self, root: u32, failing: &BTreeMap<u32, u32>, known: Option<&Incident>) -> Vec<Concerned> {
         let moved = known.is_some_and(|incident| self.catalogue.component_index(incident.root.as_str()) != Some(root));
         let mut found = BTreeSet::new();
         if known.is_none() || moved {
@@ -378,7 +426,7 @@ impl State {
                 }
             }
         }
-        found.extend(roots.iter().filter(|(_, of)| **of == root).map(|(member, _)| *member));
+        found.extend(failing.iter().filter(|(_, of)| **of == root).map(|(member, _)| *member));
         found
             .into_iter()
             .filter_map(|index| {

@@ -149,8 +149,12 @@ pub struct State {
     pub(super) clueless: BTreeSet<u32>,
     /// New roots that wait until then for word of what they depend on.
     pub(super) deferred: BTreeMap<u32, Timestamp>,
-    /// Whether incidents must be decided in this step.
-    pub(super) incidents_due: bool,
+    /// Components whose checks said something that may bear on incidents in this step.
+    pub(super) touched: BTreeSet<u32>,
+    /// Whether every component counts as touched: a catalogue was adopted.
+    pub(super) all_touched: bool,
+    /// Whether incidents may stand whose components are gone.
+    pub(super) orphans_due: bool,
     /// Components whose status changed in this step.
     pub(super) changed: BTreeSet<u32>,
     /// Components that an active maintenance covers.
@@ -169,8 +173,8 @@ pub(super) struct PublicFaces {
     pub(super) index: Vec<Option<u32>>,
     pub(super) states: Vec<Arc<ComponentState>>,
     pub(super) incidents: BTreeMap<IncidentId, Arc<PublicIncident>>,
-    /// Component index → its open incident.
-    pub(super) incident_of: BTreeMap<u32, IncidentId>,
+    /// Component index → the open incidents that concern it.
+    pub(super) incidents_of: BTreeMap<u32, BTreeSet<IncidentId>>,
     /// Components and incidents whose faces are out of date.
     pub(super) stale: BTreeSet<u32>,
     pub(super) stale_incidents: BTreeSet<IncidentId>,
@@ -209,7 +213,9 @@ impl State {
             failing: BTreeMap::new(),
             clueless: BTreeSet::new(),
             deferred: BTreeMap::new(),
-            incidents_due: false,
+            touched: BTreeSet::new(),
+            all_touched: false,
+            orphans_due: false,
             changed: BTreeSet::new(),
             covered: BTreeSet::new(),
             public: PublicFaces::default(),
@@ -379,7 +385,7 @@ impl State {
             record.streak = streak;
         }
         // Whoever waits for this check to be confirmed or not may go on.
-        self.incidents_due = true;
+        self.touched.extend(self.catalogue.checks.get(index as usize).map(|check| check.component));
     }
 
     fn turn_check(&mut self, index: u32, verdict: Verdict, reason: Option<Reason>, since: Timestamp) {
@@ -430,7 +436,8 @@ impl State {
         self.record.maintenance.retain(|id, _| catalogue.maintenances.iter().any(|m| m.id == *id));
         self.rebuild();
         self.dirty = self.catalogue.order().iter().copied().zip(0..).map(|(index, rank)| (rank, index)).collect();
-        self.incidents_due = true;
+        self.all_touched = true;
+        self.orphans_due = true;
     }
 
     /// Open incidents go on under the names that their components have now.
@@ -528,10 +535,14 @@ impl State {
         let concerned: Vec<u32> =
             incident.concerned.iter().filter_map(|c| self.catalogue.component_index(c.component.as_str())).collect();
         for component in concerned {
+            let there = self.public.incidents_of.entry(component).or_default();
             if open {
-                self.public.incident_of.insert(component, id.clone());
-            } else if self.public.incident_of.get(&component) == Some(id) {
-                self.public.incident_of.remove(&component);
+                there.insert(id.clone());
+            } else {
+                there.remove(id);
+            }
+            if there.is_empty() {
+                self.public.incidents_of.remove(&component);
             }
             self.public.stale.insert(component);
         }

@@ -124,7 +124,7 @@ impl State {
                     self.decide_planned(step, now);
                     self.recompute_covered();
                     self.lives_changed(now);
-                    self.incidents_due |= !self.deferred.is_empty();
+                    self.touched.extend(self.deferred.keys());
                 }
                 Timer::Wait(check) => self.wait_is_over(step, check, now),
                 Timer::Evidence(check) => self.evidence_may_expire(step, check, now),
@@ -212,7 +212,7 @@ impl State {
         } else {
             self.refresh(judged);
         }
-        self.incidents_due |= !self.deferred.is_empty();
+        self.touched.extend(self.deferred.keys());
         confirm::count(standing, &mut streak.results, result, check);
         let key = || catalogue.check_key(index);
         if streak.results.is_empty() {
@@ -361,9 +361,7 @@ impl State {
 
     /// Decides every status that may have changed, then the incidents.
     fn settle(&mut self, step: &mut Step, at: Timestamp) {
-        let mut visited = false;
         while let Some((_, component)) = self.dirty.pop_first() {
-            visited = true;
             if let Some(changed) = self.decide_status(component, at) {
                 self.emit(step, at, Event::StatusChanged(changed));
                 self.changed.insert(component);
@@ -376,8 +374,9 @@ impl State {
                 }
             }
         }
-        if visited || self.incidents_due {
+        if self.all_touched || !self.touched.is_empty() || !self.changed.is_empty() {
             self.decide_incidents(step, at);
+            self.orphans_due = false;
         }
         self.changed.clear();
     }
@@ -401,8 +400,7 @@ impl State {
     pub(super) fn note_own(&mut self, component: u32) {
         let live = self.is_live(component) && !self.covered.contains(&component);
         let own = self.own(component).filter(|_| live).map(|own| own.status);
-        let before = self.failing.remove(&component);
-        self.clueless.remove(&component);
+        let before = (self.failing.remove(&component), self.clueless.remove(&component));
         match own {
             Some(Status::Unknown) => {
                 self.clueless.insert(component);
@@ -412,8 +410,8 @@ impl State {
             }
             Some(_) | None => {}
         }
-        if before != self.failing.get(&component).copied() {
-            self.incidents_due = true;
+        if before != (self.failing.get(&component).copied(), self.clueless.contains(&component)) {
+            self.touched.insert(component);
         }
     }
 

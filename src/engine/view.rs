@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::engine::state::{PublicFaces, State};
 use crate::model::event::MaintenancePhase;
-use crate::model::id::ComponentId;
+use crate::model::id::{ComponentId, IncidentId};
 use crate::model::incident::{Incident, IncidentStatus};
 use crate::model::snapshot::{
     AffectedBy, ComponentState, HealthWord, PublicCatalogue, PublicComponent, PublicIncident, PublicLocal,
@@ -73,7 +73,7 @@ impl State {
         for incident in self.record.incidents.values().filter(|incident| incident.is_open()) {
             for concerned in &incident.concerned {
                 if let Some(index) = catalogue.component_index(concerned.component.as_str()) {
-                    faces.incident_of.insert(index, incident.id.clone());
+                    faces.incidents_of.entry(index).or_default().insert(incident.id.clone());
                 }
             }
         }
@@ -193,7 +193,7 @@ impl State {
         let path: Vec<Shown> = record.affected_by.iter().filter_map(|id| self.shown(id)).collect();
         let cause = record.affected_by.last().and_then(|root| {
             let root = self.catalogue.component_index(root.as_str())?;
-            self.public.incident_of.get(&root).cloned()
+            self.incident_of(root)
         });
         let unknown_parts = node
             .parts
@@ -213,10 +213,18 @@ impl State {
             lifecycle: component.lifecycle(self.record.at),
             reason: record.reason,
             affected_by: (!path.is_empty()).then_some(AffectedBy { path, incident: cause }),
-            incident: self.public.incident_of.get(&index).cloned(),
+            incident: self.incident_of(index),
             unknown_parts: u32::try_from(unknown_parts).unwrap_or(u32::MAX),
             intervals: Arc::clone(&record.intervals),
         })
+    }
+
+    /// The open incident that concerns a component: the one whose root it is, else the oldest.
+    fn incident_of(&self, component: u32) -> Option<IncidentId> {
+        let id = &self.catalogue.component(component)?.id;
+        let open = self.public.incidents_of.get(&component)?;
+        let incidents = open.iter().filter_map(|id| self.record.incidents.get(id));
+        incidents.min_by_key(|i| (i.root != *id, i.opened_at, &i.id)).map(|incident| incident.id.clone())
     }
 
     fn incident_face(&self, incident: &Incident) -> PublicIncident {

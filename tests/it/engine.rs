@@ -218,6 +218,8 @@ proptest! {
     ) {
         let catalogue = catalogue(&edges);
         let (mut state, _) = run(&catalogue, &steps, false);
+        // A new root waits at most one timeout for word of what it depends on.
+        state.step(vec![], state.record.at.plus(Duration::from_secs(11)));
         let mut roots: Vec<_> = state.record.incidents.values().filter(|i| i.is_open()).map(|i| i.root.clone()).collect();
         let count = roots.len();
         roots.sort();
