@@ -5,6 +5,7 @@ mod config;
 mod engine;
 mod history;
 mod pages;
+mod peers;
 mod probe;
 mod publish;
 mod scenario;
