@@ -7,11 +7,11 @@
 mod core;
 mod flight;
 mod launch;
+mod log_limit;
 mod measure;
 mod outbox;
-mod log_limit;
 
-pub use launch::{AppFault, Running, Start, serve};
+pub use launch::{AppFault, Running, Start, run, serve};
 
 /// Most descriptors the public server may use: half of what there is.
 pub const SERVER_SHARE: u64 = 2;

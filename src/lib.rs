@@ -7,8 +7,11 @@
 //! [`publish`] (one snapshot → JSON, Atom, HTML, metrics) → [`server`] (bytes out). The map with
 //! its invariants is `ARCHITECTURE.md`.
 
+pub mod app;
+pub mod cli;
 pub mod clock;
 pub mod config;
+pub mod demo;
 pub mod engine;
 pub mod history;
 pub mod model;

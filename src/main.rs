@@ -1,1 +1,5 @@
-fn main(){}
+//! The program: see `turmwacht --help`.
+
+fn main() -> std::process::ExitCode {
+    turmwacht::cli::main()
+}

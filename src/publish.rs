@@ -90,7 +90,8 @@ pub fn route_label(path: &str) -> &'static str {
     Found::anywhere(path).map_or("other", |found| found.route.label())
 }
 
-/// An error as problem details (RFC 9457, `application/problem+json`).
+/// An error as problem details (RFC 9457, `application/problem+json`); an empty `instance` is
+/// left out.
 pub fn problem(status: u16, title: &str, detail: &str, instance: &str) -> Vec<u8> {
     #[derive(Serialize)]
     struct Problem<'a> {
@@ -98,6 +99,7 @@ pub fn problem(status: u16, title: &str, detail: &str, instance: &str) -> Vec<u8
         title: &'a str,
         status: u16,
         detail: &'a str,
+        #[serde(skip_serializing_if = "str::is_empty")]
         instance: &'a str,
     }
     json::bytes(&Problem { r#type: "about:blank", title, status, detail, instance })

@@ -278,10 +278,7 @@ impl Scenario {
         let tables: File = toml::from_str(text).map_err(|error| ScenarioFault::Tables(format!("{file}: {error}")))?;
         let fault = |message: String| ScenarioFault::Tables(format!("{file}: {message}"));
         let zone = TimeZone::get(&tables.scenario.timezone).map_err(|error| fault(error.to_string()))?;
-        let config = format!(
-            "title = {:?}\ntimezone = {:?}\n",
-            tables.scenario.title, tables.scenario.timezone
-        );
+        let config = format!("title = {:?}\ntimezone = {:?}\n", tables.scenario.title, tables.scenario.timezone);
         let loaded = config::from_texts_with(
             ("config.toml", &config),
             &[(file.to_owned(), text.to_owned())],

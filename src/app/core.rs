@@ -16,14 +16,15 @@ use crate::clock::{Clock, monotonic};
 use crate::engine::judge::{ClockTrust, http_hosts, judge};
 use crate::engine::schedule::{Schedule, Timing};
 use crate::engine::{CHECKPOINT_FORMAT, Effect, Input, State};
-use crate::history::{Checkpoint, CheckpointBody};
+use crate::history::writer::{CheckpointBody, MakeCheckpoint};
 use crate::model::catalogue::Catalogue;
 use crate::model::event::{Event, Logged};
 use crate::model::observation::Judged;
 use crate::model::snapshot::{HealthWord, Measurements, Operations, Reading};
 use crate::model::time::Timestamp;
 use crate::model::verdict::{Path, Verdict};
-use crate::probe::{PreparedRequest, Prober, observe, reading, travelled};
+use crate::probe::prepare::PreparedRequest;
+use crate::probe::{Prober, observe, reading, travelled};
 use crate::publish::escape::terminal;
 use crate::server::Health;
 use crate::telemetry::Metrics;
@@ -203,9 +204,8 @@ impl Core {
         let now = monotonic();
         let due = self.schedule.next().map(|at| self.origin + at);
         let timer = self.state.next_timer().map(|at| self.clock.instant(at));
-        let references = self.references_wanted.then(|| {
-            self.references_asked.map_or(now, |asked| asked + REFERENCES_EVERY)
-        });
+        let references =
+            self.references_wanted.then(|| self.references_asked.map_or(now, |asked| asked + REFERENCES_EVERY));
         [due, timer, self.outbox.deadline(), references.filter(|_| !self.references_in_flight)]
             .into_iter()
             .flatten()
@@ -414,7 +414,7 @@ impl Core {
         }
     }
 
-    fn checkpoint(&self) -> Checkpoint {
+    fn checkpoint(&self) -> MakeCheckpoint {
         let record = self.state.record.clone();
         Box::new(move || CheckpointBody {
             position: record.position,
@@ -452,8 +452,8 @@ impl Core {
         self.measured_at = now;
         let gauges = self.outbox.writer().gauges();
         let set = |gauge: &prometheus::IntGauge, value: u64| gauge.set(i64::try_from(value).unwrap_or(i64::MAX));
-        set(&self.metrics.history_queue_depth, gauges.queue_depth);
-        set(&self.metrics.history_undurable_transitions, gauges.undurable_transitions);
+        set(&self.metrics.history_queue_depth, gauges.queue_depth as u64);
+        set(&self.metrics.history_undurable_transitions, gauges.undurable_transitions as u64);
         set(&self.metrics.history_wal_bytes, gauges.wal_bytes);
         set(&self.metrics.history_dropped_results, gauges.dropped_results + self.outbox.dropped_results());
         set(&self.metrics.log_lines_dropped, self.shared.log_lines_dropped.load(Ordering::Relaxed));

@@ -14,7 +14,8 @@ use tokio::sync::Notify;
 use crate::clock::{Clock, monotonic};
 use crate::engine::schedule::UNPLANNED_BURST;
 use crate::model::time::Timestamp;
-use crate::probe::{Facts, Freshness, Prepared, Prober};
+use crate::probe::prepare::{Prepared, PreparedRequest};
+use crate::probe::{Facts, Freshness, Prober};
 
 /// A probe that ended.
 pub(super) struct Landed {
@@ -97,7 +98,7 @@ pub(super) fn start(crew: &Crew, request: u32, slot: Timestamp, unplanned: bool)
 }
 
 /// Asks every reference at once; they are few.
-pub(super) fn refer(crew: &Crew, references: &Rc<Vec<crate::probe::PreparedRequest>>) {
+pub(super) fn refer(crew: &Crew, references: &Rc<Vec<PreparedRequest>>) {
     let (crew, references) = (crew.clone(), Rc::clone(references));
     tokio::task::spawn_local(async move {
         let started = monotonic();
@@ -124,12 +125,10 @@ pub(super) fn refer(crew: &Crew, references: &Rc<Vec<crate::probe::PreparedReque
 /// Runs a future and catches its panic.
 async fn caught<T>(future: impl Future<Output = T>) -> Option<T> {
     let mut future = pin!(future);
-    std::future::poll_fn(|context| {
-        match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(context))) {
-            Ok(Poll::Ready(value)) => Poll::Ready(Some(value)),
-            Ok(Poll::Pending) => Poll::Pending,
-            Err(_panic) => Poll::Ready(None),
-        }
+    std::future::poll_fn(|context| match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(context))) {
+        Ok(Poll::Ready(value)) => Poll::Ready(Some(value)),
+        Ok(Poll::Pending) => Poll::Pending,
+        Err(_panic) => Poll::Ready(None),
     })
     .await
 }
@@ -239,6 +238,14 @@ mod tests {
     #[tokio::test]
     async fn a_panic_is_caught() {
         assert_eq!(caught(async { 1 }).await, Some(1));
-        assert_eq!(caught(async { if true { panic!("injected") } }).await, None);
+        assert_eq!(
+            caught(async {
+                if true {
+                    panic!("injected")
+                }
+            })
+            .await,
+            None
+        );
     }
 }

@@ -18,7 +18,10 @@ use crate::app::outbox::{Acks, Outbox};
 use crate::clock::{Clock, monotonic};
 use crate::config::{self, LoadFailure};
 use crate::engine::{CHECKPOINT_FORMAT, Record, State};
-use crate::history::{Restored, Store, StoreFault, WriterOptions};
+use crate::history::StoreFault;
+use crate::history::open::Store;
+use crate::history::restore::Restored;
+use crate::history::writer::WriterOptions;
 use crate::model::catalogue::Catalogue;
 use crate::model::event::Logged;
 use crate::model::settings::Settings;
@@ -118,7 +121,10 @@ pub fn serve(config_file: &Path, log_lines_dropped: Arc<AtomicU64>) -> Result<()
             if !settings.storage.path.exists() {
                 return Err(AppFault::Config(report.render(false)));
             }
-            tracing::error!("the probe files are faulty, starting on the last good catalogue:\n{}", report.render(false));
+            tracing::error!(
+                "the probe files are faulty, starting on the last good catalogue:\n{}",
+                report.render(false)
+            );
             (*settings, None)
         }
     };
@@ -140,8 +146,8 @@ pub fn run(start: Start) -> Result<(), AppFault> {
     let descriptors = raise_descriptors()?;
     let settings = &start.settings;
     let metrics = Metrics::new()?;
-    let store = Store::open(&settings.storage.path)?;
-    let (mut state, recovered) = restore(&store)?;
+    let mut store = Store::open(&settings.storage.path)?;
+    let (mut state, recovered) = restore(&mut store)?;
     let config_stale = start.catalogue.is_none();
     let adopt = match start.catalogue {
         Some(catalogue) => (catalogue.hash() != state.catalogue().hash() || state.record.catalogue_version == 0)
@@ -164,17 +170,28 @@ pub fn run(start: Start) -> Result<(), AppFault> {
         operations: ArcSwap::default(),
         log_lines_dropped: start.log_lines_dropped,
     });
-    let server = start_server(settings, adopt.as_ref().unwrap_or(state.catalogue()), descriptors, &documents, &health, &metrics, &shared)?;
+    let server = start_server(
+        settings,
+        adopt.as_ref().unwrap_or(state.catalogue()),
+        descriptors,
+        &documents,
+        &health,
+        &metrics,
+        &shared,
+    )?;
     let probe_descriptors = (descriptors - descriptors / super::SERVER_SHARE).saturating_sub(DESCRIPTORS_RESERVED);
-    let prober =
-        Rc::new(Prober::new(&settings.probing, &settings.secrets, usize::try_from(probe_descriptors).unwrap_or(usize::MAX))?);
+    let prober = Rc::new(Prober::new(
+        &settings.probing,
+        &settings.secrets,
+        usize::try_from(probe_descriptors).unwrap_or(usize::MAX),
+    )?);
     let references =
         settings.references.iter().map(|r| prober.prepare_one(&r.probe, settings.probing.timeout)).collect();
     let acks = Arc::new(Acks::default());
     let writer = {
         let acks = Arc::clone(&acks);
-        let options = WriterOptions { retain_results: settings.storage.retain_results, ..WriterOptions::default() };
-        store.into_writer(options, move |ack| acks.push(ack))
+        let options = WriterOptions { retain_results: settings.storage.retain_results, pages_max: None };
+        store.into_writer(options, move |ack| acks.push(ack))?
     };
     if recovered {
         tracing::warn!("an event of the log could not be applied and is passed over from now on");
@@ -277,19 +294,26 @@ fn reloaded(core: &mut Core, loaded: Option<Result<config::Loaded, LoadFailure>>
 
 /// The state from the store: the last checkpoint and everything after it. An event whose
 /// application panics is skipped for good.
-fn restore(store: &Store) -> Result<(State, bool), AppFault> {
+fn restore(store: &mut Store) -> Result<(State, bool), AppFault> {
     let restored = store.restore()?;
     let mut recovered = false;
     loop {
         match fold(&restored, State::apply) {
             Ok(state) => return Ok((state, recovered)),
             Err(position) => {
-                tracing::error!("the event at position {position} cannot be applied: this is a defect; please report it");
+                tracing::error!(
+                    "the event at position {position} cannot be applied: this is a defect; please report it"
+                );
                 store.append_skipped(position)?;
                 recovered = true;
-                return Ok((fold(&store.restore()?, State::apply).map_err(|position| {
-                    AppFault::Config(format!("the event at position {position} cannot be applied either; restore a backup"))
-                })?, recovered));
+                return Ok((
+                    fold(&store.restore()?, State::apply).map_err(|position| {
+                        AppFault::Config(format!(
+                            "the event at position {position} cannot be applied either; restore a backup"
+                        ))
+                    })?,
+                    recovered,
+                ));
             }
         }
     }
@@ -327,7 +351,8 @@ fn start_server(
     metrics: &Metrics,
     shared: &Arc<Shared>,
 ) -> Result<server::ServerHandle, AppFault> {
-    let most = usize::try_from((descriptors / super::SERVER_SHARE).saturating_sub(DESCRIPTORS_RESERVED)).unwrap_or(usize::MAX);
+    let most =
+        usize::try_from((descriptors / super::SERVER_SHARE).saturating_sub(DESCRIPTORS_RESERVED)).unwrap_or(usize::MAX);
     let connections = settings.server.max_connections.unwrap_or(most).min(most);
     let mut config = ServerConfig::new(settings.server.listen, catalogue.site.public_url.clone(), connections);
     config.metrics_listen = settings.server.metrics_listen;

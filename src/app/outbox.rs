@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::Notify;
 
-use crate::history::{Ack, Batch, Checkpoint, Writer};
+use crate::history::writer::{Ack, Batch, MakeCheckpoint, Writer};
 use crate::model::event::{Logged, StoredResult};
 use crate::model::snapshot::{HealthWord, Snapshot};
 use crate::publish::documents::Documents;
@@ -99,7 +99,7 @@ impl Outbox {
 
     /// Seals what was taken and sends it to the writer. What does not fit stays and is sent with
     /// the next batch.
-    pub(super) fn seal(&mut self, now: Instant, checkpoint: Option<Checkpoint>) {
+    pub(super) fn seal(&mut self, now: Instant, checkpoint: Option<MakeCheckpoint>) {
         if self.events.is_empty() && self.results.is_empty() && self.snapshot.is_none() && checkpoint.is_none() {
             return;
         }
@@ -202,7 +202,7 @@ impl Outbox {
     }
 
     /// Sends what is left and waits until it is on disk.
-    pub(super) fn shutdown(mut self, now: Instant, checkpoint: Option<Checkpoint>) {
+    pub(super) fn shutdown(mut self, now: Instant, checkpoint: Option<MakeCheckpoint>) {
         self.seal(now, checkpoint);
         self.writer.shutdown();
     }

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use crate::config;
-use crate::history::Store;
+use crate::history::open::Store;
 
 /// Arguments of `backup`.
 #[derive(Debug, clap::Args)]
@@ -23,9 +23,8 @@ pub(super) fn run(config_file: &Path, arguments: &Arguments) -> ExitCode {
     match Store::backup_to(&settings.storage.path, &arguments.file) {
         Ok(report) => {
             super::print(&format!(
-                "{} holds {} events up to position {}, {} bytes, checked",
-                arguments.file.display(),
-                report.events,
+                "{} holds the log up to position {}, {} bytes, checked",
+                report.path.display(),
                 report.position,
                 report.bytes
             ));

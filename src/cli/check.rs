@@ -173,12 +173,8 @@ fn code(seen: &Seen) -> u8 {
 
 /// `verdict  name  duration  phases  reason`
 fn line(seen: &Seen) -> String {
-    let mut line = format!(
-        "{:<8}  {:<40}  {:>8}  ",
-        seen.verdict.as_str(),
-        seen.name,
-        milliseconds(seen.observation.duration)
-    );
+    let mut line =
+        format!("{:<8}  {:<40}  {:>8}  ", seen.verdict.as_str(), seen.name, milliseconds(seen.observation.duration));
     for phase in Phase::ALL {
         if let Some(time) = seen.observation.phases.get(*phase) {
             // Writing to a String cannot fail.

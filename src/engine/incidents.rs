@@ -90,7 +90,9 @@ impl State {
         let new: BTreeSet<u32> = roots
             .values()
             .copied()
-            .filter(|root| !at_root.contains_key(root) && !self.hard_ancestors(*root).any(|above| self.is_suspect(above)))
+            .filter(|root| {
+                !at_root.contains_key(root) && !self.hard_ancestors(*root).any(|above| self.is_suspect(above))
+            })
             .collect();
         for root in new {
             self.open(step, root, &roots, at);

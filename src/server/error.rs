@@ -8,8 +8,9 @@ use http::header::{
 use http::{HeaderValue, Response, StatusCode};
 
 use crate::publish::wording::Words;
+use crate::publish::{self, html};
 use crate::server::body::Body;
-use crate::server::prepared::{NO_CONTENT_POLICY, PAGE_POLICY};
+use crate::server::prepared::{NO_CONTENT_POLICY, page_policy};
 
 /// Why there is no document.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -149,23 +150,19 @@ impl Problem {
         let words = Words::of(language);
         let status = self.status();
         let (content_type, policy, body) = if as_page {
-            let page = page(language, status.as_u16(), self.title(words), self.detail(words));
-            ("text/html; charset=utf-8", PAGE_POLICY, page)
+            let page = html::problem(language, status.as_u16(), self.title(words), self.detail(words));
+            ("text/html; charset=utf-8", page_policy(), page.into_bytes())
         } else {
-            let problem = serde_json::json!({
-                "type": "about:blank",
-                "title": status.canonical_reason().unwrap_or_default(),
-                "status": status.as_u16(),
-                "detail": self.detail(words),
-            });
-            ("application/problem+json", NO_CONTENT_POLICY, problem.to_string())
+            let title = status.canonical_reason().unwrap_or_default();
+            let problem = publish::problem(status.as_u16(), title, self.detail(words), "");
+            ("application/problem+json", HeaderValue::from_static(NO_CONTENT_POLICY), problem)
         };
         let mut response = Response::new(Body::from(Bytes::from(body)));
         *response.status_mut() = status;
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-        headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(policy));
+        headers.insert(CONTENT_SECURITY_POLICY, policy);
         headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
         headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
         headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
@@ -179,26 +176,4 @@ impl Problem {
         }
         response
     }
-}
-
-/// A small page without anything to load.
-fn page(language: &str, status: u16, title: &str, detail: &str) -> String {
-    maud::html! {
-        (maud::DOCTYPE)
-        html lang=(language) {
-            head {
-                meta charset="utf-8";
-                meta name="viewport" content="width=device-width, initial-scale=1";
-                title { (title) }
-            }
-            body {
-                main {
-                    h1 { (title) }
-                    p { (detail) }
-                    p { a href="/" { (Words::of(language).pick("Zur Startseite", "To the start page")) } " (" (status) ")" }
-                }
-            }
-        }
-    }
-    .into_string()
 }

@@ -6,7 +6,7 @@
 use std::cell::{OnceCell, RefCell};
 use std::collections::HashMap;
 use std::rc::Rc;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use bytes::Bytes;
 use http::header::{
@@ -17,19 +17,14 @@ use http::{HeaderMap, HeaderValue, Response, StatusCode};
 use prometheus::IntCounter;
 
 use crate::publish::documents::{Documents, Encoding, Stored};
+use crate::publish::html;
 use crate::server::body::Body;
 use crate::server::negotiate::{self, Known};
 
 /// Of documents that load nothing: JSON, feeds, problems.
 pub(super) const NO_CONTENT_POLICY: &str = "default-src 'none'; frame-ancestors 'self'";
-/// Of pictures, which style themselves.
-const PICTURE_POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'";
-/// Of pages.
-pub(super) const PAGE_POLICY: &str = "default-src 'none'; style-src 'self' 'unsafe-inline'; script-src 'self'; \
-    img-src 'self' data:; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'self'";
-/// Of pages that others may show in a frame.
-const EMBED_POLICY: &str = "default-src 'none'; style-src 'self' 'unsafe-inline'; script-src 'self'; \
-    img-src 'self' data:; connect-src 'self'; base-uri 'none'; frame-ancestors *";
+/// Of pages: nothing but their own style.
+static PAGE_POLICY: LazyLock<String> = LazyLock::new(|| html::content_security_policy("'self'"));
 
 /// Answers kept; one more empties the table.
 const PREPARED_MAX: usize = 4096;
@@ -90,7 +85,7 @@ impl Prepared {
     ) -> Rc<Self> {
         Rc::new(Self {
             key: key.into(),
-            identity: headers(path, &stored, None),
+            identity: headers(&stored, None),
             stored,
             brotli: OnceCell::new(),
             zstd: OnceCell::new(),
@@ -157,7 +152,7 @@ impl Prepared {
     }
 }
 
-fn headers(path: &str, stored: &Stored, encoding: Option<Encoding>) -> HeaderMap {
+fn headers(stored: &Stored, encoding: Option<Encoding>) -> HeaderMap {
     let mut headers = HeaderMap::with_capacity(12);
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(stored.content_type));
     headers.insert(ETAG, etag(stored, encoding));
@@ -166,20 +161,18 @@ fn headers(path: &str, stored: &Stored, encoding: Option<Encoding>) -> HeaderMap
     headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
-    headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(policy(path, stored.content_type)));
+    headers.insert(CONTENT_SECURITY_POLICY, policy(stored.content_type));
     headers
 }
 
 /// The content security policy of a document.
-fn policy(path: &str, content_type: &str) -> &'static str {
-    if content_type.starts_with("text/html") {
-        let (_, rest) = crate::server::request::split_language(path);
-        if rest.starts_with("/embed/") { EMBED_POLICY } else { PAGE_POLICY }
-    } else if content_type.starts_with("image/") {
-        PICTURE_POLICY
-    } else {
-        NO_CONTENT_POLICY
-    }
+fn policy(content_type: &str) -> HeaderValue {
+    if content_type.starts_with("text/html") { page_policy() } else { HeaderValue::from_static(NO_CONTENT_POLICY) }
+}
+
+/// The content security policy of pages.
+pub(super) fn page_policy() -> HeaderValue {
+    HeaderValue::from_str(&PAGE_POLICY).unwrap_or_else(|_| HeaderValue::from_static(NO_CONTENT_POLICY))
 }
 
 fn etag(stored: &Stored, encoding: Option<Encoding>) -> HeaderValue {

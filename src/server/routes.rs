@@ -30,6 +30,7 @@ use tokio::time::timeout;
 use tower_service::Service as _;
 
 use crate::publish::documents::{self, Answer, Documents, Encoding, Lookup, Stored};
+use crate::publish::{self, known_query};
 use crate::server::body::Body;
 use crate::server::connection::Connection;
 use crate::server::error::Problem;
@@ -42,47 +43,9 @@ use crate::server::scrape::{Scrapes, WriteMetrics};
 /// The routes of operation; they answer under any host, because machines ask by address.
 const OPERATION: [&str; 3] = ["/healthz", "/readyz", "/metrics"];
 
-/// The parameters that a path knows. Every other one is ignored.
-fn known_query(path: &str) -> &'static [&'static str] {
-    let (_, path) = request::split_language(path);
-    let path = path.strip_suffix(".json").unwrap_or(path);
-    match path.strip_prefix("/api/v1/") {
-        Some("organisations" | "components" | "incidents" | "maintenance") => {
-            &["ars", "cursor", "kind", "lang", "leika", "organisation", "status"]
-        }
-        Some("search") => &["ars", "cursor", "lang", "leika", "q"],
-        Some(rest) if rest.ends_with("/results") || rest.ends_with("/availability") => {
-            &["cursor", "from", "lang", "organisation", "to"]
-        }
-        Some(_) => &["lang", "organisation"],
-        None if path == "/search" => &["ars", "lang", "leika", "q"],
-        None => &["lang"],
-    }
-}
-
 /// The closed word under which a path is counted.
 fn route_label(path: &str) -> &'static str {
-    let (_, path) = request::split_language(path);
-    let last = path.rsplit('/').next().unwrap_or_default();
-    if OPERATION.contains(&path) {
-        "operation"
-    } else if path.starts_with("/api/v1/") {
-        "api_v1"
-    } else if path.contains("/api/v2/") {
-        "api_v2"
-    } else if path.starts_with("/embed/") || path == "/widget.js" {
-        "embed"
-    } else if last.starts_with("feed") && last.contains('.') {
-        "feed"
-    } else if last == "calendar.ics" {
-        "calendar"
-    } else if last.starts_with("badge.") {
-        "badge"
-    } else if last == "status.txt" {
-        "text"
-    } else {
-        "page"
-    }
+    if OPERATION.contains(&path) { "operation" } else { publish::route_label(path) }
 }
 
 /// The hosts that we answer for.

@@ -102,7 +102,14 @@ fn judged(check: u32, second: u64, result: u8) -> Judged {
         ended_at: at(second).shifted(100),
         verdict,
         reason,
-        travelled: Travelled { host: u64::from(check), outside: true, resolver: true, ipv4: true, ipv6: false, tls: false },
+        travelled: Travelled {
+            host: u64::from(check),
+            outside: true,
+            resolver: true,
+            ipv4: true,
+            ipv6: false,
+            tls: false,
+        },
         duration: Duration::from_millis(100),
     }
 }
@@ -114,13 +121,16 @@ fn run(catalogue: &Arc<Catalogue>, steps: &[Vec<(u8, u8)>], reverse: bool) -> (S
     let checks = u32::try_from(catalogue.checks.len()).unwrap();
     for (index, results) in (1u64..).zip(steps) {
         let second = index * 20;
-        let mut inputs: Vec<Input> =
-            results.iter().map(|&(check, result)| Input::Judged(judged(u32::from(check) % checks, second, result))).collect();
+        let mut inputs: Vec<Input> = results
+            .iter()
+            .map(|&(check, result)| Input::Judged(judged(u32::from(check) % checks, second, result)))
+            .collect();
         // The same slot of the same check counts once, so keep the first of each.
         let mut seen = std::collections::BTreeSet::new();
         inputs.retain(|input| matches!(input, Input::Judged(judged) if seen.insert(judged.check)));
         if index % 3 == 0 {
-            let travelled = Travelled { host: u64::MAX, outside: true, resolver: true, ipv4: true, ipv6: true, tls: true };
+            let travelled =
+                Travelled { host: u64::MAX, outside: true, resolver: true, ipv4: true, ipv6: true, tls: true };
             inputs.push(Input::Reference { travelled, at: at(second).shifted(500) });
         }
         if reverse {

@@ -97,9 +97,10 @@ fn flapping_every_minute_for_an_hour_is_one_incident_and_at_most_one_entry_more(
          [[expect]]\nat = \"+68m\"\nincidents = 1\npath = \"/feed.atom\"\nentries_at_most = 2\n\
          [[expect]]\nat = \"+120m\"\nopen_incidents = 0\nincidents = 1\n"
     ));
-    let relapses = replayed.events.iter().filter(|logged| {
-        matches!(&logged.event, Event::IncidentMoved { status: IncidentStatus::Investigating, .. })
-    });
+    let relapses = replayed
+        .events
+        .iter()
+        .filter(|logged| matches!(&logged.event, Event::IncidentMoved { status: IncidentStatus::Investigating, .. }));
     assert!(relapses.count() > 3, "it came back again and again");
 }
 
