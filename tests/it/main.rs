@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, reason = "tests may fail loudly")]
 
 mod config;
+mod e2e;
 mod engine;
 mod history;
 mod pages;

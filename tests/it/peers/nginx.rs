@@ -11,9 +11,11 @@ use turmwacht::model::verdict::{Reason, Verdict};
 use turmwacht::probe::Prober;
 
 use super::authority::Authority;
-use super::process::Peer;
+use super::process::{Peer, Ports};
 use crate::probe::server::{Server, hold, send};
-use crate::probe::{SHORT, assert_fails, assert_up, check, http_check, http_probe, probe, prober, prober_trusting, settings};
+use crate::probe::{
+    SHORT, assert_fails, assert_up, check, http_check, http_probe, probe, prober, prober_trusting, settings,
+};
 
 /// One server block: what `listen` says after the port, and the rest.
 pub(super) struct Site {
@@ -32,7 +34,16 @@ fn secure(rest: &str) -> Site {
 
 /// nginx with these sites, each at a port of its own. In a site, `PORT0` is the first one's port.
 pub(super) fn nginx(sites: &[Site]) -> Option<Peer> {
-    Peer::start("nginx", &["-e", "log"], sites.len(), |folder, ports| configuration(sites, folder, ports))
+    start(Ports::Free(sites.len()), sites)
+}
+
+/// nginx with one site at a port that was known before.
+pub(super) fn nginx_at(port: u16, site: &[Site; 1]) -> Option<Peer> {
+    start(Ports::Fixed(port), site)
+}
+
+fn start(ports: Ports, sites: &[Site]) -> Option<Peer> {
+    Peer::start("nginx", &["-e", "log"], ports, |folder, ports| configuration(sites, folder, ports))
 }
 
 fn configuration(sites: &[Site], folder: &Path, ports: &[u16]) -> String {
@@ -101,9 +112,9 @@ fn a_page_is_up_with_every_fact_of_its_answer() {
     assert!(http.date.is_some());
 
     check.expect.headers = [("X-Fachverfahren".to_owned(), "^Stand 4".to_owned())].into();
-    assert_judged(&probe(&plain(), &check), Verdict::Down, Reason::Content, "X-Fachverfahren");
+    assert_judged(&probe(&plain(), &check), Verdict::Down, Reason::Content, "x-fachverfahren is `OK; Stand 3`");
     check.expect.headers = [("X-Absent".to_owned(), ".*".to_owned())].into();
-    assert_judged(&probe(&plain(), &check), Verdict::Down, Reason::Content, "X-Absent");
+    assert_judged(&probe(&plain(), &check), Verdict::Down, Reason::Content, "x-absent");
 }
 
 #[test]
@@ -184,9 +195,11 @@ fn redirects_are_followed_to_their_end_but_not_for_ever() {
 fn certificates_are_verified_and_shown_either_way() {
     let authority = Authority::new("Stadt-CA");
     let stranger = Authority::new("Fremde CA");
-    let says = |certificate: &str, more: &str| secure(&format!("{certificate} {more} location / {{ return 200 'Anmelden'; }}"));
+    let says = |certificate: &str, more: &str| {
+        secure(&format!("{certificate} {more} location / {{ return 200 'Anmelden'; }}"))
+    };
     let Some(peer) = nginx(&[
-        says(&authority.issue("portal.test", 2099).nginx(), ""),
+        says(&authority.issue("portal.test", 2099).nginx(), "ssl_protocols TLSv1.3;"),
         says(&authority.issue("portal.test", 2021).nginx(), ""),
         says(&authority.issue("other.test", 2099).nginx(), ""),
         says(&stranger.issue("portal.test", 2099).nginx(), ""),
@@ -203,7 +216,10 @@ fn certificates_are_verified_and_shown_either_way() {
         let tls = observation.tls.unwrap();
         assert_eq!((tls.version, tls.refused.as_deref(), tls.chain.len()), (Some(version), None, 1));
         assert_eq!(tls.earliest_expiry().unwrap().to_string(), until);
-        assert_eq!((tls.chain[0].issuer.as_str(), &*tls.chain[0].names), ("CN=Stadt-CA", &["portal.test".to_owned()][..]));
+        assert_eq!(
+            (tls.chain[0].issuer.as_str(), &*tls.chain[0].names),
+            ("CN=Stadt-CA", &["portal.test".to_owned()][..])
+        );
     }
     for (index, words, issuer) in [
         (1, "expired at 2021-12-31T00:00:00Z", "CN=Stadt-CA"),

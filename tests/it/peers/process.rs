@@ -15,6 +15,15 @@ const PATIENCE: Duration = Duration::from_secs(20);
 /// Another program may take a port between our choice and the server's start.
 const ATTEMPTS: usize = 5;
 
+/// Where a server is to listen.
+#[derive(Clone, Copy)]
+pub(super) enum Ports {
+    /// At so many ports that nobody uses.
+    Free(usize),
+    /// At this one.
+    Fixed(u16),
+}
+
 /// A running server with its folder. It is stopped when this goes.
 pub(super) struct Peer {
     child: Child,
@@ -29,13 +38,16 @@ impl Peer {
     pub(super) fn start(
         name: &str,
         arguments: &[&str],
-        ports: usize,
+        ports: Ports,
         configuration: impl Fn(&Path, &[u16]) -> String,
     ) -> Option<Self> {
         let program = installed(name)?;
         for attempt in 1..=ATTEMPTS {
             let folder = tempfile::tempdir().unwrap();
-            let ports = free_ports(ports);
+            let ports = match ports {
+                Ports::Free(count) => free_ports(count),
+                Ports::Fixed(port) => vec![port],
+            };
             std::fs::write(folder.path().join("conf"), configuration(folder.path(), &ports)).unwrap();
             let log = std::fs::File::create(folder.path().join("log")).unwrap();
             let child = Command::new(&program)

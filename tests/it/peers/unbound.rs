@@ -11,7 +11,7 @@ use turmwacht::model::verdict::{Reason, Verdict};
 
 use super::authority::{Authority, Certificate};
 use super::nginx::{nginx, site};
-use super::process::Peer;
+use super::process::{Peer, Ports};
 use crate::probe::{assert_fails, assert_up, check, http_check, probe, prober, settings};
 
 const ZONE: &str = r#"$ORIGIN muster.test.
@@ -52,6 +52,7 @@ fn unbound(certificate: &Certificate) -> Option<Peer> {
     tls-service-key: "{key}"
     access-control: 127.0.0.0/8 allow
     module-config: "iterator"
+    local-zone: "test." nodefault
     local-zone: "." refuse
     local-zone: "muster.test." transparent
 remote-control:
@@ -69,7 +70,7 @@ auth-zone:
             key = certificate.key.display(),
         )
     };
-    Peer::start("unbound", &["-d"], 2, configuration)
+    Peer::start("unbound", &["-d"], Ports::Free(2), configuration)
 }
 
 fn asking(resolver: ResolverAddress, authority: &Authority) -> ProbingSettings {
