@@ -53,8 +53,7 @@ pub fn run(
 ) -> Result<(), DemoFault> {
     let folder = Folder::create()?;
     let text = format!(
-        "title = {:?}\nprobes = []\n[server]\nlisten = \"{listen}\"\npublic_url = \"http://{listen}\"\n[storage]\npath = {:?}\n[probing]\nprivate_networks = [\"127.0.0.0/8\"]\nper_host = 64\n[vantage]\nname = \"demo\"\n",
-        scenario.title,
+        "title = \"Status der kommunalen Online-Dienste (Demo)\"\nprobes = []\n[server]\nlisten = \"{listen}\"\npublic_url = \"http://{listen}\"\n[storage]\npath = {:?}\n[probing]\nprivate_networks = [\"127.0.0.0/8\"]\nper_host = 64\n[vantage]\nname = \"demo\"\n",
         folder.0.join("demo.db").to_string_lossy(),
     );
     let extra = config::Extra { ignored_keys: &[], loopback: true };

@@ -4,7 +4,7 @@
 //! [`Prober::prepare`] turns a catalogue into requests, [`Prober::run`] runs one, [`observe`]
 //! holds the facts against the assertions of each check that shares the request. A probe owns
 //! its connection: every phase is an await of our own, with its own time and its own reason.
-//! There is one deadline over all phases; it finds the phase under way in the [`trace::Trace`].
+//! There is one deadline over all phases; the trace of the probe tells it which phase is under way.
 //!
 //! A failed target is data ([`Facts`]), never an `Err`. Only what keeps the program from
 //! probing at all is a [`ProberFault`].
@@ -23,6 +23,7 @@ mod dns;
 mod exchange;
 mod http;
 mod json;
+mod pattern;
 mod queue;
 mod reading;
 mod resolve;
@@ -52,7 +53,7 @@ use crate::model::verdict::Reason;
 use crate::probe::connect::Connector;
 use crate::probe::detail::fault;
 use crate::probe::http::{HttpAnswer, Means, Needs};
-use crate::probe::json::Document;
+use crate::probe::json::{Document, Unmet};
 use crate::probe::policy::Policy;
 use crate::probe::prepare::{Plan, Prepared, PreparedRequest, Workshop};
 use crate::probe::queue::Hosts;
@@ -126,7 +127,7 @@ pub struct Facts {
     headers: HeaderMap,
     encoding: Option<String>,
     body: Vec<u8>,
-    json: OnceCell<Result<Document, String>>,
+    json: OnceCell<Result<Document, Unmet>>,
     text: OnceCell<String>,
     /// Room for the body in the common budget.
     _room: Option<OwnedSemaphorePermit>,
@@ -328,7 +329,7 @@ impl Facts {
     }
 
     /// The body as JSON, parsed once for all checks.
-    fn json(&self) -> Result<&Document, &str> {
-        self.json.get_or_init(|| Document::parse(&self.body)).as_ref().map_err(String::as_str)
+    fn json(&self) -> Result<&Document, &Unmet> {
+        self.json.get_or_init(|| Document::parse(&self.body)).as_ref()
     }
 }

@@ -75,6 +75,7 @@ pub(super) struct Core {
     targets: Vec<Arc<str>>,
     trust: ClockTrust,
     config_stale: bool,
+    recovered: bool,
     metrics: Metrics,
     health: Arc<Health>,
     shared: Arc<Shared>,
@@ -101,6 +102,8 @@ pub(super) struct Parts {
     pub(super) health: Arc<Health>,
     pub(super) shared: Arc<Shared>,
     pub(super) config_stale: bool,
+    /// An event of the log had to be skipped.
+    pub(super) recovered: bool,
 }
 
 impl Core {
@@ -128,6 +131,7 @@ impl Core {
             targets: Vec::new(),
             trust: ClockTrust::at_start(parts.clock.now(), http_hosts(&parts.state.catalogue().checks)),
             config_stale: parts.config_stale,
+            recovered: parts.recovered,
             metrics: parts.metrics,
             health: parts.health,
             shared: parts.shared,
@@ -428,6 +432,9 @@ impl Core {
         let mut words = Vec::new();
         if self.config_stale {
             words.push(HealthWord::ConfigStale);
+        }
+        if self.recovered {
+            words.push(HealthWord::Storage);
         }
         if !self.state.record.blind.is_empty() {
             words.push(HealthWord::Blind);

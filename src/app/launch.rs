@@ -20,7 +20,7 @@ use crate::config::{self, LoadFailure};
 use crate::engine::{CHECKPOINT_FORMAT, Record, State};
 use crate::history::StoreFault;
 use crate::history::open::Store;
-use crate::history::restore::Restored;
+use crate::history::restore::{Checkpoint, Restored};
 use crate::history::writer::WriterOptions;
 use crate::model::catalogue::Catalogue;
 use crate::model::event::Logged;
@@ -37,6 +37,9 @@ const LOOP_STOPPED_AFTER: Duration = Duration::from_secs(10);
 
 /// Descriptors that neither the server nor the probes may use: database, log, listeners.
 const DESCRIPTORS_RESERVED: u64 = 64;
+
+/// Events that are skipped at a start, at most, because they cannot be applied.
+const SKIPPED_AT_START_MAX: u32 = 16;
 
 /// Fewest descriptors with which it makes sense to start.
 const DESCRIPTORS_MIN: u64 = 256;
@@ -67,6 +70,9 @@ pub enum AppFault {
     /// A metric is declared twice.
     #[error("cannot set up metrics: {0}")]
     Metrics(#[from] prometheus::Error),
+    /// The log cannot be applied.
+    #[error("the log holds more than {SKIPPED_AT_START_MAX} events that cannot be applied; restore a backup")]
+    Log,
     /// The server's thread ended by itself.
     #[error("the server's thread ended by itself: this is a defect; please report it")]
     ServerDied,
@@ -172,7 +178,7 @@ pub fn run(start: Start) -> Result<(), AppFault> {
     });
     let server = start_server(
         settings,
-        adopt.as_ref().unwrap_or(state.catalogue()),
+        adopt.as_ref().unwrap_or_else(|| state.catalogue()),
         descriptors,
         &documents,
         &health,
@@ -207,6 +213,7 @@ pub fn run(start: Start) -> Result<(), AppFault> {
         health,
         shared,
         config_stale,
+        recovered,
     });
     (start.started)(&Running { listen: server.local_addr(), metrics_listen: server.metrics_addr() });
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
@@ -293,11 +300,15 @@ fn reloaded(core: &mut Core, loaded: Option<Result<config::Loaded, LoadFailure>>
 }
 
 /// The state from the store: the last checkpoint and everything after it. An event whose
-/// application panics is skipped for good.
+/// application panics is skipped, by this and every later reader of the log.
 fn restore(store: &mut Store) -> Result<(State, bool), AppFault> {
-    let restored = store.restore()?;
     let mut recovered = false;
-    loop {
+    for _ in 0..=SKIPPED_AT_START_MAX {
+        let mut restored = store.restore()?;
+        // A checkpoint that this release cannot read costs time, not truth.
+        if restored.checkpoint.as_ref().is_some_and(|checkpoint| record_of(checkpoint).is_none()) {
+            restored = store.replay()?;
+        }
         match fold(&restored, State::apply) {
             Ok(state) => return Ok((state, recovered)),
             Err(position) => {
@@ -306,23 +317,20 @@ fn restore(store: &mut Store) -> Result<(State, bool), AppFault> {
                 );
                 store.append_skipped(position)?;
                 recovered = true;
-                return Ok((
-                    fold(&store.restore()?, State::apply).map_err(|position| {
-                        AppFault::Config(format!(
-                            "the event at position {position} cannot be applied either; restore a backup"
-                        ))
-                    })?,
-                    recovered,
-                ));
             }
         }
     }
+    Err(AppFault::Log)
+}
+
+/// The record in a checkpoint, if it is of a format that this release reads.
+fn record_of(checkpoint: &Checkpoint) -> Option<Record> {
+    (checkpoint.format == CHECKPOINT_FORMAT).then(|| serde_json::from_slice(&checkpoint.body).ok())?
 }
 
 /// Applies what was restored; `Err` names the position whose application panicked.
 fn fold(restored: &Restored, apply: impl Fn(&mut State, &Logged)) -> Result<State, u64> {
-    let checkpoint = restored.checkpoint.as_ref().filter(|checkpoint| checkpoint.format == CHECKPOINT_FORMAT);
-    let record = checkpoint.and_then(|checkpoint| serde_json::from_slice::<Record>(&checkpoint.body).ok());
+    let record = restored.checkpoint.as_ref().and_then(record_of);
     let mut state = match (record, &restored.checkpoint_catalogue) {
         (Some(record), Some(catalogue)) => State::from_record(record, Arc::clone(catalogue)),
         _ => State::new(restored.epoch),
@@ -393,4 +401,36 @@ fn raise_descriptors() -> Result<u64, AppFault> {
         now = most;
     }
     if now < DESCRIPTORS_MIN { Err(AppFault::Descriptors(now)) } else { Ok(now.min(1 << 20)) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::event::Event;
+    use crate::model::time::Timestamp;
+
+    #[test]
+    fn an_event_that_panics_is_named_by_its_position() {
+        let events = (1..=3u64).map(|position| Logged {
+            position,
+            at: Timestamp::from_millis(1),
+            event: Event::ClockStepped { by_ms: 0 },
+        });
+        let restored = Restored {
+            epoch: 1,
+            checkpoint: None,
+            checkpoint_catalogue: None,
+            events: events.collect(),
+            evidence: Vec::new(),
+            position: 3,
+            last_at: Timestamp::from_millis(1),
+            last_catalogue: None,
+        };
+        let poisoned = fold(&restored, |state, logged| {
+            assert!(logged.position != 2, "injected");
+            state.apply(logged);
+        });
+        assert_eq!(poisoned.err(), Some(2));
+        assert_eq!(fold(&restored, State::apply).map(|state| state.record.position), Ok(3));
+    }
 }

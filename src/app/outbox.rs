@@ -148,10 +148,12 @@ impl Outbox {
         }
         if let Some(snapshot) = ready {
             self.publish(snapshot);
-        } else if self.volatile && self.sealed.is_empty() && self.fault.is_none() {
-            if let Some(last) = self.last.take() {
-                self.publish(last);
-            }
+        } else if self.volatile
+            && self.sealed.is_empty()
+            && self.fault.is_none()
+            && let Some(last) = self.last.take()
+        {
+            self.publish(last);
         }
         let late = self.sealed.front().is_some_and(|sealed| now.duration_since(sealed.sent_at) >= VOLATILE_AFTER);
         if (late || self.fault.is_some()) && !self.sealed.is_empty() {

@@ -204,8 +204,6 @@ fn json(seen: &Seen) -> String {
         object.insert("target".into(), seen.target.clone().into());
         object.insert("verdict".into(), seen.verdict.as_str().into());
         object.insert("reason".into(), seen.reason.map(Reason::as_str).into());
-        object.insert("started_at".into(), seen.observation.started_at.to_string().into());
-        object.insert("ended_at".into(), seen.observation.ended_at.to_string().into());
     }
     value.to_string()
 }

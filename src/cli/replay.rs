@@ -1,5 +1,6 @@
 //! `turmwacht replay SCENARIO`.
 
+use std::collections::BTreeMap;
 use std::process::ExitCode;
 
 use crate::model::event::{Event, Logged};
@@ -27,10 +28,19 @@ pub(super) fn run(arguments: &Arguments) -> ExitCode {
         Err(fault) => return super::fail(&fault),
     };
     let Replayed { events, failures, expectations, snapshot, .. } = replay(&scenario);
+    let mut read = BTreeMap::new();
     for logged in &events {
         if arguments.json {
             print_json(logged);
-        } else if let Some(line) = sentence(&scenario, &snapshot, logged) {
+            continue;
+        }
+        // What changes behind an unchanged word is no news.
+        if let Event::StatusChanged(changed) = &logged.event
+            && read.insert(changed.component.clone(), changed.status) == Some(changed.status)
+        {
+            continue;
+        }
+        if let Some(line) = sentence(&scenario, &snapshot, logged) {
             super::print(&line);
         }
     }

@@ -88,8 +88,9 @@ pub struct Inputs {
     pub own: Option<Status>,
     /// What an editor gave it in an open incident.
     pub notice: Option<Status>,
-    /// What follows from its parents; `None` if it has none or it is set aside.
-    pub derived: Option<Status>,
+    /// What follows from its parents; `None` if it has none or it is set aside. Declared rather
+    /// than derived where nothing checks any of them: a chain of declarations proves nothing.
+    pub derived: Option<(Status, Evidence)>,
     /// What its parts add up to.
     pub parts: Option<(Status, Evidence)>,
     /// Its mode.
@@ -112,7 +113,6 @@ pub struct Decided {
 pub fn decide(inputs: &Inputs) -> Decided {
     let own = inputs.own.map(|status| (status, Evidence::Own));
     let given = inputs.notice.map(|status| (status, Evidence::Notice));
-    let derived = inputs.derived.map(|status| (status, Evidence::Derived));
     let floor = (inputs.mode != Mode::Regular).then(|| (inputs.mode.floor(), Evidence::Notice));
     let worst = |candidates: &[Option<(Status, Evidence)>]| {
         candidates
@@ -128,7 +128,7 @@ pub fn decide(inputs: &Inputs) -> Decided {
     } else if inputs.covered {
         (Status::UnderMaintenance, Evidence::Notice)
     } else {
-        worst(&[own, given.or(derived), inputs.parts, floor])
+        worst(&[own, given.or(inputs.derived), inputs.parts, floor])
     };
     Decided { status, evidence, without_derived }
 }
@@ -151,13 +151,21 @@ mod tests {
         check(red, MajorOutage, Evidence::Own);
         check(Inputs { covered: true, ..red }, UnderMaintenance, Evidence::Notice);
         check(Inputs { override_status: Some(Operational), covered: true, ..red }, Operational, Evidence::Notice);
-        check(Inputs { own: Some(Operational), derived: Some(MajorOutage), ..none }, MajorOutage, Evidence::Derived);
         check(
-            Inputs { notice: Some(PartialOutage), derived: Some(MajorOutage), ..none },
+            Inputs { own: Some(Operational), derived: Some((MajorOutage, Evidence::Derived)), ..none },
+            MajorOutage,
+            Evidence::Derived,
+        );
+        check(
+            Inputs { notice: Some(PartialOutage), derived: Some((MajorOutage, Evidence::Derived)), ..none },
             PartialOutage,
             Evidence::Notice,
         );
-        check(Inputs { own: Some(MajorOutage), derived: Some(MajorOutage), ..none }, MajorOutage, Evidence::Own);
+        check(
+            Inputs { own: Some(MajorOutage), derived: Some((MajorOutage, Evidence::Derived)), ..none },
+            MajorOutage,
+            Evidence::Own,
+        );
         check(Inputs { own: Some(Operational), mode: Mode::Basic, ..none }, DegradedPerformance, Evidence::Notice);
         check(Inputs { mode: Mode::Off, ..none }, MajorOutage, Evidence::Notice);
         check(
@@ -167,7 +175,7 @@ mod tests {
         );
         check(Inputs { parts: Some((Operational, Evidence::Declared)), ..none }, Operational, Evidence::Declared);
         check(
-            Inputs { own: Some(Unknown), derived: Some(UnderMaintenance), ..none },
+            Inputs { own: Some(Unknown), derived: Some((UnderMaintenance, Evidence::Derived)), ..none },
             UnderMaintenance,
             Evidence::Derived,
         );

@@ -13,6 +13,7 @@ use sha2::Digest;
 
 use crate::engine::state::State;
 use crate::engine::step::Step;
+use crate::engine::timers::Timer;
 use crate::model::event::Event;
 use crate::model::id::{ComponentId, IncidentId};
 use crate::model::incident::{
@@ -33,6 +34,7 @@ struct Move {
     root: ComponentId,
     merged_into: Option<IncidentId>,
     concerned: Vec<Concerned>,
+    title: Option<Body>,
     message: Option<Message>,
 }
 
@@ -44,6 +46,7 @@ impl Move {
             root: incident.root.clone(),
             merged_into: incident.merged_into.clone(),
             concerned: Vec::new(),
+            title: None,
             message: None,
         }
     }
@@ -85,15 +88,12 @@ impl State {
                 None => self.without_root(step, incident, due, at),
             }
         }
-        // Whoever depends on something that is about to be confirmed as failed waits for that, so
-        // that readers are told of one incident and not of two that become one.
-        let new: BTreeSet<u32> = roots
-            .values()
-            .copied()
-            .filter(|root| {
-                !at_root.contains_key(root) && !self.hard_ancestors(*root).any(|above| self.is_suspect(above))
-            })
-            .collect();
+        // Whoever depends on something that is about to be confirmed as failed, or has not been
+        // heard of since, waits for that: readers are told of one incident and not of two that
+        // become one.
+        let new: BTreeSet<u32> = roots.values().copied().filter(|root| !at_root.contains_key(root)).collect();
+        self.deferred.retain(|root, _| new.contains(root));
+        let new: Vec<u32> = new.into_iter().filter(|&root| !self.defers(root, at)).collect();
         for root in new {
             self.open(step, root, &roots, at);
         }
@@ -113,7 +113,7 @@ impl State {
     }
 
     /// Everything that a component cannot work without.
-    fn hard_ancestors(&self, component: u32) -> impl Iterator<Item = u32> {
+    pub(super) fn hard_ancestors(&self, component: u32) -> impl Iterator<Item = u32> {
         let mut seen = BTreeSet::from([component]);
         let mut above = vec![component];
         std::iter::from_fn(move || {
@@ -127,6 +127,35 @@ impl State {
             Some(next)
         })
         .filter(move |&above| above != component)
+    }
+
+    /// Whether a new root waits for word of what it depends on: while that is suspect, and for at
+    /// most one timeout while it was not heard of since the root began to fail.
+    fn defers(&mut self, root: u32, at: Timestamp) -> bool {
+        let Some(since) = self.own(root).map(|own| own.since) else { return false };
+        let ancestors: Vec<u32> = self.hard_ancestors(root).collect();
+        if ancestors.iter().any(|&above| self.is_suspect(above)) {
+            return true;
+        }
+        let catalogue = Arc::clone(&self.catalogue);
+        let silent = ancestors
+            .iter()
+            .filter_map(|&above| catalogue.node(above))
+            .flat_map(|node| node.checks.clone())
+            .filter(|&check| {
+                self.record.checks.get(check as usize).is_some_and(|record| {
+                    record.verdict == Verdict::Up && record.good.is_some_and(|(started_at, _)| started_at < since)
+                })
+            })
+            .filter_map(|check| catalogue.checks.get(check as usize).map(|check| check.timeout))
+            .max();
+        let Some(timeout) = silent else { return false };
+        let until = *self.deferred.entry(root).or_insert_with(|| {
+            let until = at.plus(timeout);
+            self.timers.set(until, Timer::Planned);
+            until
+        });
+        at < until
     }
 
     /// Whether a component's last results were failures that are not confirmed yet.
@@ -239,6 +268,9 @@ impl State {
         if incident.root != component.id {
             moved.root = component.id.clone();
             moved.message = message(MessageCode::RootMoved);
+            if matches!(incident.title, Body::Automatic(_)) {
+                moved.title = Some(Body::Automatic(plain_message(MessageCode::Title, component.shown_name())));
+            }
         } else if impact > incident.impact {
             moved.message = message(MessageCode::Changed);
         }
@@ -309,10 +341,10 @@ impl State {
             return;
         }
         let number = u32::try_from(incident.updates.len()).unwrap_or(u32::MAX).saturating_add(1);
-        let Move { status, impact, root, merged_into, concerned, message } = moved;
+        let Move { status, impact, root, merged_into, concerned, title, message } = moved;
         let update = message.map(|message| Update { number, at, status, body: Body::Automatic(message) });
         let id = incident.id.clone();
-        self.emit(step, at, Event::IncidentMoved { id, status, impact, root, merged_into, concerned, update });
+        self.emit(step, at, Event::IncidentMoved { id, status, impact, root, title, merged_into, concerned, update });
     }
 
     /// What an incident at `root` concerns that it does not know of yet, or is worse than it knew:

@@ -147,6 +147,8 @@ pub struct State {
     pub(super) failing: BTreeMap<u32, Status>,
     /// Components whose own checks say nothing at the moment.
     pub(super) clueless: BTreeSet<u32>,
+    /// New roots that wait until then for word of what they depend on.
+    pub(super) deferred: BTreeMap<u32, Timestamp>,
     /// Whether incidents must be decided in this step.
     pub(super) incidents_due: bool,
     /// Components whose status changed in this step.
@@ -206,6 +208,7 @@ impl State {
             dirty: BTreeSet::new(),
             failing: BTreeMap::new(),
             clueless: BTreeSet::new(),
+            deferred: BTreeMap::new(),
             incidents_due: false,
             changed: BTreeSet::new(),
             covered: BTreeSet::new(),
@@ -266,13 +269,16 @@ impl State {
                 self.record.incidents.insert(incident.id.clone(), Arc::new((**incident).clone()));
                 self.incident_applied(&incident.id, logged.at);
             }
-            Event::IncidentMoved { id, status, impact, root, merged_into, concerned, update } => {
+            Event::IncidentMoved { id, status, impact, root, title, merged_into, concerned, update } => {
                 if let Some(incident) = self.record.incidents.get_mut(id) {
                     let incident = Arc::make_mut(incident);
                     let was = incident.status;
                     incident.status = *status;
                     incident.impact = *impact;
                     incident.root = root.clone();
+                    if let Some(title) = title {
+                        incident.title = title.clone();
+                    }
                     incident.merged_into.clone_from(merged_into);
                     match status {
                         IncidentStatus::Monitoring if was != IncidentStatus::Monitoring => {
@@ -461,6 +467,7 @@ impl State {
         self.dirty.clear();
         self.failing.clear();
         self.clueless.clear();
+        self.deferred.clear();
         for index in (0u32..).take(self.record.checks.len()) {
             self.arm_expiry(index);
             let waits = self.record.checks.get(index as usize).and_then(|record| record.streak.waits_until);

@@ -124,6 +124,7 @@ impl State {
                     self.decide_planned(step, now);
                     self.recompute_covered();
                     self.lives_changed(now);
+                    self.incidents_due |= !self.deferred.is_empty();
                 }
                 Timer::Wait(check) => self.wait_is_over(step, check, now),
                 Timer::Evidence(check) => self.evidence_may_expire(step, check, now),
@@ -211,6 +212,7 @@ impl State {
         } else {
             self.refresh(judged);
         }
+        self.incidents_due |= !self.deferred.is_empty();
         confirm::count(standing, &mut streak.results, result, check);
         let key = || catalogue.check_key(index);
         if streak.results.is_empty() {
@@ -237,7 +239,7 @@ impl State {
         match confirm::turn(standing, &streak.results, check) {
             Some(turn) if turn.verdict == Verdict::Down && !self.answers.prove(&failed) => {
                 // Confirmed but for a reference: wait for one, at most one timeout.
-                streak.waits_until = streak.waits_until.or(Some(at.plus(catalogue.watch.timeout)));
+                streak.waits_until = streak.waits_until.or_else(|| Some(at.plus(catalogue.watch.timeout)));
                 if let Some(check) = key() {
                     self.emit(step, at, Event::CheckCounted { check, streak });
                 }
@@ -261,7 +263,7 @@ impl State {
                     step.effects.push(Effect::AskReferences);
                 }
                 if judged.verdict == Verdict::Down {
-                    self.probe_children(step, check.component);
+                    self.probe_relatives(step, check.component);
                 }
                 self.own_refreshed(check.component);
             }
@@ -273,13 +275,13 @@ impl State {
         self.emit(step, at, event);
     }
 
-    /// A parent's first failure: whoever depends on it is probed at once, so that its own
-    /// evidence is newer.
-    fn probe_children(&self, step: &mut Step, component: u32) {
+    /// A first failure: whoever depends on it is probed at once, so that its own evidence is
+    /// newer, and whatever it depends on, which may be the cause.
+    fn probe_relatives(&self, step: &mut Step, component: u32) {
         let Some(node) = self.catalogue.node(component) else { return };
-        for &child in &node.children {
-            if let Some(child) = self.catalogue.node(child) {
-                step.effects.extend(child.checks.clone().map(|check| Effect::ProbeSoon { check }));
+        for relative in node.children.iter().copied().chain(self.hard_ancestors(component)) {
+            if let Some(relative) = self.catalogue.node(relative) {
+                step.effects.extend(relative.checks.clone().map(|check| Effect::ProbeSoon { check }));
             }
         }
     }
@@ -434,6 +436,10 @@ impl State {
                 Some((graph::derived(parent.status, edge.red_means), parent, id))
             })
             .max_by(|a, b| a.0.cmp(&b.0).then_with(|| b.2.cmp(a.2)));
+        let declared = component.depends_on.iter().all(|edge| {
+            let parent = self.record.components.get(edge.component as usize);
+            parent.is_some_and(|parent| parent.evidence == Evidence::Declared)
+        });
         let aside = worst.is_some_and(|(_, parent, _)| own.is_some_and(|own| own.beats(parent.since)));
         let derived = worst.filter(|_| !aside);
         let affected_by: Vec<ComponentId> = derived
@@ -446,7 +452,8 @@ impl State {
             covered: self.covered.contains(&index),
             own: own.map(|own| own.status),
             notice: None,
-            derived: derived.map(|(status, ..)| status),
+            derived: derived
+                .map(|(status, ..)| (status, if declared { Evidence::Declared } else { Evidence::Derived })),
             parts: parts.map(|(status, evidence, _)| (status, evidence)),
             mode: Mode::Regular,
         });

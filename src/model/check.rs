@@ -270,7 +270,7 @@ pub struct PhaseLimit {
     pub limit: Duration,
 }
 
-/// A phase of a probe, with the names blackbox_exporter gave them.
+/// A phase of a probe, with the names `blackbox_exporter` gave them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Phase {

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::catalogue::Catalogue;
 use crate::model::id::{CheckKey, ComponentId, IncidentId, MaintenanceId};
-use crate::model::incident::{Concerned, Impact, Incident, IncidentStatus, Update};
+use crate::model::incident::{Body, Concerned, Impact, Incident, IncidentStatus, Update};
 use crate::model::status::{Evidence, Status, words};
 use crate::model::time::Timestamp;
 use crate::model::verdict::{Path, Reason, Verdict};
@@ -74,6 +74,9 @@ pub enum Event {
         impact: Impact,
         /// Its root now.
         root: ComponentId,
+        /// Its title, where it changes.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        title: Option<Body>,
         /// The older incident it was merged into.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         merged_into: Option<IncidentId>,

@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use crate::model::check::Phase;
-use crate::model::time::Timestamp;
+use crate::model::time::{Timestamp, readable};
 use crate::model::verdict::{Reason, Verdict};
 
 /// What one probe saw, for one check. Times of day are those of the recording clock, durations
@@ -15,10 +15,13 @@ use crate::model::verdict::{Reason, Verdict};
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Observation {
     /// When the probe began.
+    #[serde(serialize_with = "readable::instant")]
     pub started_at: Timestamp,
     /// When it ended.
+    #[serde(serialize_with = "readable::instant")]
     pub ended_at: Timestamp,
     /// How long it took.
+    #[serde(serialize_with = "readable::seconds")]
     pub duration: Duration,
     /// Time per phase; a phase not reached is absent. Redirects add up.
     pub phases: Phases,
@@ -73,14 +76,19 @@ pub struct Fault {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct Phases {
     /// Name look-up; the real one's, also where its answer was reused.
+    #[serde(serialize_with = "readable::seconds_option")]
     pub resolve: Option<Duration>,
     /// TCP connect.
+    #[serde(serialize_with = "readable::seconds_option")]
     pub connect: Option<Duration>,
     /// TLS handshake.
+    #[serde(serialize_with = "readable::seconds_option")]
     pub tls: Option<Duration>,
     /// Request to first byte.
+    #[serde(serialize_with = "readable::seconds_option")]
     pub processing: Option<Duration>,
     /// First to last byte.
+    #[serde(serialize_with = "readable::seconds_option")]
     pub transfer: Option<Duration>,
 }
 
@@ -127,12 +135,14 @@ pub struct HttpFacts {
     /// Whether the body went on beyond what we read.
     pub truncated: bool,
     /// `Date` of the answer.
+    #[serde(serialize_with = "readable::instant_option")]
     pub date: Option<Timestamp>,
     /// `Last-Modified` of the answer.
+    #[serde(serialize_with = "readable::instant_option")]
     pub last_modified: Option<Timestamp>,
 }
 
-/// An HTTP version, as a number the way blackbox_exporter writes it.
+/// An HTTP version, as a number the way `blackbox_exporter` writes it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum HttpVersion {
     /// HTTP/1.0
@@ -194,8 +204,10 @@ pub struct CertificateFacts {
     /// DNS names and addresses (at most 100).
     pub names: Vec<String>,
     /// Valid from.
+    #[serde(serialize_with = "readable::instant")]
     pub not_before: Timestamp,
     /// Valid until.
+    #[serde(serialize_with = "readable::instant")]
     pub not_after: Timestamp,
 }
 

@@ -485,7 +485,7 @@ pub struct Reading {
     pub phases: Phases,
     /// Whether IPv6 was used (`false`: IPv4), where an address was reached.
     pub ipv6: Option<bool>,
-    /// FNV-1a hash of the address, as blackbox_exporter publishes it.
+    /// FNV-1a hash of the address, as `blackbox_exporter` publishes it.
     pub address_hash: Option<u32>,
     /// HTTP status code.
     pub http_status: Option<u16>,

@@ -1,9 +1,9 @@
 //! From facts to an observation: assertions in a fixed order, of which the first unmet decides.
 
 use std::collections::HashMap;
+use std::rc::Rc;
 
 use http::HeaderName;
-use regex::{Regex, RegexBuilder};
 use serde_json::Value;
 
 use crate::model::check::{Check, Expect, Phase};
@@ -13,23 +13,14 @@ use crate::model::verdict::Reason;
 use crate::probe::Facts;
 use crate::probe::detail::fault;
 use crate::probe::dns::is_same_record;
-use crate::probe::json::BoundedPath;
-
-/// Compiled size of a regular expression. Small, because matching takes at worst the product
-/// of this and the body.
-const PATTERN_BYTES_MAX: usize = 64 * 1024;
-
-/// Memory of a pattern's lazy automaton.
-const AUTOMATON_BYTES_MAX: usize = 1024 * 1024;
-
-/// Nesting of a regular expression.
-const PATTERN_NESTING_MAX: u32 = 50;
+use crate::probe::json::{BoundedPath, Unmet};
+use crate::probe::pattern::Pattern;
 
 /// The assertions of a check, ready to be applied.
 #[derive(Debug, Default)]
 pub struct CompiledCheck {
-    body_matches: Vec<Regex>,
-    headers: Vec<(HeaderName, Regex)>,
+    body_matches: Vec<Rc<Pattern>>,
+    headers: Vec<(HeaderName, Rc<Pattern>)>,
     json: Vec<(String, BoundedPath, Value)>,
     /// What cannot be compiled: our own fault at each observation.
     faulty: Option<String>,
@@ -38,20 +29,15 @@ pub struct CompiledCheck {
 /// Compiles each distinct pattern once.
 #[derive(Debug, Default)]
 pub(super) struct Patterns {
-    known: HashMap<String, Result<Regex, String>>,
+    known: HashMap<String, Result<Rc<Pattern>, String>>,
 }
 
 impl Patterns {
-    fn get(&mut self, pattern: &str) -> Result<Regex, String> {
+    fn get(&mut self, pattern: &str) -> Result<Rc<Pattern>, String> {
         if let Some(known) = self.known.get(pattern) {
             return known.clone();
         }
-        let compiled = RegexBuilder::new(pattern)
-            .size_limit(PATTERN_BYTES_MAX)
-            .dfa_size_limit(AUTOMATON_BYTES_MAX)
-            .nest_limit(PATTERN_NESTING_MAX)
-            .build()
-            .map_err(|error| format!("`{pattern}` is no usable regular expression: {error}"));
+        let compiled = Pattern::compile(pattern).map(Rc::new);
         self.known.insert(pattern.to_owned(), compiled.clone());
         compiled
     }
@@ -147,7 +133,11 @@ fn headers(facts: &Facts, compiled: &CompiledCheck) -> Result<(), Fault> {
         let Some(first) = values.next() else {
             return Err(content(format!("the header {name} is not there")));
         };
-        if !pattern.is_match(&first) && !values.any(|value| pattern.is_match(&value)) {
+        let mut matched = is_match(pattern, &first)?;
+        while !matched && let Some(next) = values.next() {
+            matched = is_match(pattern, &next)?;
+        }
+        if !matched {
             return Err(content(format!("the header {name} is `{first}`")));
         }
     }
@@ -174,18 +164,30 @@ fn body(facts: &Facts, expect: &Expect, compiled: &CompiledCheck) -> Result<(), 
         }
     }
     for pattern in &compiled.body_matches {
-        if !pattern.is_match(text) {
-            return Err(content(format!("the body does not match `{pattern}`{cut}")));
+        if !is_match(pattern, text)? {
+            return Err(content(format!("the body does not match `{}`{cut}", pattern.as_str())));
         }
     }
     if compiled.json.is_empty() {
         return Ok(());
     }
-    let document = facts.json().map_err(|why| content(why.to_owned()))?;
+    let unmet = |text: &str, why: &Unmet| match why {
+        Unmet::Content(words) => content(format!("{text}: {words}")),
+        Unmet::TooCostly(words) => fault(Reason::ProbeFault, Some(Phase::Transfer), format!("{text}: {words}")),
+    };
     for (text, path, expected) in &compiled.json {
-        path.selects(document, expected).map_err(|why| content(format!("{text}: {why}")))?;
+        let document = facts.json().map_err(|why| unmet(text, why))?;
+        path.selects(document, expected).map_err(|why| unmet(text, &why))?;
     }
     Ok(())
+}
+
+/// A pattern that takes too long is our own limit, not the target's fault.
+fn is_match(pattern: &Pattern, text: &str) -> Result<bool, Fault> {
+    pattern.is_match(text).map_err(|_too_costly| {
+        let words = format!("`{}` takes too long on this answer; simplify the pattern", pattern.as_str());
+        fault(Reason::ProbeFault, Some(Phase::Transfer), words)
+    })
 }
 
 fn content(words: String) -> Fault {

@@ -7,7 +7,6 @@
 //! its error is at hand. The server closes first: the ephemeral port is then not lost to
 //! `TIME_WAIT` on our side.
 
-use std::cell::Cell;
 use std::future::{Future, poll_fn};
 use std::io;
 use std::pin::{Pin, pin};
@@ -15,7 +14,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{
@@ -27,7 +26,7 @@ use http_body_util::Full;
 use hyper::body::{Body, Incoming};
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
+use tokio::io::AsyncReadExt;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 use url::Url;
@@ -44,7 +43,7 @@ use crate::probe::policy::Zone;
 use crate::probe::queue::Place;
 use crate::probe::tls::{Alpn, Hello, TlsMaterial, handshake, handshake_fault, tls_error};
 use crate::probe::trace::Trace;
-use crate::probe::wire::Wire;
+use crate::probe::wire::{Socket, Wire};
 
 /// Redirects followed.
 const REDIRECTS_MAX: u8 = 5;
@@ -66,10 +65,6 @@ const BODY_BYTES_FREE: usize = 16 * 1024;
 
 /// Room for longer bodies, of all probes together: 512 hostile servers must not become 512 MiB.
 pub(super) const BODY_BUDGET_KIB: usize = 12 * 1024;
-
-/// Bytes taken from the socket at a time: fewer than hyper's smallest buffer, so that it never
-/// grows for a body.
-const READ_BYTES_MAX: usize = 8 * 1024 - 1;
 
 /// Longest URL kept or followed.
 const URL_LENGTH_MAX: usize = 2048;
@@ -257,7 +252,7 @@ async fn converse(
     }
     drop((body, sender));
     if complete && closes {
-        driver.connection.into_parts().io.into_inner().see_off(trace).await;
+        see_off(driver.connection.into_parts().io.into_inner(), trace).await;
     }
     Ok(Next::Answer(answer))
 }
@@ -432,6 +427,27 @@ async fn make_room(
     Ok(())
 }
 
+/// Lets the server close first.
+async fn see_off(socket: Socket, trace: &Trace) {
+    let mut tcp = match socket.wire {
+        Wire::Tcp(tcp) => tcp,
+        Wire::Tls(tls) => tls.into_inner().0,
+    };
+    let patience = trace.remaining().min(CLOSE_WAIT_MAX);
+    let closing = async {
+        let mut scratch = [0u8; 1024];
+        let mut bytes = 0;
+        while let Ok(read @ 1..) = tcp.read(&mut scratch).await {
+            bytes += read;
+            if bytes > CLOSE_BYTES_MAX {
+                break;
+            }
+        }
+    };
+    // A server that does not close has answered all the same.
+    let (Ok(()) | Err(_)) = timeout(patience, closing).await;
+}
+
 /// A connection polled in step with the answer it carries.
 struct Driver {
     connection: http1::Connection<TokioIo<Socket>, Full<Bytes>>,
@@ -495,69 +511,4 @@ fn http_fault(error: &hyper::Error, trace: &Trace) -> Fault {
         error.to_string()
     };
     fault(Reason::Protocol, Some(phase), words)
-}
-
-/// A connection that notes when its first byte came.
-#[derive(Debug)]
-struct Socket {
-    wire: Wire,
-    first_byte: Rc<Cell<Option<Instant>>>,
-}
-
-impl Socket {
-    fn new(wire: Wire) -> Self {
-        Self { wire, first_byte: Rc::default() }
-    }
-
-    /// Lets the server close first.
-    async fn see_off(self, trace: &Trace) {
-        let mut tcp = match self.wire {
-            Wire::Tcp(tcp) => tcp,
-            Wire::Tls(tls) => tls.into_inner().0,
-        };
-        let patience = trace.remaining().min(CLOSE_WAIT_MAX);
-        let closing = async {
-            let mut scratch = [0u8; 1024];
-            let mut bytes = 0;
-            while let Ok(read @ 1..) = tcp.read(&mut scratch).await {
-                bytes += read;
-                if bytes > CLOSE_BYTES_MAX {
-                    break;
-                }
-            }
-        };
-        // A server that does not close has answered all the same.
-        let (Ok(()) | Err(_)) = timeout(patience, closing).await;
-    }
-}
-
-impl AsyncRead for Socket {
-    fn poll_read(self: Pin<&mut Self>, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        let this = self.get_mut();
-        let room = buffer.remaining().min(READ_BYTES_MAX);
-        let mut part = ReadBuf::new(buffer.initialize_unfilled_to(room));
-        let read = Pin::new(&mut this.wire).poll_read(context, &mut part);
-        let filled = part.filled().len();
-        if read.is_ready() && filled > 0 {
-            buffer.advance(filled);
-            if this.first_byte.get().is_none() {
-                this.first_byte.set(Some(monotonic()));
-            }
-        }
-        read
-    }
-}
-
-impl AsyncWrite for Socket {
-    fn poll_write(self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.get_mut().wire).poll_write(context, bytes)
-    }
-
-    fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.get_mut().wire).poll_flush(context)
-    }
-
-    fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.get_mut().wire).poll_shutdown(context)
-    }
 }

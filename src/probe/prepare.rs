@@ -16,12 +16,10 @@ use crate::model::settings::SecretEntry;
 use crate::probe::assert::{CompiledCheck, Patterns, looks_at_body};
 use crate::probe::dns::{Asked, DnsPlan};
 use crate::probe::http::{Configured, HttpPlan, Needs};
+use crate::probe::pattern::Pattern;
 use crate::probe::resolve::absolute;
 use crate::probe::tcp::TcpPlan;
 use crate::probe::tls::{Materials, TlsContext, TlsMaterial};
-
-/// Compiled size of the pattern that a `tcp` probe waits for.
-const EXPECT_BYTES_MAX: usize = 256 * 1024;
 
 /// Fewest probes that may run at a time, however small the catalogue.
 const CONCURRENCY_MIN: usize = 64;
@@ -178,15 +176,7 @@ impl Workshop<'_> {
     }
 
     fn tcp(&mut self, tcp: &TcpProbe) -> Result<TcpPlan, String> {
-        let expect = match &tcp.expect {
-            None => None,
-            Some(pattern) => Some(
-                regex::bytes::RegexBuilder::new(pattern)
-                    .size_limit(EXPECT_BYTES_MAX)
-                    .build()
-                    .map_err(|error| format!("`{pattern}` is no usable regular expression: {error}"))?,
-            ),
-        };
+        let expect = tcp.expect.as_deref().map(Pattern::compile).transpose()?.map(Box::new);
         let tls = tcp.starttls.map(|_| self.materials.get(self.tls, &tcp.tls));
         Ok(TcpPlan { expect, tls })
     }

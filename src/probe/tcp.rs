@@ -7,7 +7,6 @@ use std::rc::Rc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use regex::bytes::Regex;
 use tokio::io::{AsyncBufRead, AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
@@ -19,11 +18,15 @@ use crate::model::verdict::Reason;
 use crate::probe::connect::{Connected, Target, io_fault};
 use crate::probe::detail::fault;
 use crate::probe::http::Means;
+use crate::probe::pattern::Pattern;
 use crate::probe::tls::{Alpn, Hello, TlsMaterial, handshake, handshake_fault};
 use crate::probe::wire::Wire;
 
 /// Bytes of an answer that the pattern may look at.
 const ANSWER_BYTES_MAX: usize = 64 * 1024;
+
+/// Bytes of an unmatched answer that are shown.
+const SHOWN_BYTES_MAX: usize = 120;
 
 /// Bytes of one answer in a dialogue before TLS.
 const DIALOGUE_BYTES_MAX: usize = 8 * 1024;
@@ -35,7 +38,7 @@ const ALERT_WAIT_MAX: Duration = Duration::from_secs(1);
 /// What is prepared of a `tcp` probe.
 #[derive(Debug)]
 pub(super) struct TcpPlan {
-    pub(super) expect: Option<Regex>,
+    pub(super) expect: Option<Box<Pattern>>,
     pub(super) tls: Option<Result<Rc<TlsMaterial>, String>>,
 }
 
@@ -123,34 +126,33 @@ fn poll_alert(tls: &mut TlsStream<TcpStream>, context: &mut Context<'_>) -> Poll
 }
 
 /// Reads until the pattern matches.
-async fn await_match(wire: &mut Wire, expect: &Regex, means: Means<'_>) -> Result<(), Fault> {
-    let mut answer: Vec<u8> = Vec::new();
+async fn await_match(wire: &mut Wire, expect: &Pattern, means: Means<'_>) -> Result<(), Fault> {
+    let processing = Some(Phase::Processing);
+    let costly = |_| fault(Reason::ProbeFault, processing, format!("`{}` takes too long here", expect.as_str()));
+    let mut search = expect.search().map_err(costly)?;
+    let mut begin: Vec<u8> = Vec::new();
+    let mut bytes = 0;
     let mut part = [0u8; 4096];
-    let mut searched = 0;
     loop {
         let phase = means.trace.phase().unwrap_or(Phase::Processing);
         let read = wire.read(&mut part).await.map_err(|error| io_fault(&error, phase, "the server"))?;
-        if answer.is_empty() && read > 0 {
+        if bytes == 0 && read > 0 {
             means.trace.enter(Phase::Transfer);
         }
-        let room = ANSWER_BYTES_MAX - answer.len();
-        answer.extend_from_slice(part.get(..read.min(room)).unwrap_or(&[]));
-        let ended = read == 0 || answer.len() >= ANSWER_BYTES_MAX;
-        // Searched again only when the answer has doubled or a line is complete: a drip of
-        // single bytes must not cost a search each.
-        if ended || answer.len() >= 2 * searched || answer.ends_with(b"\n") {
-            searched = answer.len();
-            if expect.is_match(&answer) {
-                return Ok(());
-            }
+        let part = part.get(..read.min(ANSWER_BYTES_MAX - bytes)).unwrap_or(&[]);
+        begin.extend(part.iter().take(SHOWN_BYTES_MAX - begin.len()));
+        bytes += part.len();
+        if search.feed(part).map_err(costly)? {
+            return Ok(());
         }
-        if read == 0 && answer.is_empty() {
-            return Err(fault(Reason::Protocol, Some(phase), "the server closed the connection without a word"));
+        if read > 0 && bytes < ANSWER_BYTES_MAX {
+            continue;
         }
-        if ended {
-            let begin = String::from_utf8_lossy(answer.get(..answer.len().min(120)).unwrap_or(&[])).into_owned();
-            return Err(fault(Reason::Content, Some(phase), format!("the answer does not match: {begin}")));
+        if bytes == 0 {
+            return Err(fault(Reason::Protocol, processing, "the server closed the connection without a word"));
         }
+        let begin = String::from_utf8_lossy(&begin);
+        return Err(fault(Reason::Content, Some(Phase::Transfer), format!("the answer does not match: {begin}")));
     }
 }
 

@@ -76,13 +76,7 @@ pub(super) fn keep(version: u64, prepared: &Rc<Prepared>) {
 }
 
 impl Prepared {
-    pub(super) fn new(
-        key: &str,
-        path: &str,
-        stored: Arc<Stored>,
-        whole: IntCounter,
-        unchanged: IntCounter,
-    ) -> Rc<Self> {
+    pub(super) fn new(key: &str, stored: Arc<Stored>, whole: IntCounter, unchanged: IntCounter) -> Rc<Self> {
         Rc::new(Self {
             key: key.into(),
             identity: headers(&stored, None),

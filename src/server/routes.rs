@@ -313,7 +313,7 @@ impl Public {
         let route = route_label(path);
         let whole = self.requests.with_label_values(&[route, "200"]);
         let unchanged = self.requests.with_label_values(&[route, "304"]);
-        let prepared = Prepared::new(key, path, stored, whole, unchanged);
+        let prepared = Prepared::new(key, stored, whole, unchanged);
         prepared::keep(version, &prepared);
         prepared
     }

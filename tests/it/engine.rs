@@ -83,7 +83,7 @@ fn check(component: u32) -> Check {
         degraded: DegradedWhen::default(),
         warn: WarnWhen::default(),
         failure: None,
-        proves: if component % 2 == 0 { Proves::Function } else { Proves::Front },
+        proves: if component.is_multiple_of(2) { Proves::Function } else { Proves::Front },
     }
 }
 

@@ -3,8 +3,9 @@
 
 use turmwacht::model::event::Event;
 use turmwacht::model::incident::IncidentStatus;
+use turmwacht::model::status::Status;
 use turmwacht::replay::replay;
-use turmwacht::scenario::{BUILT_IN, Scenario};
+use turmwacht::scenario::{BUILT_IN, Scenario, World};
 
 #[test]
 fn every_built_in_scenario_comes_out_right() {
@@ -180,4 +181,20 @@ fn killed_at_any_minute_the_public_reads_the_same() {
         };
         assert_eq!(incidents(&whole), incidents(&killed), "killed at minute {minute}");
     }
+}
+
+#[test]
+fn without_internet_the_shipped_catalogue_reads_unknown_and_nothing_reads_down() {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    let loaded = turmwacht::config::load(&root.join("config.toml")).unwrap_or_else(|report| panic!("{report}"));
+    let mut scenario = story("[[fault]]\nat = \"+0m\"\nuplink_for = \"3h\"\n");
+    scenario.catalogue = loaded.catalogue;
+    scenario.world = World::default();
+    let snapshot = replay(&scenario).snapshot;
+    assert_eq!(snapshot.status().status, Status::Unknown);
+    for (organisation, index) in snapshot.catalogue.organisations.iter().zip(0..) {
+        assert_eq!(snapshot.organisation_status(index).status, Status::Unknown, "{}", organisation.id);
+    }
+    assert!(snapshot.states.iter().all(|state| !state.status.is_red()));
+    assert!(snapshot.incidents.is_empty());
 }

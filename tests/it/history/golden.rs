@@ -85,6 +85,7 @@ fn every_kind() -> Vec<Logged> {
             changed("login", Status::Operational, 61),
             Event::IncidentOpened(Box::new(incident())),
             Event::IncidentMoved {
+                title: None,
                 id: IncidentId::new("x1y2z3"),
                 status: IncidentStatus::Monitoring,
                 impact: Impact::Critical,
@@ -94,6 +95,7 @@ fn every_kind() -> Vec<Logged> {
                 update: Some(update(2, IncidentStatus::Monitoring, MessageCode::Recovered)),
             },
             Event::IncidentMoved {
+                title: None,
                 id: IncidentId::new("x1y2z3"),
                 status: IncidentStatus::Resolved,
                 impact: Impact::None,

@@ -53,9 +53,12 @@ impl NameServer {
 
     /// Answers with whatever bytes `story` makes of a question.
     fn raw(story: impl Fn(&Message, bool) -> Option<Vec<u8>> + Send + Sync + 'static) -> Self {
-        let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
-        let address = socket.local_addr().unwrap();
-        let listener = TcpListener::bind(address).unwrap();
+        // One port for both: taken for TCP first, where other tests may hold it.
+        let (listener, socket) = std::iter::repeat_with(|| TcpListener::bind("127.0.0.1:0").unwrap())
+            .find_map(|listener| Some((UdpSocket::bind(listener.local_addr().unwrap()).ok()?, listener)))
+            .map(|(socket, listener)| (listener, socket))
+            .unwrap();
+        let address = listener.local_addr().unwrap();
         let asked = Arc::<AtomicUsize>::default();
         let story = Arc::new(story);
         let (counter, udp) = (Arc::clone(&asked), Arc::clone(&story));

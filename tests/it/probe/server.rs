@@ -96,9 +96,14 @@ pub(crate) fn hold(stream: &mut TcpStream) {
     while matches!(stream.read(&mut scratch), Ok(1..)) {}
 }
 
-/// A port where nobody listens.
+/// A port where nobody listens, and nobody else can for as long as the tests run: it stays
+/// bound by a socket that never listens.
 pub(crate) fn closed_port() -> SocketAddr {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
+    let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
+    socket.bind(&SocketAddr::from(([127, 0, 0, 1], 0)).into()).unwrap();
+    let address = socket.local_addr().unwrap().as_socket().unwrap();
+    std::mem::forget(socket);
+    address
 }
 
 pub(crate) fn timestamp(text: &str) -> Timestamp {

@@ -89,7 +89,7 @@ impl Renderer {
             "/gone" => Rendered::Gone,
             "/bad" => Rendered::BadRequest("`from` is after `to`".to_owned()),
             "/panic" => panic!("a defect in a renderer"),
-            "/search" => json(format!("{:?}", target.query)),
+            "/api/v1/components" => json(format!("{:?}", target.query)),
             "/hattingen" | "/hattingen/feed.atom" => json(format!("\"{}\"", target.path)),
             path if path.starts_with("/slow") => {
                 self.gate.pass();
