@@ -209,3 +209,76 @@ impl Outbox {
         self.writer.shutdown();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    use super::*;
+    use crate::clock::monotonic;
+    use crate::engine::{Input, State};
+    use crate::history::open::Store;
+    use crate::history::writer::WriterOptions;
+    use crate::model::catalogue::{Catalogue, Declared};
+    use crate::model::time::Timestamp;
+    use crate::publish::Rendered;
+    use crate::publish::documents::DocumentSettings;
+
+    /// Settles until what is published fulfils a condition; a minute is forever.
+    fn until(outbox: &mut Outbox, what: &str, holds: impl Fn(&Snapshot) -> bool) {
+        let start = monotonic();
+        loop {
+            outbox.settle(monotonic());
+            if outbox.documents.current().is_some_and(|snapshot| holds(&snapshot)) {
+                return;
+            }
+            assert!(monotonic().duration_since(start) < Duration::from_secs(60), "never: {what}");
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    #[test]
+    fn a_full_disk_marks_what_is_shown_as_volatile_until_it_is_written() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let store = Store::open(&folder.path().join("t.db")).expect("a store");
+        let pages_max = Arc::new(AtomicU32::new(1_000_000));
+        let options =
+            WriterOptions { retain_results: Duration::from_secs(3600), pages_max: Some(Arc::clone(&pages_max)) };
+        let acks = Arc::new(Acks::default());
+        let writer = {
+            let acks = Arc::clone(&acks);
+            store.into_writer(options, move |ack| acks.push(ack)).expect("a writer")
+        };
+        let settings = DocumentSettings { exchange_every: Duration::ZERO, ..DocumentSettings::default() };
+        let documents = Documents::start(settings, Arc::new(|_, _| Rendered::NotFound)).expect("threads");
+        let mut outbox = Outbox::new(writer, acks, documents);
+        let mut state = State::new(1);
+        let at = |second: i64| Timestamp::from_millis(1_793_491_200_000 + second * 1000);
+        let mut change = |outbox: &mut Outbox, second: i64| {
+            // A catalogue that no compression makes small.
+            let mut declared = Declared::default();
+            let noise = (0u64..40_000).scan(second.unsigned_abs(), |seed, _| {
+                *seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+                Some(format!("{:x}", *seed >> 32))
+            });
+            declared.site.timezone = noise.collect();
+            let step = state.step(vec![Input::Adopt(Arc::new(Catalogue::new(declared)))], at(second));
+            outbox.take(step.events, step.results);
+            outbox.show(state.snapshot(at(second), &[], true));
+            outbox.seal(monotonic(), None);
+            state.record.position
+        };
+        let first = change(&mut outbox, 1);
+        until(&mut outbox, "published once written", |s| s.position == first && s.health.is_empty());
+        pages_max.store(1, Ordering::SeqCst);
+        let second = change(&mut outbox, 2);
+        until(&mut outbox, "marked while the disk is full", |s| {
+            s.position == second && s.health.contains(&HealthWord::Storage)
+        });
+        pages_max.store(1_000_000, Ordering::SeqCst);
+        until(&mut outbox, "clean once written", |s| s.position == second && s.health.is_empty());
+        outbox.shutdown(monotonic(), None);
+        let again = Store::open(&folder.path().join("t.db")).expect("it was closed");
+        assert_eq!(again.restore().expect("sound").position, second, "nothing is lost");
+    }
+}

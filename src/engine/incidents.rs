@@ -19,7 +19,7 @@ use crate::model::id::{ComponentId, IncidentId};
 use crate::model::incident::{
     Body, Concerned, Impact, Incident, IncidentStatus, Message, MessageCode, Update, WORDING,
 };
-use crate::model::status::Status;
+use crate::model::status::{Evidence, Status};
 use crate::model::text::Text;
 use crate::model::time::Timestamp;
 use crate::model::verdict::Verdict;
@@ -193,6 +193,9 @@ impl State {
         else {
             return;
         };
+        // Not before the status that the public reads: what failed under maintenance is no part.
+        let published = self.record.components.get(root as usize).filter(|record| record.evidence == Evidence::Own);
+        let started_at = published.map_or(own.since, |record| record.since.max(own.since));
         let message = |code| Message {
             code,
             wording: WORDING,
@@ -200,7 +203,7 @@ impl State {
             status: Some(status),
             reason: own.reason.filter(|_| code == MessageCode::Opened),
         };
-        let id = self.incident_id(component.id.as_str(), own.since);
+        let id = self.incident_id(component.id.as_str(), started_at);
         let incident = Incident {
             id,
             root: component.id.clone(),
@@ -208,7 +211,7 @@ impl State {
             status: IncidentStatus::Investigating,
             impact: Impact::of(status),
             cause: None,
-            started_at: own.since,
+            started_at,
             opened_at: at,
             monitoring_since: None,
             resolved_at: None,

@@ -425,11 +425,37 @@ impl State {
             });
             self.record.checks.push(kept.unwrap_or_else(|| CheckRecord::new(at)));
         }
+        self.rename_in_incidents(catalogue);
         self.record.catalogue_version = version;
         self.record.maintenance.retain(|id, _| catalogue.maintenances.iter().any(|m| m.id == *id));
         self.rebuild();
         self.dirty = self.catalogue.order().iter().copied().zip(0..).map(|(index, rank)| (rank, index)).collect();
         self.incidents_due = true;
+    }
+
+    /// Open incidents go on under the names that their components have now.
+    fn rename_in_incidents(&mut self, catalogue: &Catalogue) {
+        let renamed: BTreeMap<&ComponentId, &ComponentId> = catalogue
+            .components
+            .iter()
+            .flat_map(|component| component.formerly.iter().map(|old| (old, &component.id)))
+            .filter(|(old, _)| catalogue.component_index(old.as_str()).is_none())
+            .collect();
+        if renamed.is_empty() {
+            return;
+        }
+        for incident in self.record.incidents.values_mut().filter(|incident| incident.is_open()) {
+            let incident = Arc::make_mut(incident);
+            if let Some(&new) = renamed.get(&incident.root) {
+                incident.root = new.clone();
+            }
+            for concerned in &mut incident.concerned {
+                if let Some(&new) = renamed.get(&concerned.component) {
+                    concerned.component = new.clone();
+                }
+            }
+            incident.concerned.sort_by(|a, b| a.component.cmp(&b.component));
+        }
     }
 
     /// Moves every deadline with the clock; what is published stays.

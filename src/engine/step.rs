@@ -467,8 +467,12 @@ impl State {
         if same {
             return None;
         }
+        let was_covered = record.status == Status::UnderMaintenance && record.evidence == Evidence::Notice;
         let since = if record.decided && record.status == decided.status {
             record.since
+        } else if was_covered {
+            // What probes saw during a maintenance is not held against anybody.
+            at
         } else {
             // Of the source that decided; a published interval is never shortened from behind.
             let source = match decided.evidence {

@@ -116,6 +116,16 @@ fn judged(check: u32, second: u64, result: u8) -> Judged {
 
 /// A run: every 20 s a step with some results, and sometimes an answer of a reference.
 fn run(catalogue: &Arc<Catalogue>, steps: &[Vec<(u8, u8)>], reverse: bool) -> (State, Vec<Logged>) {
+    run_watched(catalogue, steps, reverse, |_, _| ())
+}
+
+/// A run that shows the state and the log so far after each step.
+fn run_watched(
+    catalogue: &Arc<Catalogue>,
+    steps: &[Vec<(u8, u8)>],
+    reverse: bool,
+    mut watch: impl FnMut(&State, &[Logged]),
+) -> (State, Vec<Logged>) {
     let mut state = State::new(7);
     let mut events = state.step(vec![Input::Adopt(Arc::clone(catalogue))], at(0)).events;
     let checks = u32::try_from(catalogue.checks.len()).unwrap();
@@ -137,6 +147,7 @@ fn run(catalogue: &Arc<Catalogue>, steps: &[Vec<(u8, u8)>], reverse: bool) -> (S
             inputs.reverse();
         }
         events.extend(state.step(inputs, at(second).shifted(1000)).events);
+        watch(&state, &events);
     }
     (state, events)
 }
@@ -155,12 +166,17 @@ proptest! {
     #[test]
     fn restoring_at_every_prefix_equals_live(edges in edges(), steps in steps()) {
         let catalogue = catalogue(&edges);
-        let (state, events) = run(&catalogue, &steps, false);
+        // After every step: what a restart finds is what was live.
+        let mut unequal = None;
+        let (_, events) = run_watched(&catalogue, &steps, false, |state, events| {
+            if restored(events, state).record != state.record {
+                unequal.get_or_insert(events.len());
+            }
+        });
+        prop_assert_eq!(unequal, None, "restored after so many events");
         let positions: Vec<u64> = events.iter().map(|logged| logged.position).collect();
         prop_assert_eq!(&positions, &(1..=positions.len() as u64).collect::<Vec<_>>(), "gapless");
         prop_assert!(events.windows(2).all(|pair| pair[0].at <= pair[1].at), "times never decrease");
-        let again = restored(&events, &state);
-        prop_assert_eq!(&again.record, &state.record);
         // And a checkpoint in the middle changes nothing.
         let (mut half, rest) = (State::new(7), events.split_at(events.len() / 2));
         rest.0.iter().for_each(|logged| half.apply(logged));
@@ -250,4 +266,110 @@ proptest! {
             prop_assert!(own(&worse) >= before, "{statuses:?} → {worse:?}");
         }
     }
+}
+
+fn one_check() -> Arc<Catalogue> {
+    catalogue(&[])
+}
+
+fn feed(state: &mut State, second: u64, result: u8) -> Vec<Logged> {
+    state.step(vec![Input::Judged(judged(0, second, result))], at(second).shifted(200)).events
+}
+
+#[test]
+fn a_gap_longer_than_evidence_lasts_is_unknown_from_where_it_expired() {
+    let mut state = State::new(7);
+    let mut events = state.step(vec![Input::Adopt(one_check())], at(0)).events;
+    events.extend(feed(&mut state, 60, 0));
+    assert_eq!(state.record.components[0].status, Status::Operational);
+    // Off for a short while, and for a long one: evidence of a minute's check lasts 190 s.
+    for (back_at, status) in [(200, Status::Operational), (10_000, Status::Unknown)] {
+        let mut again = restored(&events, &state);
+        again.step(vec![], at(back_at));
+        assert_eq!(again.record.components[0].status, status);
+        if status == Status::Unknown {
+            assert_eq!(again.record.components[0].since, at(60 + 190).shifted(100));
+            assert_eq!(again.record.components[0].last_known, Some(Status::Operational));
+            let day =
+                again.record.components[0].intervals.window(at(10_000), Duration::from_secs(10_000), None).unwrap();
+            assert_eq!(day.measured_s, 190, "what was not seen is not measured");
+        }
+    }
+}
+
+#[test]
+fn a_renamed_component_keeps_its_state_and_a_removed_one_closes_its_incident() {
+    let mut state = State::new(7);
+    state.step(vec![Input::Adopt(one_check())], at(0));
+    let everything = Travelled { host: 99, outside: true, resolver: true, ipv4: true, ipv6: true, tls: true };
+    for second in [60, 70, 80] {
+        feed(&mut state, second, 3);
+        state.step(
+            vec![Input::Reference { travelled: everything, at: at(second).shifted(300) }],
+            at(second).shifted(300),
+        );
+    }
+    assert_eq!(state.record.components[0].status, Status::MajorOutage);
+    let before = state.record.components[0].clone();
+    let mut renamed = one_check().declared().clone();
+    renamed.components[0].id = ComponentId::new("neu");
+    renamed.components[0].formerly = vec![ComponentId::new("c0")];
+    state.step(vec![Input::Adopt(Arc::new(Catalogue::new(renamed)))], at(90));
+    assert_eq!(state.record.components[0], before);
+    let open: Vec<_> = state.record.incidents.values().filter(|incident| incident.is_open()).collect();
+    assert_eq!(open.len(), 1);
+    // Somebody else's catalogue: the component is gone.
+    let mut other = one_check().declared().clone();
+    other.components[0].id = ComponentId::new("anderes");
+    state.step(vec![Input::Adopt(Arc::new(Catalogue::new(other)))], at(100));
+    assert!(state.record.incidents.values().all(|incident| !incident.is_open()));
+    let snapshot = state.snapshot(at(100), &[], true);
+    assert_eq!(snapshot.incidents.len(), 1, "it stays to be read");
+}
+
+#[test]
+fn a_maintenance_covers_what_it_names_and_nothing_else() {
+    use turmwacht::model::catalogue::{Covered, Ends, Maintenance};
+    use turmwacht::model::id::MaintenanceId;
+    use turmwacht::model::window::When;
+    let mut declared = catalogue(&[(0, 0, false)]).declared().clone();
+    declared.maintenances.push(Maintenance {
+        id: MaintenanceId::new("m"),
+        title: Text::single("de", "M"),
+        components: vec![Covered { component: 0, until: None }],
+        programme: None,
+        from: When::instant(at(300)),
+        until: When::instant(at(600)),
+        ends: Ends::ByItself,
+        announced_at: None,
+        last_chance_before: None,
+        back_from: None,
+        unaffected: vec![],
+        recurring: None,
+        alternatives: vec![],
+    });
+    let mut state = State::new(7);
+    state.step(vec![Input::Adopt(Arc::new(Catalogue::new(declared)))], at(0));
+    let status = |state: &State| state.record.components.iter().map(|c| c.status).collect::<Vec<_>>();
+    let both = |state: &mut State, second: u64, result: u8| {
+        let inputs = vec![Input::Judged(judged(0, second, result)), Input::Judged(judged(1, second, 0))];
+        state.step(inputs, at(second).shifted(200));
+    };
+    both(&mut state, 290, 0);
+    assert_eq!(status(&state), [Status::Operational, Status::Operational]);
+    state.step(vec![], at(301));
+    // The second one depends on the first; its own front page proves no function.
+    assert_eq!(status(&state), [Status::UnderMaintenance, Status::UnderMaintenance]);
+    // Failures meanwhile are no incident.
+    for second in [310, 320, 330, 340] {
+        both(&mut state, second, 3);
+    }
+    assert_eq!(status(&state)[0], Status::UnderMaintenance);
+    assert!(state.record.incidents.is_empty());
+    state.step(vec![], at(599));
+    both(&mut state, 600, 0);
+    both(&mut state, 610, 0);
+    assert_eq!(status(&state), [Status::Operational, Status::Operational]);
+    let day = state.record.components[0].intervals.window(at(610), Duration::from_secs(320), None).unwrap();
+    assert_eq!((day.maintenance_s, day.major_s), (300, 0), "maintenance never creates downtime");
 }

@@ -11,3 +11,4 @@ mod probe;
 mod publish;
 mod scenario;
 mod server;
+mod tidy;
