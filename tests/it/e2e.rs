@@ -309,6 +309,9 @@ fn the_demo_is_live_and_its_story_happens() {
     let mut program = place.start(&["demo", "--listen", "127.0.0.1:0", "--speed", "400"]);
     assert!(program.get("/").contains("<h1"));
     assert!(program.get("/hattingen").contains("Serviceportal"));
+    for path in ["/en/", "/en/hattingen"] {
+        assert!(program.get(path).contains("<html lang=\"en\""), "{path}");
+    }
     program.until("the portal falls", |program| {
         let incidents = program.json("/api/v1/incidents");
         incidents["incidents"].as_array().unwrap().iter().any(|incident| incident["impact"] == "critical")
