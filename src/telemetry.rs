@@ -150,7 +150,8 @@ impl Metrics {
             let described = name.strip_suffix("_total").unwrap_or(name);
             for line in text.split_inclusive(|byte| *byte == b'\n') {
                 let comment = [&b"# HELP "[..], b"# TYPE "].into_iter().find(|begin| line.starts_with(begin));
-                match comment.and_then(|begin| Some((begin, line.strip_prefix(begin)?.strip_prefix(name.as_bytes())?))) {
+                match comment.and_then(|begin| Some((begin, line.strip_prefix(begin)?.strip_prefix(name.as_bytes())?)))
+                {
                     Some((begin, rest)) => {
                         out.extend_from_slice(begin);
                         out.extend_from_slice(described.as_bytes());
