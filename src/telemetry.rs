@@ -134,6 +134,34 @@ impl Metrics {
             tracing::error!("metrics cannot be encoded: {error}");
         }
     }
+
+    /// Appends every family as OpenMetrics, where a counter's family has its name without `_total`.
+    /// The end mark is left to the last writer.
+    pub fn write_openmetrics(&self, out: &mut Vec<u8>) {
+        let families = self.registry.gather();
+        let mut text = Vec::new();
+        for family in &families {
+            text.clear();
+            if let Err(error) = TextEncoder::new().encode(std::slice::from_ref(family), &mut text) {
+                tracing::error!("metrics cannot be encoded: {error}");
+                continue;
+            }
+            let name = family.name();
+            let described = name.strip_suffix("_total").unwrap_or(name);
+            for line in text.split_inclusive(|byte| *byte == b'\n') {
+                let comment = [&b"# HELP "[..], b"# TYPE "].into_iter().find(|begin| line.starts_with(begin));
+                match comment.and_then(|begin| Some((begin, line.strip_prefix(begin)?.strip_prefix(name.as_bytes())?)))
+                {
+                    Some((begin, rest)) => {
+                        out.extend_from_slice(begin);
+                        out.extend_from_slice(described.as_bytes());
+                        out.extend_from_slice(rest);
+                    }
+                    None => out.extend_from_slice(line),
+                }
+            }
+        }
+    }
 }
 
 impl std::fmt::Debug for Metrics {

@@ -373,7 +373,7 @@ fn start_server(
         let (shared, metrics) = (Arc::clone(shared), metrics.clone());
         move |openmetrics: bool| {
             let mut out = Vec::new();
-            metrics.write(&mut out);
+            write_own(&metrics, openmetrics, &mut out);
             metrics::write(&shared.measurements.load(), None, openmetrics, &mut out);
             out
         }
@@ -383,12 +383,17 @@ fn start_server(
         move |openmetrics: bool| {
             let mut out = Vec::new();
             let operations = shared.operations.load();
-            metrics.write(&mut out);
+            write_own(&metrics, openmetrics, &mut out);
             metrics::write(&operations.measurements, Some(&operations.targets), openmetrics, &mut out);
             out
         }
     };
     Ok(server::start(config, Arc::clone(documents), Arc::clone(health), metrics, Arc::new(public), Arc::new(internal))?)
+}
+
+/// The program's own families.
+fn write_own(metrics: &Metrics, openmetrics: bool, out: &mut Vec<u8>) {
+    if openmetrics { metrics.write_openmetrics(out) } else { metrics.write(out) }
 }
 
 /// Raises the soft limit of open files to the hard one.

@@ -66,7 +66,9 @@ pub(super) fn asked(
         return Err(Problem::TooLong);
     }
     let decoded = decoded_path(path)?;
-    if let Some(shorter) = decoded.strip_suffix('/').filter(|shorter| !shorter.is_empty()) {
+    // The overview in another language is `/en/`, as the first one's is `/`.
+    let is_overview = split_language(&decoded).1 == "/";
+    if let Some(shorter) = decoded.strip_suffix('/').filter(|shorter| !shorter.is_empty() && !is_overview) {
         if shorter == "/" {
             return Err(Problem::NotFound);
         }
@@ -76,7 +78,9 @@ pub(super) fn asked(
         to.extend(query.into_iter().flat_map(|query| ["?", query]));
         return Ok(Asked::WithoutSlash(to));
     }
-    check_segments(&decoded)?;
+    if !is_overview {
+        check_segments(&decoded)?;
+    }
     let path = match organisation {
         Some(organisation) => own_path(decoded, organisation),
         None => decoded,
@@ -210,6 +214,7 @@ mod tests {
         assert_eq!(ask("/", None), target("/", &[]));
         assert_eq!(ask("/%68attingen", None), target("/hattingen", &[]));
         assert_eq!(ask("/k%C3%B6ln", None), target("/köln", &[]));
+        assert_eq!(ask("/en/", None), target("/en/", &[]));
         assert_eq!(ask("/hattingen/", None), Ok(Asked::WithoutSlash("/hattingen".to_owned())));
         assert_eq!(ask("/a%20b/", Some("x=1")), Ok(Asked::WithoutSlash("/a%20b?x=1".to_owned())));
     }

@@ -2,9 +2,11 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, reason = "tests may fail loudly")]
 
 mod config;
+mod e2e;
 mod engine;
 mod history;
 mod pages;
+mod peers;
 mod probe;
 mod publish;
 mod scenario;

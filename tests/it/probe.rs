@@ -8,7 +8,7 @@ mod http;
 mod policy;
 mod prepare;
 mod queue;
-mod server;
+pub(crate) mod server;
 mod tcp;
 mod tls;
 
@@ -30,10 +30,10 @@ use turmwacht::probe::{Facts, Freshness, Prober, observe};
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Short: for probes that are meant to time out.
-const SHORT: Duration = Duration::from_millis(300);
+pub(crate) const SHORT: Duration = Duration::from_millis(300);
 
 /// Settings that allow loopback and ask no resolver.
-fn settings() -> ProbingSettings {
+pub(crate) fn settings() -> ProbingSettings {
     ProbingSettings {
         timeout: PATIENCE,
         retry_interval: Duration::from_secs(10),
@@ -47,11 +47,11 @@ fn settings() -> ProbingSettings {
     }
 }
 
-fn prober(settings: &ProbingSettings) -> Prober {
+pub(crate) fn prober(settings: &ProbingSettings) -> Prober {
     Prober::new(settings, &BTreeMap::new(), 1000).unwrap()
 }
 
-fn prober_trusting(ca: PathBuf) -> Prober {
+pub(crate) fn prober_trusting(ca: PathBuf) -> Prober {
     prober(&ProbingSettings { extra_ca: vec![ca], ..settings() })
 }
 
@@ -65,7 +65,7 @@ fn run<F: Future>(future: F) -> F::Output {
     tokio::task::LocalSet::new().block_on(&runtime, future)
 }
 
-fn http_probe(url: &str) -> HttpProbe {
+pub(crate) fn http_probe(url: &str) -> HttpProbe {
     HttpProbe {
         url: url.parse().unwrap(),
         method: "GET".to_owned(),
@@ -77,7 +77,7 @@ fn http_probe(url: &str) -> HttpProbe {
     }
 }
 
-fn check(probe: Probe) -> Check {
+pub(crate) fn check(probe: Probe) -> Check {
     Check {
         id: CheckId::new("c"),
         component: 0,
@@ -95,7 +95,7 @@ fn check(probe: Probe) -> Check {
     }
 }
 
-fn http_check(url: &str) -> Check {
+pub(crate) fn http_check(url: &str) -> Check {
     check(Probe::Http(http_probe(url)))
 }
 
@@ -108,7 +108,7 @@ async fn observed(prober: &Prober, check: &Check, freshness: Freshness) -> (Fact
     (facts, observation)
 }
 
-fn probe(prober: &Prober, check: &Check) -> Observation {
+pub(crate) fn probe(prober: &Prober, check: &Check) -> Observation {
     run(observed(prober, check, Freshness::MayReuseDns)).1
 }
 
@@ -121,13 +121,13 @@ fn verdict(observation: &Observation) -> (Option<Reason>, &str) {
 }
 
 #[track_caller]
-fn assert_up(observation: &Observation) {
+pub(crate) fn assert_up(observation: &Observation) {
     assert_eq!(verdict(observation), (None, ""), "{observation:#?}");
     assert_eq!(observation.outcome, Outcome::Answered);
 }
 
 #[track_caller]
-fn assert_fails(observation: &Observation, reason: Reason, detail: &str) {
+pub(crate) fn assert_fails(observation: &Observation, reason: Reason, detail: &str) {
     let (found, words) = verdict(observation);
     assert_eq!(found, Some(reason), "{observation:#?}");
     assert!(words.contains(detail), "`{words}` lacks `{detail}`");
