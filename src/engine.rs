@@ -5,6 +5,7 @@
 //! also under a newer release. Everything that depends on time is a timer with a deadline, and
 //! all timers due before an input fire before it, with their deadline as their time.
 
+mod adopt;
 pub mod confirm;
 pub mod graph;
 mod incidents;

@@ -116,7 +116,7 @@ pub fn serve(config_file: &Path, log_lines_dropped: Arc<AtomicU64>) -> Result<()
         Ok(loaded) => {
             if !loaded.warnings.is_empty() {
                 tracing::warn!(
-                    "the configuration has {} warnings; `turmwacht config check` shows them",
+                    "warnings about the configuration: {}; `turmwacht config check` shows them",
                     loaded.warnings.warning_count()
                 );
             }

@@ -30,7 +30,7 @@ pub(super) fn run(config_file: &Path, command: &Command) -> ExitCode {
                 super::print_error(&loaded.warnings.render(colour));
             }
             super::print(&format!(
-                "{} files, {} organisations, {} components, {} checks: no faults, {} warnings",
+                "{} files, {} organisations, {} components, {} checks; faults: 0, warnings: {}",
                 loaded.files.len(),
                 loaded.catalogue.organisations.len(),
                 loaded.catalogue.components.len(),

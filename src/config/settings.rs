@@ -469,7 +469,12 @@ fn read_notify(table: Option<Table<'_>>) {
 
 fn read_export(table: Option<Table<'_>>, base: &Path) -> Option<ExportSettings> {
     let table = table?;
-    let path = table.need("path", "\"/srv/status\"").and_then(Value::string).map(|path| base.join(path.value));
+    let path = table.need("path", "\"/srv/status\"").and_then(Value::string);
+    if let Some(path) = &path {
+        let fault = Fault::warning("`[export]` has no effect in this version").at(path.spot, "nothing is written");
+        table.faults.push(fault.help("let a reverse proxy cache the pages meanwhile"));
+    }
+    let path = path.map(|path| base.join(path.value));
     let every = table.duration("every", SECOND..=DAY).map_or(MINUTE, |every| every.value);
     table.finish();
     Some(ExportSettings { path: path?, every })

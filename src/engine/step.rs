@@ -490,8 +490,7 @@ impl State {
                 },
                 Evidence::Notice | Evidence::Declared => None,
             };
-            let earliest = if record.decided { record.since } else { at };
-            source.unwrap_or(at).max(earliest).min(at)
+            source.filter(|since| record.decided && *since > record.since).unwrap_or(at).min(at)
         };
         Some(StatusChanged {
             component: component.id.clone(),

@@ -5,6 +5,8 @@
 //! its own each time, with a full handshake and a verified chain for https; or, for `kept`, over
 //! connections that stay open, which is how the bench drives another program at the same pace.
 
+#![expect(clippy::print_stderr, reason = "it tells whoever runs the bench why a check failed")]
+
 use std::sync::Arc;
 use std::time::Duration;
 

@@ -1,5 +1,11 @@
 //! The one test binary: each module tests one part of the program.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, reason = "tests may fail loudly")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::print_stderr,
+    reason = "tests may fail loudly"
+)]
 
 mod config;
 mod e2e;
