@@ -166,7 +166,9 @@ impl Core {
             crew,
         };
         core.metrics.config_last_reload_successful.set(i64::from(!core.config_stale));
-        core.plan();
+        if core.state.record.catalogue_version > 0 {
+            core.plan();
+        }
         core
     }
 

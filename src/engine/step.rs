@@ -207,8 +207,8 @@ impl State {
                 self.refresh(judged);
             } else {
                 self.slot_counted(judged);
+                step.effects.push(Effect::AskReferences);
             }
-            step.effects.push(Effect::AskReferences);
         } else {
             self.refresh(judged);
         }
