@@ -83,7 +83,11 @@ impl State {
         for input in inputs {
             match input {
                 Input::Judged(result) => judged.push(result),
-                Input::Reference { travelled, at } => self.answered(&mut step, &travelled, at, None),
+                Input::Reference { travelled, at } => {
+                    // A reference vouches for our paths, whatever else runs on its host.
+                    let travelled = Travelled { host: !travelled.host, ..travelled };
+                    self.answered(&mut step, &travelled, at, None);
+                }
                 Input::Adopt(catalogue) => {
                     let version = self.record.catalogue_version + 1;
                     self.emit(&mut step, at, Event::CatalogueAdopted { version, catalogue });

@@ -375,3 +375,25 @@ fn a_maintenance_covers_what_it_names_and_nothing_else() {
     let day = state.record.components[0].intervals.window(at(610), Duration::from_secs(320), None).unwrap();
     assert_eq!((day.maintenance_s, day.major_s), (300, 0), "maintenance never creates downtime");
 }
+
+#[test]
+fn a_reference_on_the_same_host_vouches_for_the_path_and_another_check_there_does_not() {
+    for by_reference in [true, false] {
+        let mut state = State::new(7);
+        state.step(vec![Input::Adopt(catalogue(&[(0, 0, true)]))], at(0));
+        for second in [60, 70] {
+            feed(&mut state, second, 3);
+        }
+        let same_host = Travelled { host: 0, outside: true, resolver: true, ipv4: true, ipv6: false, tls: false };
+        let answer = if by_reference {
+            Input::Reference { travelled: same_host, at: at(71) }
+        } else {
+            Input::Judged(Judged { travelled: same_host, ..judged(1, 71, 0) })
+        };
+        state.step(vec![answer], at(72));
+        state.step(vec![], at(120));
+        let expected = if by_reference { Status::MajorOutage } else { Status::Unknown };
+        assert_eq!(state.record.components[0].status, expected);
+        assert_eq!(state.record.blind.is_empty(), by_reference);
+    }
+}
