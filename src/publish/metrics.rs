@@ -274,8 +274,9 @@ fn phases(samples: &mut Samples<'_>, probed: &[Probed<'_>], kind: &str, split: &
     }
 }
 
-/// The windows of availability.
-const WINDOWS: [(&str, u64); 4] = [("24h", 1), ("7d", 7), ("30d", 30), ("90d", 90)];
+/// The windows of availability as labels, with their days.
+const WINDOWS: [(&str, u64); 4] =
+    [(",window=\"24h\"", 1), (",window=\"7d\"", 7), (",window=\"30d\"", 30), (",window=\"90d\"", 90)];
 
 fn components(families: &mut Families<'_>, measurements: &Measurements) {
     let components = &measurements.components;
@@ -317,7 +318,7 @@ fn components(families: &mut Families<'_>, measurements: &Measurements) {
                 for (window, days) in WINDOWS {
                     let length = Duration::from_secs(days * 86_400);
                     if let Some(availability) = component.intervals.window(measurements.at, length, None) {
-                        samples.add(labels, &format!(",window=\"{window}\""), Value::Float(availability.ratio));
+                        samples.add(labels, window, Value::Float(availability.ratio));
                     }
                 }
             }
@@ -422,7 +423,7 @@ impl Value {
             Self::Signed(value) => signed(out, value),
             Self::Seconds(duration) => {
                 digits(out, duration.as_secs());
-                decimals(out, duration.subsec_micros(), 100_000);
+                decimals::<6>(out, duration.subsec_micros());
             }
             Self::Instant(at) => {
                 let ms = at.as_millis();
@@ -430,10 +431,11 @@ impl Value {
                     out.push(b'-');
                 }
                 digits(out, ms.unsigned_abs() / 1000);
-                decimals(out, u32::try_from(ms.unsigned_abs() % 1000).unwrap_or_default(), 100);
+                decimals::<3>(out, u32::try_from(ms.unsigned_abs() % 1000).unwrap_or_default());
             }
             // Writing to memory cannot fail. Rust writes infinities as `inf`, which both formats
             // read, and a NaN as `NaN`.
+            Self::Float(1.0) => out.push(b'1'),
             Self::Float(value) => write!(out, "{value}").unwrap_or_default(),
         }
     }
@@ -447,31 +449,40 @@ fn signed(out: &mut Vec<u8>, value: i64) {
 }
 
 fn digits(out: &mut Vec<u8>, mut value: u64) {
-    let begin = out.len();
-    loop {
-        out.push(digit(value % 10));
+    // Most values are 0 or 1.
+    if value < 10 {
+        out.push(digit(value));
+        return;
+    }
+    let mut written = [0u8; 20];
+    let mut count = 0;
+    for slot in written.iter_mut().rev() {
+        *slot = digit(value % 10);
         value /= 10;
+        count += 1;
         if value == 0 {
             break;
         }
     }
-    if let Some(written) = out.get_mut(begin..) {
-        written.reverse();
-    }
+    out.extend_from_slice(written.get(written.len() - count..).unwrap_or_default());
 }
 
-/// `.` and the decimals of a fraction whose first decimal is worth `place`; nothing for zero.
-fn decimals(out: &mut Vec<u8>, mut fraction: u32, mut place: u32) {
-    if fraction > 0 {
-        out.push(b'.');
+/// `.` and the decimals of a fraction of `PLACES` digits, without trailing zeros; nothing for
+/// zero. Dividing by a constant is what makes this quick.
+fn decimals<const PLACES: usize>(out: &mut Vec<u8>, mut fraction: u32) {
+    if fraction == 0 {
+        return;
     }
-    while fraction > 0 && place > 0 {
-        out.push(digit((fraction / place % 10).into()));
-        fraction %= place;
-        place /= 10;
+    let mut written = [0u8; PLACES];
+    for slot in written.iter_mut().rev() {
+        *slot = digit((fraction % 10).into());
+        fraction /= 10;
     }
+    let zeros = written.iter().rev().take_while(|&&digit| digit == b'0').count();
+    out.push(b'.');
+    out.extend_from_slice(written.get(..PLACES - zeros).unwrap_or_default());
 }
 
-fn digit(value: u64) -> u8 {
-    b'0' + u8::try_from(value).unwrap_or_default()
+const fn digit(value: u64) -> u8 {
+    b'0' + value.to_le_bytes()[0]
 }
