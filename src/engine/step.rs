@@ -16,6 +16,9 @@ use crate::model::status::{Evidence, Lifecycle, Mode, Status, roll_up};
 use crate::model::time::Timestamp;
 use crate::model::verdict::{Path, Reason, Verdict};
 
+/// Sets the hosts of references apart from those of targets.
+const REFERENCE: u64 = 0x9e37_79b9_7f4a_7c15;
+
 /// What comes in.
 #[derive(Debug, Clone)]
 pub enum Input {
@@ -85,7 +88,7 @@ impl State {
                 Input::Judged(result) => judged.push(result),
                 Input::Reference { travelled, at } => {
                     // A reference vouches for our paths, whatever else runs on its host.
-                    let travelled = Travelled { host: !travelled.host, ..travelled };
+                    let travelled = Travelled { host: travelled.host ^ REFERENCE, ..travelled };
                     self.answered(&mut step, &travelled, at, None);
                 }
                 Input::Adopt(catalogue) => {
