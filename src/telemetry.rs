@@ -40,6 +40,8 @@ pub struct Metrics {
     pub config_last_reload_successful: IntGauge,
     /// Probes in flight.
     pub probes_in_flight: IntGauge,
+    /// Slots passed over because their request was still in flight.
+    pub schedule_skipped_slots: IntGauge,
     /// Probes that panicked.
     pub probe_panics: IntGauge,
     /// Open public connections.
@@ -118,6 +120,10 @@ impl Metrics {
                 "1 if the files were good when they were last read.",
             )?,
             probes_in_flight: gauge("turmwacht_probes_in_flight", "Probes that have begun and not ended.")?,
+            schedule_skipped_slots: gauge(
+                "turmwacht_schedule_skipped_slots",
+                "Planned probes passed over since the catalogue was adopted because the one before was still under way.",
+            )?,
             probe_panics: gauge("turmwacht_probe_panics", "Probes that panicked since the start: a defect of ours.")?,
             http_connections: gauge("turmwacht_http_connections", "Open connections on the public listener.")?,
             log_lines_dropped: gauge(

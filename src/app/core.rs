@@ -493,6 +493,7 @@ impl Core {
         set(&self.metrics.history_undurable_transitions, gauges.undurable_transitions as u64);
         set(&self.metrics.history_wal_bytes, gauges.wal_bytes);
         set(&self.metrics.history_dropped_results, gauges.dropped_results + self.outbox.dropped_results());
+        set(&self.metrics.schedule_skipped_slots, self.schedule.skipped());
         set(&self.metrics.log_lines_dropped, self.shared.log_lines_dropped.load(Ordering::Relaxed));
         if std::mem::take(&mut self.measured_anything) {
             let (public, operations) = measure(&self.state, &self.readings, &self.targets, at);
