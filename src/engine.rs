@@ -11,6 +11,7 @@ pub mod graph;
 mod incidents;
 pub mod judge;
 mod maintenance;
+mod notices;
 pub mod schedule;
 mod state;
 mod step;

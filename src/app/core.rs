@@ -535,7 +535,16 @@ impl Core {
             | Event::IncidentMoved { .. }
             | Event::CheckCounted { .. }
             | Event::StatusChanged(_)
+            | Event::IncidentEdited { .. }
+            | Event::UpdateRetracted { .. }
+            | Event::UpdateCorrected { .. }
+            | Event::OverlaySet { .. }
+            | Event::MaintenancePlanned(_)
+            | Event::MaintenanceEdited { .. }
             | Event::MaintenanceMoved { .. }
+            | Event::LocalBegan(_)
+            | Event::LocalEnded { .. }
+            | Event::OverrideSet { .. }
             | Event::ClockStepped { .. }
             | Event::Skipped { .. } => {}
         }

@@ -37,7 +37,6 @@ impl State {
         }
         self.rename_in_incidents(catalogue);
         self.record.catalogue_version = version;
-        self.record.maintenance.retain(|id, _| catalogue.maintenances.iter().any(|m| m.id == *id));
         self.rebuild();
         self.dirty = self.catalogue.order().iter().copied().zip(0..).map(|(index, rank)| (rank, index)).collect();
         self.all_touched = true;

@@ -1,7 +1,8 @@
-//! Status of one component from what is known around it: the rule, without the graph's data.
+//! What a component's own checks say. The rule that adds up all sources stands in
+//! `model::decision`.
 
 use crate::model::check::{Check, Proves};
-use crate::model::status::{Evidence, Mode, Status};
+use crate::model::status::Status;
 use crate::model::time::Timestamp;
 use crate::model::verdict::{Reason, Verdict};
 
@@ -69,125 +70,10 @@ impl Own {
     }
 }
 
-/// What a parent's status means for a child.
-pub const fn derived(parent: Status, red_means: Option<Status>) -> Status {
-    match (parent, red_means) {
-        (Status::MajorOutage | Status::PartialOutage, Some(softened)) => softened,
-        (status, _) => status,
-    }
-}
-
-/// All that decides a component's status.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Inputs {
-    /// Set by hand.
-    pub override_status: Option<Status>,
-    /// Whether an active maintenance covers it.
-    pub covered: bool,
-    /// What its own checks say.
-    pub own: Option<Status>,
-    /// What an editor gave it in an open incident.
-    pub notice: Option<Status>,
-    /// What follows from its parents; `None` if it has none or it is set aside. Declared rather
-    /// than derived where nothing checks any of them: a chain of declarations proves nothing.
-    pub derived: Option<(Status, Evidence)>,
-    /// What its parts add up to.
-    pub parts: Option<(Status, Evidence)>,
-    /// Its mode.
-    pub mode: Mode,
-}
-
-/// A decided status.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Decided {
-    /// The status.
-    pub status: Status,
-    /// Where it comes from.
-    pub evidence: Evidence,
-    /// The worst of own evidence and parts alone.
-    pub without_derived: Status,
-}
-
-/// The rule: an override; else maintenance; else the worst of own evidence, notice or derived
-/// state, parts and the mode's floor; nothing of all that → operational, declared.
-pub fn decide(inputs: &Inputs) -> Decided {
-    let own = inputs.own.map(|status| (status, Evidence::Own));
-    let given = inputs.notice.map(|status| (status, Evidence::Notice));
-    let floor = (inputs.mode != Mode::Regular).then(|| (inputs.mode.floor(), Evidence::Notice));
-    let worst = |candidates: &[Option<(Status, Evidence)>]| {
-        candidates
-            .iter()
-            .flatten()
-            .copied()
-            .max_by(|a, b| a.0.cmp(&b.0).then_with(|| b.1.cmp(&a.1)))
-            .unwrap_or((Status::Operational, Evidence::Declared))
-    };
-    let without_derived = worst(&[own, inputs.parts]).0;
-    let (status, evidence) = if let Some(set) = inputs.override_status {
-        (set, Evidence::Notice)
-    } else if inputs.covered {
-        (Status::UnderMaintenance, Evidence::Notice)
-    } else {
-        worst(&[own, given.or(inputs.derived), inputs.parts, floor])
-    };
-    Decided { status, evidence, without_derived }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use Status::*;
-
-    fn check(inputs: Inputs, status: Status, evidence: Evidence) {
-        let decided = decide(&inputs);
-        assert_eq!((decided.status, decided.evidence), (status, evidence), "{inputs:?}");
-    }
-
-    #[test]
-    fn the_worst_source_decides_and_names_the_evidence() {
-        let none = Inputs::default();
-        check(none, Operational, Evidence::Declared);
-        let red = Inputs { own: Some(MajorOutage), ..none };
-        check(red, MajorOutage, Evidence::Own);
-        check(Inputs { covered: true, ..red }, UnderMaintenance, Evidence::Notice);
-        check(Inputs { override_status: Some(Operational), covered: true, ..red }, Operational, Evidence::Notice);
-        check(
-            Inputs { own: Some(Operational), derived: Some((MajorOutage, Evidence::Derived)), ..none },
-            MajorOutage,
-            Evidence::Derived,
-        );
-        check(
-            Inputs { notice: Some(PartialOutage), derived: Some((MajorOutage, Evidence::Derived)), ..none },
-            PartialOutage,
-            Evidence::Notice,
-        );
-        check(
-            Inputs { own: Some(MajorOutage), derived: Some((MajorOutage, Evidence::Derived)), ..none },
-            MajorOutage,
-            Evidence::Own,
-        );
-        check(Inputs { own: Some(Operational), mode: Mode::Basic, ..none }, DegradedPerformance, Evidence::Notice);
-        check(Inputs { mode: Mode::Off, ..none }, MajorOutage, Evidence::Notice);
-        check(
-            Inputs { own: Some(Operational), parts: Some((PartialOutage, Evidence::Derived)), ..none },
-            PartialOutage,
-            Evidence::Derived,
-        );
-        check(Inputs { parts: Some((Operational, Evidence::Declared)), ..none }, Operational, Evidence::Declared);
-        check(
-            Inputs { own: Some(Unknown), derived: Some((UnderMaintenance, Evidence::Derived)), ..none },
-            UnderMaintenance,
-            Evidence::Derived,
-        );
-    }
-
-    #[test]
-    fn edges_soften_outages_only() {
-        assert_eq!(derived(MajorOutage, Some(DegradedPerformance)), DegradedPerformance);
-        assert_eq!(derived(PartialOutage, Some(DegradedPerformance)), DegradedPerformance);
-        assert_eq!(derived(UnderMaintenance, Some(DegradedPerformance)), UnderMaintenance);
-        assert_eq!(derived(Unknown, None), Unknown);
-    }
 
     #[test]
     fn several_checks_add_up() {

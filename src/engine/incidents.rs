@@ -265,13 +265,24 @@ impl State {
             resolved_at: None,
             merged_into: None,
             touched: false,
+            touched_at: None,
+            root_set: false,
+            given: BTreeMap::new(),
+            attached: BTreeSet::new(),
+            expected_end: None,
+            next_update_by: None,
+            references: Vec::new(),
+            alternatives: Vec::new(),
+            unaffected: Vec::new(),
+            overlays: BTreeMap::new(),
+            revision: 0,
             concerned: self.concerned_by(root, failing, None),
-            updates: vec![Update {
-                number: 1,
+            updates: vec![Update::plain(
+                1,
                 at,
-                status: IncidentStatus::Investigating,
-                body: Body::Automatic(message(MessageCode::Opened)),
-            }],
+                IncidentStatus::Investigating,
+                Body::Automatic(message(MessageCode::Opened)),
+            )],
         };
         self.emit(step, at, Event::IncidentOpened(Box::new(incident)));
     }
@@ -391,9 +402,9 @@ impl State {
         if !moved.changes(incident) {
             return;
         }
-        let number = u32::try_from(incident.updates.len()).unwrap_or(u32::MAX).saturating_add(1);
+        let number = incident.next_number();
         let Move { status, impact, root, merged_into, concerned, title, message } = moved;
-        let update = message.map(|message| Update { number, at, status, body: Body::Automatic(message) });
+        let update = message.map(|message| Update::plain(number, at, status, Body::Automatic(message)));
         let id = incident.id.clone();
         self.emit(step, at, Event::IncidentMoved { id, status, impact, root, title, merged_into, concerned, update });
     }

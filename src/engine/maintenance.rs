@@ -1,54 +1,262 @@
-//! Planned work and planned lives: which phase a maintenance is in, what it covers, and when a
-//! component enters or leaves service. Decided from the catalogue and the time.
+//! Planned work and planned lives: what files announce, which phase a maintenance is in, what it
+//! covers, and what differs in some towns from when to when. Decided from the catalogue, the
+//! notices and the time.
 
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use jiff::tz::TimeZone;
+
+use crate::engine::schedule::stable_key;
 use crate::engine::state::State;
+use crate::engine::step::Step;
 use crate::engine::timers::Timer;
-use crate::model::catalogue::{Ends, Maintenance};
+use crate::model::catalogue::{Catalogue, Ends, Local, Maintenance};
 use crate::model::event::{Event, MaintenancePhase};
+use crate::model::incident::{Body, Message, MessageCode, WORDING};
+use crate::model::notice::{CoveredNotice, LocalNotice, MaintenanceEdit, MaintenanceNotice, MaintenanceUpdate};
+use crate::model::recurrence;
 use crate::model::time::Timestamp;
+use crate::model::window::When;
 
-/// The phase of a declared maintenance at `at`.
-fn phase(maintenance: &Maintenance, at: Timestamp) -> MaintenancePhase {
-    if at < maintenance.from.at {
+/// The phase of a maintenance at `at`, as its times have it.
+pub(super) fn phase(notice: &MaintenanceNotice, at: Timestamp) -> MaintenancePhase {
+    if at < notice.from.at {
         MaintenancePhase::Announced
-    } else if at < maintenance.until.at {
+    } else if at < notice.until.at {
         MaintenancePhase::InProgress
     } else {
-        match maintenance.ends {
+        match notice.ends {
             Ends::ByItself => MaintenancePhase::Completed,
             Ends::OnNotice => MaintenancePhase::Overrunning,
         }
     }
 }
 
+/// A word of ours on a maintenance.
+pub(super) fn word(notice: &MaintenanceNotice, code: MessageCode, at: Timestamp, phase: MaintenancePhase) -> MaintenanceUpdate {
+    let message = Message { code, wording: WORDING, component: notice.title.clone(), status: None, reason: None };
+    MaintenanceUpdate { number: notice.next_number(), at, phase, body: Body::Automatic(message), ended: Vec::new() }
+}
+
 impl State {
-    /// The events that bring every maintenance into the phase it has at `at`.
-    pub(super) fn decide_maintenance(&self, at: Timestamp) -> Vec<Event> {
-        self.catalogue
-            .maintenances
+    /// Decides everything that is planned: announcements, phases, local differences and the ends
+    /// of what was set by hand.
+    pub(super) fn decide_planned(&mut self, step: &mut Step, at: Timestamp) {
+        self.planned_due = false;
+        self.decide_declared(step, at);
+        self.decide_phases(step, at);
+        self.decide_locals(step, at);
+        let lapsed: Vec<_> = self
+            .record
+            .overrides
             .iter()
-            .filter(|maintenance| maintenance.recurring.is_none())
-            .map(|maintenance| (maintenance, phase(maintenance, at)))
-            .filter(|(maintenance, phase)| self.record.maintenance.get(&maintenance.id) != Some(phase))
-            .map(|(maintenance, phase)| Event::MaintenanceMoved { id: maintenance.id.clone(), phase })
-            .collect()
+            .filter(|(component, set)| {
+                !set.holds(at) || self.catalogue.component_index(component.as_str()).is_none()
+            })
+            .map(|(component, _)| component.clone())
+            .collect();
+        for component in lapsed {
+            self.emit(step, at, Event::OverrideSet { component, set: None });
+        }
+    }
+
+    /// Announces what files declare anew or otherwise than before, and calls off what they do
+    /// not declare any more. What an editor changed stays until the file changes.
+    fn decide_declared(&mut self, step: &mut Step, at: Timestamp) {
+        let catalogue = Arc::clone(&self.catalogue);
+        for declared in &catalogue.maintenances {
+            let known = self.record.maintenance.get(&declared.id).cloned();
+            let Some(notice) = self.notice(&catalogue, declared, known.as_deref(), at) else { continue };
+            let same = known.as_ref().is_some_and(|known| known.declared == notice.declared);
+            let long_over = known.is_none() && phase(&notice, at) == MaintenancePhase::Completed;
+            if !same && !long_over {
+                self.emit(step, at, Event::MaintenancePlanned(Box::new(notice)));
+            }
+        }
+        let gone: Vec<_> = self
+            .record
+            .maintenance
+            .values()
+            .filter(|notice| notice.declared.is_some() && !notice.is_over())
+            .filter(|notice| !catalogue.maintenances.iter().any(|declared| declared.id == notice.id))
+            .cloned()
+            .collect();
+        for notice in gone {
+            let phase = MaintenancePhase::Cancelled;
+            let edit = MaintenanceEdit {
+                phase: Some(phase),
+                ended_at: Some(at),
+                rescheduled: true,
+                update: Some(word(&notice, MessageCode::CalledOff, at, phase)),
+                ..MaintenanceEdit::default()
+            };
+            self.emit(step, at, Event::MaintenanceEdited { id: notice.id.clone(), edit: Box::new(edit) });
+        }
+    }
+
+    /// The notice of a declared maintenance.
+    fn notice(
+        &self,
+        catalogue: &Catalogue,
+        declared: &Maintenance,
+        known: Option<&MaintenanceNotice>,
+        at: Timestamp,
+    ) -> Option<MaintenanceNotice> {
+        let id = |index: u32| catalogue.component(index).map(|component| component.id.clone());
+        let components: Vec<CoveredNotice> = declared
+            .components
+            .iter()
+            .filter_map(|covered| {
+                let component = id(covered.component)?;
+                let before = known.and_then(|known| known.covers(&component));
+                let ended_at = before.and_then(|before| before.ended_at);
+                Some(CoveredNotice { component, until: covered.until.clone(), ended_at })
+            })
+            .collect();
+        let owner = declared.components.first().and_then(|covered| catalogue.component(covered.component))?.owner;
+        let zone = catalogue.organisations.get(owner as usize).and_then(|owner| owner.timezone.clone());
+        let zone = zone.unwrap_or_else(|| catalogue.site.timezone.clone());
+        // The hash is over names: indexes move whenever a component is added.
+        let named: Vec<_> = components.iter().map(|covered| (&covered.component, &covered.until)).collect();
+        let unaffected: Vec<_> = declared.unaffected.iter().filter_map(|&index| id(index)).collect();
+        let rest = Maintenance { components: Vec::new(), unaffected: Vec::new(), ..declared.clone() };
+        let hash = stable_key(&serde_json::to_string(&(&named, &unaffected, &rest)).ok()?);
+        let said = declared.announced_at.clone().filter(|said| self.may_backdate || said.at >= at);
+        let announced_at =
+            known.map_or_else(|| said.unwrap_or(When::instant(at)), |known| known.announced_at.clone());
+        let mut notice = MaintenanceNotice {
+            id: declared.id.clone(),
+            title: declared.title.clone(),
+            text: None,
+            components,
+            programme: declared.programme.clone(),
+            from: declared.from.clone(),
+            until: declared.until.clone(),
+            ends: declared.ends,
+            announced_at,
+            last_chance_before: declared.last_chance_before.clone(),
+            back_from: declared.back_from.clone(),
+            unaffected,
+            recurring: declared.recurring.clone(),
+            alternatives: declared.alternatives.clone(),
+            zone,
+            phase: MaintenancePhase::Announced,
+            ended_at: None,
+            sequence: known.map_or(0, |known| known.sequence.saturating_add(1)),
+            declared: Some(hash),
+            updates: known.map(|known| known.updates.clone()).unwrap_or_default(),
+            revision: 0,
+        };
+        if notice.recurring.is_some() {
+            let (from, until) = next_occurrence(&notice, at)?;
+            (notice.from, notice.until) = (from, until);
+        }
+        let (code, told_at) =
+            if known.is_some() { (MessageCode::Replanned, at) } else { (MessageCode::Planned, notice.announced_at.at) };
+        let update = word(&notice, code, told_at, MaintenancePhase::Announced);
+        notice.updates.push(update);
+        Some(notice)
+    }
+
+    /// Brings every maintenance into the phase that it has at `at`.
+    fn decide_phases(&mut self, step: &mut Step, at: Timestamp) {
+        let open: Vec<_> = self.record.maintenance.values().filter(|notice| !notice.is_over()).cloned().collect();
+        for notice in open {
+            let mut now = phase(&notice, at);
+            let mut next = None;
+            if notice.recurring.is_some() && now == MaintenancePhase::Completed {
+                next = next_occurrence(&notice, at);
+                if let Some((from, _)) = &next {
+                    now = if from.at <= at { MaintenancePhase::InProgress } else { MaintenancePhase::Announced };
+                }
+            }
+            if now == notice.phase && next.is_none() {
+                continue;
+            }
+            let code = match now {
+                MaintenancePhase::InProgress => Some(MessageCode::Began),
+                MaintenancePhase::Overrunning => Some(MessageCode::Overran),
+                MaintenancePhase::Completed => Some(MessageCode::Ended),
+                MaintenancePhase::Announced | MaintenancePhase::Cancelled => None,
+            };
+            // Of what comes round each month readers are told once, when it is announced.
+            let code = code.filter(|_| notice.recurring.is_none());
+            let update = code.map(|code| word(&notice, code, at, now));
+            self.emit(step, at, Event::MaintenanceMoved { id: notice.id.clone(), phase: now, next, update });
+        }
+    }
+
+    /// Begins and ends what differs in some towns.
+    fn decide_locals(&mut self, step: &mut Step, at: Timestamp) {
+        let catalogue = Arc::clone(&self.catalogue);
+        let mut declared: BTreeMap<u64, LocalNotice> = BTreeMap::new();
+        for local in &catalogue.locals {
+            let holds = local.from.as_ref().is_none_or(|from| from.at <= at)
+                && local.until.as_ref().is_none_or(|until| until.at > at);
+            for component in local.components.iter().filter(|_| holds).filter_map(|&index| catalogue.component(index)) {
+                let rest = Local { components: Vec::new(), ..local.clone() };
+                let Ok(text) = serde_json::to_string(&(&component.id, &rest)) else { continue };
+                let key = stable_key(&text);
+                let notice = LocalNotice {
+                    key,
+                    component: component.id.clone(),
+                    organisations: local.organisations.clone(),
+                    status: local.status,
+                    mode: local.mode,
+                    released: local.released,
+                    processing: local.processing,
+                    delivery: None,
+                    text: local.text.clone(),
+                    alternatives: local.alternatives.clone(),
+                    since: at,
+                    until: local.until.as_ref().map(|until| until.at),
+                    declared: true,
+                };
+                declared.insert(key, notice);
+            }
+        }
+        let over: BTreeSet<u64> = self
+            .record
+            .locals
+            .values()
+            .filter(|local| {
+                let gone = catalogue.component_index(local.component.as_str()).is_none();
+                gone || local.until.is_some_and(|until| until <= at)
+                    || local.declared && !declared.contains_key(&local.key)
+            })
+            .map(|local| local.key)
+            .collect();
+        for key in over {
+            self.emit(step, at, Event::LocalEnded { key });
+        }
+        for (key, local) in declared {
+            if !self.record.locals.contains_key(&key) {
+                self.emit(step, at, Event::LocalBegan(Box::new(local)));
+            }
+        }
     }
 
     /// Sets a timer at every planned instant still to come.
     pub(super) fn arm_planned(&mut self) {
         let now = self.record.at;
-        let catalogue = std::sync::Arc::clone(&self.catalogue);
-        let windows = catalogue.maintenances.iter().flat_map(|maintenance| {
-            let ends = maintenance.components.iter().filter_map(|covered| covered.until.as_ref());
-            [&maintenance.from, &maintenance.until].into_iter().chain(ends)
-        });
+        let catalogue = Arc::clone(&self.catalogue);
         let lives = catalogue
             .components
             .iter()
             .flat_map(|component| component.available_from.iter().chain(&component.retired_at));
         let locals = catalogue.locals.iter().flat_map(|local| local.from.iter().chain(&local.until));
-        for when in windows.chain(lives).chain(locals).filter(|when| when.at > now) {
-            self.timers.set(when.at, Timer::Planned);
+        let lapses = self.record.locals.values().filter_map(|local| local.until);
+        let lapses = lapses.chain(self.record.overrides.values().filter_map(|set| set.until));
+        let promises = self.record.incidents.values().filter_map(|incident| incident.next_update_by);
+        let all = lives.chain(locals).map(|when| when.at).chain(lapses).chain(promises);
+        let ahead: Vec<Timestamp> = all.filter(|at| *at > now).collect();
+        for at in ahead {
+            self.timers.set(at, Timer::Planned);
+        }
+        let notices: Vec<_> = self.record.maintenance.values().cloned().collect();
+        for notice in notices {
+            self.arm_maintenance(&notice);
         }
     }
 
@@ -56,20 +264,27 @@ impl State {
     /// is decided anew.
     pub(super) fn recompute_covered(&mut self) {
         let now = self.record.at;
-        let covered: std::collections::BTreeSet<u32> = self
-            .catalogue
-            .maintenances
-            .iter()
-            .filter(|maintenance| {
-                matches!(
-                    self.record.maintenance.get(&maintenance.id),
-                    Some(MaintenancePhase::InProgress | MaintenancePhase::Overrunning)
-                )
-            })
-            .flat_map(|maintenance| &maintenance.components)
-            .filter(|covered| covered.until.as_ref().is_none_or(|until| until.at > now))
-            .map(|covered| covered.component)
+        let covered: BTreeSet<u32> = self
+            .record
+            .maintenance
+            .values()
+            .filter(|notice| notice.is_active())
+            .flat_map(|notice| &notice.components)
+            .filter(|covered| !covered.is_over(now))
+            .filter_map(|covered| self.catalogue.component_index(covered.component.as_str()))
             .collect();
+        let spared: BTreeSet<u32> = self
+            .record
+            .maintenance
+            .values()
+            .filter(|notice| notice.is_active())
+            .flat_map(|notice| &notice.unaffected)
+            .filter_map(|id| self.catalogue.component_index(id.as_str()))
+            .collect();
+        for &component in spared.symmetric_difference(&self.spared.clone()) {
+            self.mark_dirty(component);
+        }
+        self.spared = spared;
         let changed: Vec<u32> = covered.symmetric_difference(&self.covered).copied().collect();
         self.covered = covered;
         for component in changed {
@@ -77,4 +292,23 @@ impl State {
             self.note_own(component);
         }
     }
+}
+
+/// The occurrence of a recurring maintenance that is under way or comes next.
+fn next_occurrence(notice: &MaintenanceNotice, at: Timestamp) -> Option<(When, When)> {
+    let zone = TimeZone::get(&notice.zone).ok()?;
+    let first = notice.from.at.to_jiff().to_zoned(zone.clone()).date();
+    let window = recurrence::next(notice.recurring.as_ref()?, first, &zone, at)?;
+    Some((When::instant(window.from), When::instant(window.until)))
+}
+
+/// Occurrences of a recurring maintenance that are announced ahead, after the one at hand.
+const UPCOMING_MAX: usize = 12;
+
+/// The next occurrences of a recurring maintenance after the one at hand.
+pub(super) fn upcoming(notice: &MaintenanceNotice) -> Vec<(Timestamp, Timestamp)> {
+    let (Some(recurring), Ok(zone)) = (&notice.recurring, TimeZone::get(&notice.zone)) else { return Vec::new() };
+    let first = notice.from.at.to_jiff().to_zoned(zone.clone()).date();
+    let windows = recurrence::occurrences(recurring, first, &zone, notice.until.at, UPCOMING_MAX);
+    windows.into_iter().map(|window| (window.from, window.until)).collect()
 }

@@ -11,14 +11,17 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::engine::confirm;
+use crate::engine::notices;
 use crate::engine::timers::{Timer, Timers};
 use crate::engine::vantage::{Answers, Failed};
 use crate::model::availability::Intervals;
 use crate::model::catalogue::Catalogue;
 use crate::model::check::Check;
-use crate::model::event::{Event, Logged, MaintenancePhase, Streak};
+use crate::model::event::{Event, Logged, Streak};
 use crate::model::id::{ComponentId, IncidentId, MaintenanceId};
-use crate::model::incident::{Incident, IncidentStatus};
+use crate::model::incident::Incident;
+use crate::model::local::{Locals, PublicLocal};
+use crate::model::notice::{LocalNotice, MaintenanceNotice, Override};
 use crate::model::observation::Judged;
 use crate::model::snapshot::{ComponentState, PublicCatalogue, PublicIncident};
 use crate::model::status::{Evidence, Status};
@@ -26,7 +29,7 @@ use crate::model::time::Timestamp;
 use crate::model::verdict::{Path, Reason, Verdict};
 
 /// Version of a checkpoint's encoding; another one is not read, the log is replayed instead.
-pub const CHECKPOINT_FORMAT: u32 = 1;
+pub const CHECKPOINT_FORMAT: u32 = 2;
 
 /// Most closed incidents kept in memory; older ones stay in the store.
 const CLOSED_INCIDENTS_MAX: usize = 500;
@@ -121,8 +124,14 @@ pub struct Record {
     pub components: Vec<ComponentRecord>,
     /// Incidents by id.
     pub incidents: BTreeMap<IncidentId, Arc<Incident>>,
-    /// Phases of maintenances that have one.
-    pub maintenance: BTreeMap<MaintenanceId, MaintenancePhase>,
+    /// Maintenances by id.
+    pub maintenance: BTreeMap<MaintenanceId, Arc<MaintenanceNotice>>,
+    /// What differs in some towns, by key.
+    pub locals: BTreeMap<u64, Arc<LocalNotice>>,
+    /// What came to differ, oldest first, for feeds.
+    pub changes: Vec<Arc<LocalNotice>>,
+    /// Statuses set by hand.
+    pub overrides: BTreeMap<ComponentId, Override>,
     /// Paths of our own that are cut.
     pub blind: BTreeSet<Path>,
 }
@@ -159,6 +168,15 @@ pub struct State {
     pub(super) changed: BTreeSet<u32>,
     /// Components that an active maintenance covers.
     pub(super) covered: BTreeSet<u32>,
+    /// Components that an active maintenance leaves as they are.
+    pub(super) spared: BTreeSet<u32>,
+    /// The worst state that editors give each component in open incidents.
+    pub(super) given: BTreeMap<u32, Status>,
+    /// Whether what is declared must be compared with what was announced.
+    pub(super) planned_due: bool,
+    /// Whether announcements may carry the date that a file gives them, though it lies in the
+    /// past: only in a story that is told afterwards.
+    pub(super) may_backdate: bool,
     /// Faces for the public.
     pub(super) public: PublicFaces,
 }
@@ -178,6 +196,10 @@ pub(super) struct PublicFaces {
     /// Components and incidents whose faces are out of date.
     pub(super) stale: BTreeSet<u32>,
     pub(super) stale_incidents: BTreeSet<IncidentId>,
+    /// What differs in some towns, and whether it is out of date.
+    pub(super) locals: Arc<Locals>,
+    pub(super) changes: Arc<Vec<Arc<PublicLocal>>>,
+    pub(super) locals_stale: bool,
 }
 
 impl State {
@@ -193,6 +215,9 @@ impl State {
                 components: Vec::new(),
                 incidents: BTreeMap::new(),
                 maintenance: BTreeMap::new(),
+                locals: BTreeMap::new(),
+                changes: Vec::new(),
+                overrides: BTreeMap::new(),
                 blind: BTreeSet::new(),
             },
             Arc::default(),
@@ -218,10 +243,20 @@ impl State {
             orphans_due: false,
             changed: BTreeSet::new(),
             covered: BTreeSet::new(),
+            spared: BTreeSet::new(),
+            given: BTreeMap::new(),
+            planned_due: true,
+            may_backdate: false,
             public: PublicFaces::default(),
         };
         state.rebuild();
         state
+    }
+
+    /// The state before the first event of a story that is told afterwards: what its files say
+    /// was announced then, was.
+    pub fn of_story(epoch: u64) -> Self {
+        Self { may_backdate: true, ..Self::new(epoch) }
     }
 
     /// The catalogue in force.
@@ -272,45 +307,46 @@ impl State {
                 }
             }
             Event::IncidentOpened(incident) => {
-                self.record.incidents.insert(incident.id.clone(), Arc::new((**incident).clone()));
+                let opened = Incident { revision: logged.position, ..(**incident).clone() };
+                if let Some(by) = opened.next_update_by {
+                    self.timers.set(by, Timer::Planned);
+                }
+                self.record.incidents.insert(incident.id.clone(), Arc::new(opened));
                 self.incident_applied(&incident.id, logged.at);
             }
             Event::IncidentMoved { id, status, impact, root, title, merged_into, concerned, update } => {
                 if let Some(incident) = self.record.incidents.get_mut(id) {
                     let incident = Arc::make_mut(incident);
-                    let was = incident.status;
-                    incident.status = *status;
+                    incident.revision = logged.position;
+                    notices::turn(incident, *status, logged.at);
                     incident.impact = *impact;
                     incident.root = root.clone();
                     if let Some(title) = title {
                         incident.title = title.clone();
                     }
                     incident.merged_into.clone_from(merged_into);
-                    match status {
-                        IncidentStatus::Monitoring if was != IncidentStatus::Monitoring => {
-                            incident.monitoring_since = Some(logged.at);
-                        }
-                        IncidentStatus::Monitoring => {}
-                        IncidentStatus::Investigating | IncidentStatus::Identified => incident.monitoring_since = None,
-                        IncidentStatus::Resolved => {
-                            incident.resolved_at = Some(incident.monitoring_since.unwrap_or(logged.at));
-                            incident.monitoring_since = None;
-                        }
-                    }
-                    for concerned in concerned {
-                        match incident.concerned.binary_search_by(|c| c.component.cmp(&concerned.component)) {
-                            Ok(at) => incident.concerned.splice(at..=at, [concerned.clone()]).for_each(drop),
-                            Err(at) => incident.concerned.insert(at, concerned.clone()),
-                        }
-                    }
+                    notices::concern(incident, concerned);
                     incident.updates.extend(update.clone());
                 }
                 self.incident_applied(id, logged.at);
             }
-            Event::MaintenanceMoved { id, phase } => {
-                self.record.maintenance.insert(id.clone(), *phase);
-                self.recompute_covered();
+            Event::IncidentEdited { id, edit } => self.incident_edited(id, edit, logged.position, logged.at),
+            Event::UpdateRetracted { id, number } => self.update_retracted(id, *number, logged.position, logged.at),
+            Event::UpdateCorrected { id, number, body } => {
+                self.update_corrected(id, *number, body, logged.position, logged.at);
             }
+            Event::OverlaySet { id, organisation, overlay } => {
+                self.overlay_set(id, organisation, overlay.as_ref(), logged.position);
+            }
+            Event::MaintenancePlanned(notice) => self.maintenance_planned(notice, logged.position),
+            Event::MaintenanceEdited { id, edit } => self.maintenance_edited(id, edit, logged.position),
+            Event::MaintenanceMoved { id, phase, next, update } => {
+                let when = (logged.position, logged.at);
+                self.maintenance_moved(id, *phase, next.as_ref(), update.as_ref(), when);
+            }
+            Event::LocalBegan(local) => self.local_began(local),
+            Event::LocalEnded { key } => self.local_ended(*key),
+            Event::OverrideSet { component, set } => self.override_set(component, set.as_ref()),
             Event::PathTurned { path, blind } => {
                 if *blind {
                     self.record.blind.insert(*path);
@@ -436,12 +472,14 @@ impl State {
         for (since, id) in quiet {
             self.timers.set(since.plus(self.catalogue.watch.quiet), Timer::Quiet(id));
         }
+        self.planned_due = true;
         self.arm_planned();
         self.recompute_covered();
+        self.recompute_given();
         self.rebuild_public();
     }
 
-    fn incident_applied(&mut self, id: &IncidentId, at: Timestamp) {
+    pub(super) fn incident_applied(&mut self, id: &IncidentId, at: Timestamp) {
         let Some(incident) = self.record.incidents.get(id) else { return };
         let open = incident.is_open();
         if incident.monitoring_since == Some(at) {
@@ -465,6 +503,7 @@ impl State {
         if !open {
             self.forget_old_incidents();
         }
+        self.recompute_given();
     }
 
     /// Keeps at most [`CLOSED_INCIDENTS_MAX`] closed incidents: the newest.

@@ -5,10 +5,11 @@ use std::sync::Arc;
 
 use crate::engine::confirm;
 use crate::engine::graph::{self, Own, Standing};
-use crate::engine::state::State;
+use crate::engine::state::{ComponentRecord, State};
 use crate::engine::timers::Timer;
 use crate::engine::vantage::{self, Failed};
 use crate::model::catalogue::Catalogue;
+use crate::model::decision::{Inputs, decide, derived as derived_from};
 use crate::model::event::{Counted, Event, Logged, StatusChanged, StoredResult, Streak};
 use crate::model::id::{CheckKey, ComponentId};
 use crate::model::observation::{Judged, Travelled};
@@ -67,6 +68,19 @@ pub struct Step {
     pub effects: Vec<Effect>,
 }
 
+/// What a component's status is decided from, with where it comes from.
+pub(super) struct Basis<'a> {
+    pub(super) inputs: Inputs,
+    /// What follows from internal parents.
+    pub(super) hidden: Option<(Status, Evidence)>,
+    own: Option<Own>,
+    /// The worst parent, unless it is set aside.
+    derived: Option<(Status, &'a ComponentRecord, &'a ComponentId)>,
+    parts: Option<(Status, Evidence, Timestamp)>,
+    /// Whether own evidence sets derived states aside.
+    pub(super) aside: bool,
+}
+
 impl State {
     /// Decides and applies everything that follows from `inputs` at `at`. Timers due at or
     /// before `at` fire first, each with its deadline as its time.
@@ -83,6 +97,9 @@ impl State {
             _ => true,
         });
         self.advance(&mut step, at);
+        if self.planned_due && self.record.catalogue_version > 0 {
+            self.decide_planned(&mut step, at);
+        }
         for input in inputs {
             match input {
                 Input::Judged(result) => judged.push(result),
@@ -131,6 +148,8 @@ impl State {
                     self.decide_planned(step, now);
                     self.recompute_covered();
                     self.lives_changed(now);
+                    // What is announced or overdue from now on reads so from now on.
+                    self.public.new = true;
                     self.touched.extend(self.deferred.keys());
                 }
                 Timer::Wait(check) => self.wait_is_over(step, check, now),
@@ -138,12 +157,6 @@ impl State {
                 Timer::Quiet(incident) => self.quiet_may_be_over(step, &incident, now),
             }
             self.settle(step, now);
-        }
-    }
-
-    fn decide_planned(&mut self, step: &mut Step, at: Timestamp) {
-        for event in self.decide_maintenance(at) {
-            self.emit(step, at, event);
         }
     }
 
@@ -369,6 +382,7 @@ impl State {
     /// Decides every status that may have changed, then the incidents.
     fn settle(&mut self, step: &mut Step, at: Timestamp) {
         while let Some((_, component)) = self.dirty.pop_first() {
+            self.note_inputs(component, at);
             if let Some(changed) = self.decide_status(component, at) {
                 self.emit(step, at, Event::StatusChanged(changed));
                 self.changed.insert(component);
@@ -386,6 +400,18 @@ impl State {
             self.orphans_due = false;
         }
         self.changed.clear();
+    }
+
+    /// Notes that a component must be shown anew where only what its status is decided from has
+    /// changed: a town may read it otherwise.
+    fn note_inputs(&mut self, component: u32, at: Timestamp) {
+        let shown = self.public.index.get(component as usize).copied().flatten();
+        let shown = shown.and_then(|public| self.public.states.get(public as usize)).map(|face| face.inputs);
+        if let (Some(shown), Some(basis)) = (shown, self.basis(component, at))
+            && shown != basis.inputs
+        {
+            self.public.stale.insert(component);
+        }
     }
 
     /// The own evidence of a component, if it has checks.
@@ -426,42 +452,54 @@ impl State {
         self.catalogue.component(component).is_some_and(|c| c.lifecycle(self.record.at) == Lifecycle::Live)
     }
 
+    /// What a component's status is decided from.
+    pub(super) fn basis(&self, index: u32, at: Timestamp) -> Option<Basis<'_>> {
+        let component = self.catalogue.component(index)?;
+        let own = self.own(index);
+        let spared = self.spared.contains(&index);
+        let parents = component.depends_on.iter().filter_map(|edge| {
+            let parent = self.record.components.get(edge.component as usize)?;
+            let what = self.catalogue.component(edge.component)?;
+            // What a maintenance leaves as it is never reads that it is under way.
+            let concerns = !(spared && parent.status == Status::UnderMaintenance);
+            concerns.then(|| (derived_from(parent.status, edge.red_means), parent, what))
+        });
+        // The worst direct parent; ties by id.
+        let worst = parents.clone().max_by(|a, b| a.0.cmp(&b.0).then_with(|| b.2.id.cmp(&a.2.id)));
+        let declared = parents.clone().all(|(_, parent, _)| parent.evidence == Evidence::Declared);
+        let aside = worst.is_some_and(|(_, parent, _)| own.is_some_and(|own| own.beats(parent.since)));
+        let derived = worst.filter(|_| !aside);
+        let parts = self.parts_of(index);
+        let evidence = if declared { Evidence::Declared } else { Evidence::Derived };
+        let set = self.record.overrides.get(&component.id).filter(|set| set.holds(at));
+        Some(Basis {
+            inputs: Inputs {
+                override_status: set.map(|set| set.status),
+                covered: self.covered.contains(&index),
+                own: own.map(|own| own.status),
+                notice: self.given.get(&index).copied(),
+                derived: derived.map(|(status, ..)| (status, evidence)),
+                parts: parts.map(|(status, evidence, _)| (status, evidence)),
+                mode: Mode::Regular,
+            },
+            hidden: parents.filter(|(.., what)| !what.public).map(|(status, ..)| (status, evidence)).max(),
+            own,
+            derived: derived.map(|(status, parent, what)| (status, parent, &what.id)),
+            parts,
+            aside,
+        })
+    }
+
     /// The status that a component has now, if it is to be published anew.
     fn decide_status(&self, index: u32, at: Timestamp) -> Option<StatusChanged> {
         let component = self.catalogue.component(index)?;
         let record = self.record.components.get(index as usize)?;
-        let own = self.own(index);
-        // The worst direct parent; ties by id.
-        let worst = component
-            .depends_on
-            .iter()
-            .filter_map(|edge| {
-                let parent = self.record.components.get(edge.component as usize)?;
-                let id = &self.catalogue.component(edge.component)?.id;
-                Some((graph::derived(parent.status, edge.red_means), parent, id))
-            })
-            .max_by(|a, b| a.0.cmp(&b.0).then_with(|| b.2.cmp(a.2)));
-        let declared = component.depends_on.iter().all(|edge| {
-            let parent = self.record.components.get(edge.component as usize);
-            parent.is_some_and(|parent| parent.evidence == Evidence::Declared)
-        });
-        let aside = worst.is_some_and(|(_, parent, _)| own.is_some_and(|own| own.beats(parent.since)));
-        let derived = worst.filter(|_| !aside);
+        let Basis { inputs, own, derived, parts, .. } = self.basis(index, at)?;
         let affected_by: Vec<ComponentId> = derived
             .filter(|(_, parent, _)| parent.status != Status::Operational)
             .map(|(_, parent, id)| std::iter::once(id.clone()).chain(parent.affected_by.iter().cloned()).collect())
             .unwrap_or_default();
-        let parts = self.parts_of(index);
-        let decided = graph::decide(&graph::Inputs {
-            override_status: None,
-            covered: self.covered.contains(&index),
-            own: own.map(|own| own.status),
-            notice: None,
-            derived: derived
-                .map(|(status, ..)| (status, if declared { Evidence::Declared } else { Evidence::Derived })),
-            parts: parts.map(|(status, evidence, _)| (status, evidence)),
-            mode: Mode::Regular,
-        });
+        let decided = decide(&inputs);
         let reason = own.filter(|own| own.status != Status::Operational).and_then(|own| own.reason);
         let same = record.decided
             && record.status == decided.status

@@ -3,15 +3,18 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use crate::engine::maintenance;
 use crate::engine::state::{PublicFaces, State};
-use crate::model::event::MaintenancePhase;
 use crate::model::id::{ComponentId, IncidentId};
-use crate::model::incident::{Incident, IncidentStatus};
+use crate::model::incident::{Body, Incident, IncidentStatus};
+use crate::model::local::{Locals, PublicLocal};
+use crate::model::notice::{LocalNotice, MaintenanceNotice, MaintenanceUpdate};
 use crate::model::snapshot::{
-    AffectedBy, ComponentState, HealthWord, PublicCatalogue, PublicComponent, PublicIncident, PublicLocal,
-    PublicMaintenance, PublicOrganisation, Shown, Snapshot, VALID_FOR,
+    AffectedBy, ComponentState, HealthWord, PublicCatalogue, PublicComponent, PublicIncident, PublicMaintenance,
+    PublicOrganisation, PublicUpdate, Shown, Snapshot, VALID_FOR,
 };
 use crate::model::status::Status;
+use crate::model::text::Text;
 use crate::model::time::Timestamp;
 
 /// How long a completed maintenance is still shown.
@@ -40,6 +43,16 @@ impl State {
                 self.public.incidents.insert(id, face);
             }
         }
+        if std::mem::take(&mut self.public.locals_stale) {
+            let face = |local: &Arc<LocalNotice>| {
+                let component = self.catalogue.component_index(local.component.as_str())?;
+                let public = self.public.index.get(component as usize).copied().flatten()?;
+                Some((public, Arc::new(self.local_face(local, component)?)))
+            };
+            let locals = Locals::new(self.record.locals.values().filter_map(face));
+            let changes = self.record.changes.iter().rev().filter_map(face).map(|(_, local)| local).collect();
+            (self.public.locals, self.public.changes) = (Arc::new(locals), Arc::new(changes));
+        }
         let mut incidents: Vec<_> = self.public.incidents.values().cloned().collect();
         incidents.sort_by(|a, b| (b.is_open(), b.started_at, &b.id).cmp(&(a.is_open(), a.started_at, &a.id)));
         Snapshot {
@@ -51,6 +64,8 @@ impl State {
             states: self.public.states.clone(),
             incidents,
             maintenances: self.maintenance_faces(at),
+            locals: Arc::clone(&self.public.locals),
+            changes: Arc::clone(&self.public.changes),
         }
     }
 
@@ -62,7 +77,7 @@ impl State {
     /// Rebuilds every face, after a catalogue was adopted or the state restored.
     pub(super) fn rebuild_public(&mut self) {
         let catalogue = Arc::clone(&self.catalogue);
-        let mut faces = PublicFaces { new: true, ..PublicFaces::default() };
+        let mut faces = PublicFaces { new: true, locals_stale: true, ..PublicFaces::default() };
         let mut next = 0u32;
         for component in &catalogue.components {
             faces.index.push(component.public.then(|| {
@@ -140,21 +155,10 @@ impl State {
                     alternatives: component.alternatives.clone(),
                     available_from: component.available_from.clone(),
                     delivery: component.delivery.clone(),
-                    locals: catalogue
-                        .locals
+                    edges: component
+                        .depends_on
                         .iter()
-                        .filter(|local| local.components.contains(&position))
-                        .map(|local| PublicLocal {
-                            organisations: local.organisations.clone(),
-                            status: local.status,
-                            mode: local.mode,
-                            released: local.released,
-                            processing: local.processing,
-                            text: local.text.clone(),
-                            alternatives: local.alternatives.clone(),
-                            from: local.from.as_ref().map(|when| when.at),
-                            until: local.until.as_ref().map(|when| when.at),
-                        })
+                        .filter_map(|edge| Some((index(edge.component)?, edge.red_means)))
                         .collect(),
                 }
             })
@@ -203,9 +207,9 @@ impl State {
                     && self.record.components.get(part as usize).is_some_and(|r| r.status == Status::Unknown)
             })
             .count();
+        let basis = self.basis(index, self.record.at)?;
         Some(ComponentState {
             status: record.status,
-            without_derived: record.without_derived,
             evidence: record.evidence,
             since: record.since,
             checked_at,
@@ -215,6 +219,10 @@ impl State {
             affected_by: (!path.is_empty()).then_some(AffectedBy { path, incident: cause }),
             incident: self.incident_of(index),
             unknown_parts: u32::try_from(unknown_parts).unwrap_or(u32::MAX),
+            set_by_hand: self.record.overrides.get(&component.id).copied(),
+            inputs: basis.inputs,
+            hidden: basis.hidden,
+            aside: basis.aside,
             intervals: Arc::clone(&record.intervals),
         })
     }
@@ -242,48 +250,111 @@ impl State {
             root,
             started_at: incident.started_at,
             resolved_at: incident.resolved_at.filter(|_| incident.status == IncidentStatus::Resolved),
+            merged_into: incident.merged_into.clone(),
+            expected_end: incident.expected_end.clone(),
+            next_update_by: incident.next_update_by,
+            references: incident.references.clone(),
+            alternatives: incident.alternatives.clone(),
+            unaffected: incident.unaffected.iter().filter(|id| self.is_public(id)).cloned().collect(),
+            overlays: incident.overlays.clone(),
             components: incident
                 .concerned
                 .iter()
                 .filter(|concerned| concerned.public)
                 .map(|concerned| (concerned.component.clone(), concerned.name.clone(), concerned.worst))
                 .collect(),
-            updates: incident.updates.clone(),
+            updates: incident
+                .updates
+                .iter()
+                .map(|update| PublicUpdate {
+                    number: update.number,
+                    at: update.at,
+                    status: update.status,
+                    body: match update.retracted_at {
+                        Some(_) => Body::Written(Text::default()),
+                        None => update.body.clone(),
+                    },
+                    components: update
+                        .components
+                        .iter()
+                        .filter(|(id, _)| incident.concerns(id).map_or_else(|| self.is_public(id), |c| c.public))
+                        .map(|(id, status)| (id.clone(), *status))
+                        .collect(),
+                    organisations: update.organisations.clone(),
+                    ending: update.ending.clone(),
+                    retracted_at: update.retracted_at,
+                    corrected_at: update.corrected.last().map(|correction| correction.at),
+                })
+                .collect(),
+            revision: incident.revision,
         }
     }
 
+    fn is_public(&self, id: &ComponentId) -> bool {
+        let index = self.catalogue.component_index(id.as_str());
+        index.and_then(|index| self.catalogue.component(index)).is_some_and(|component| component.public)
+    }
+
+    fn local_face(&self, local: &LocalNotice, component: u32) -> Option<PublicLocal> {
+        Some(PublicLocal {
+            key: local.key,
+            component: local.component.clone(),
+            name: self.catalogue.component(component)?.name.clone(),
+            organisations: local.organisations.clone(),
+            status: local.status,
+            mode: local.mode,
+            released: local.released,
+            processing: local.processing,
+            delivery: local.delivery.clone(),
+            text: local.text.clone(),
+            alternatives: local.alternatives.clone(),
+            since: local.since,
+            until: local.until,
+        })
+    }
+
     fn maintenance_faces(&self, at: Timestamp) -> Vec<Arc<PublicMaintenance>> {
-        let public_id = |index: u32| {
-            self.catalogue.component(index).filter(|component| component.public).map(|component| component.id.clone())
-        };
         let mut faces: Vec<_> = self
-            .catalogue
-            .maintenances
-            .iter()
-            .filter_map(|maintenance| {
-                let phase = *self.record.maintenance.get(&maintenance.id)?;
-                let announced = maintenance.announced_at.as_ref().is_none_or(|when| when.at <= at);
-                let over = matches!(phase, MaintenancePhase::Completed | MaintenancePhase::Cancelled)
-                    && maintenance.until.at.plus(COMPLETED_SHOWN_FOR) < at;
-                (announced && !over).then(|| {
-                    Arc::new(PublicMaintenance {
-                        id: maintenance.id.clone(),
-                        title: maintenance.title.clone(),
-                        phase,
-                        from: maintenance.from.clone(),
-                        until: maintenance.until.clone(),
-                        ends: maintenance.ends,
-                        components: maintenance.components.iter().filter_map(|c| public_id(c.component)).collect(),
-                        unaffected: maintenance.unaffected.iter().filter_map(|&index| public_id(index)).collect(),
-                        alternatives: maintenance.alternatives.clone(),
-                        announced_at: maintenance.announced_at.clone(),
-                        last_chance_before: maintenance.last_chance_before.clone(),
-                        back_from: maintenance.back_from.clone(),
-                    })
-                })
+            .record
+            .maintenance
+            .values()
+            .filter(|notice| {
+                let long_over = notice.ended_at.is_some_and(|ended| ended.plus(COMPLETED_SHOWN_FOR) < at);
+                notice.announced_at.at <= at && !(notice.is_over() && long_over)
             })
+            .map(|notice| Arc::new(self.maintenance_face(notice)))
             .collect();
         faces.sort_by(|a, b| (a.from.at, &a.id).cmp(&(b.from.at, &b.id)));
         faces
+    }
+
+    fn maintenance_face(&self, notice: &MaintenanceNotice) -> PublicMaintenance {
+        let update = |update: &MaintenanceUpdate| MaintenanceUpdate {
+            ended: update.ended.iter().filter(|(id, _)| self.is_public(id)).cloned().collect(),
+            ..update.clone()
+        };
+        PublicMaintenance {
+            id: notice.id.clone(),
+            title: notice.title.clone(),
+            text: notice.text.clone(),
+            phase: notice.phase,
+            from: notice.from.clone(),
+            until: notice.until.clone(),
+            ends: notice.ends,
+            ended_at: notice.ended_at,
+            components: notice.components.iter().filter(|c| self.is_public(&c.component)).cloned().collect(),
+            unaffected: notice.unaffected.iter().filter(|id| self.is_public(id)).cloned().collect(),
+            alternatives: notice.alternatives.clone(),
+            announced_at: notice.announced_at.clone(),
+            last_chance_before: notice.last_chance_before.clone(),
+            back_from: notice.back_from.clone(),
+            programme: notice.programme.clone(),
+            zone: notice.zone.clone(),
+            upcoming: if notice.is_over() { Vec::new() } else { maintenance::upcoming(notice) },
+            recurs: notice.recurring.is_some(),
+            sequence: notice.sequence,
+            updates: notice.updates.iter().map(update).collect(),
+            revision: notice.revision,
+        }
     }
 }

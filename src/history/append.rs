@@ -168,7 +168,16 @@ impl Appender {
             | Event::CheckTurned { .. }
             | Event::IncidentOpened(_)
             | Event::IncidentMoved { .. }
+            | Event::IncidentEdited { .. }
+            | Event::UpdateRetracted { .. }
+            | Event::UpdateCorrected { .. }
+            | Event::OverlaySet { .. }
+            | Event::MaintenancePlanned(_)
+            | Event::MaintenanceEdited { .. }
             | Event::MaintenanceMoved { .. }
+            | Event::LocalBegan(_)
+            | Event::LocalEnded { .. }
+            | Event::OverrideSet { .. }
             | Event::PathTurned { .. }
             | Event::ClockStepped { .. }
             | Event::Skipped { .. } => {}

@@ -8,11 +8,13 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::model::catalogue::Catalogue;
-use crate::model::id::{CheckKey, ComponentId, IncidentId, MaintenanceId};
-use crate::model::incident::{Body, Concerned, Impact, Incident, IncidentStatus, Update};
+use crate::model::id::{CheckKey, ComponentId, IncidentId, MaintenanceId, OrganisationId};
+use crate::model::incident::{Body, Concerned, Impact, Incident, IncidentEdit, IncidentStatus, Overlay, Update};
+use crate::model::notice::{LocalNotice, MaintenanceEdit, MaintenanceNotice, MaintenanceUpdate, Override};
 use crate::model::status::{Evidence, Status, words};
 use crate::model::time::Timestamp;
 use crate::model::verdict::{Path, Reason, Verdict};
+use crate::model::window::When;
 
 /// Version of the events' encoding in the store.
 pub const EVENT_VERSION: u16 = 1;
@@ -87,12 +89,75 @@ pub enum Event {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         update: Option<Update>,
     },
+    /// An editor changed an incident.
+    IncidentEdited {
+        /// The incident.
+        id: IncidentId,
+        /// What changed.
+        edit: Box<IncidentEdit>,
+    },
+    /// An editor took a published update back.
+    UpdateRetracted {
+        /// The incident.
+        id: IncidentId,
+        /// The update's number.
+        number: u32,
+    },
+    /// An editor corrected a published update.
+    UpdateCorrected {
+        /// The incident.
+        id: IncidentId,
+        /// The update's number.
+        number: u32,
+        /// What it says now.
+        body: Body,
+    },
+    /// A town put its own words beside an incident, or took them away.
+    OverlaySet {
+        /// The incident.
+        id: IncidentId,
+        /// The town.
+        organisation: OrganisationId,
+        /// The words.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        overlay: Option<Overlay>,
+    },
+    /// A maintenance was announced, in a file or by an editor, or replaced by what a file says now.
+    MaintenancePlanned(Box<MaintenanceNotice>),
+    /// An editor changed a maintenance.
+    MaintenanceEdited {
+        /// The maintenance.
+        id: MaintenanceId,
+        /// What changed.
+        edit: Box<MaintenanceEdit>,
+    },
     /// A maintenance entered a phase.
     MaintenanceMoved {
         /// The maintenance.
         id: MaintenanceId,
         /// Its phase.
         phase: MaintenancePhase,
+        /// Of a recurring one: the occurrence it goes on to.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        next: Option<(When, When)>,
+        /// What readers are told.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        update: Option<MaintenanceUpdate>,
+    },
+    /// Something differs in some towns from now on.
+    LocalBegan(Box<LocalNotice>),
+    /// It does not differ there any more.
+    LocalEnded {
+        /// Which.
+        key: u64,
+    },
+    /// An editor set a component's status by hand, or gave it back.
+    OverrideSet {
+        /// The component.
+        component: ComponentId,
+        /// What it reads.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        set: Option<Override>,
     },
     /// A path of our own was found cut, or found working again.
     PathTurned {

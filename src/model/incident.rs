@@ -1,8 +1,11 @@
 //! Incidents: one root cause with its updates, as the log records them.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use serde::{Deserialize, Serialize};
 
-use crate::model::id::{ComponentId, IncidentId};
+use crate::model::alternative::{Alternative, Link};
+use crate::model::id::{ComponentId, IncidentId, OrganisationId};
 use crate::model::status::{Status, words};
 use crate::model::text::Text;
 use crate::model::time::Timestamp;
@@ -142,6 +145,24 @@ pub enum MessageCode {
     Merged,
     /// The component is not monitored any more.
     Removed,
+    /// Title: many disturbances at once that have no cause in common as far as is known.
+    Umbrella,
+    /// Several disturbances are continued in this one.
+    Gathered,
+    /// Planned work was announced.
+    Planned,
+    /// What was planned has changed.
+    Replanned,
+    /// Planned work began.
+    Began,
+    /// Planned work takes longer than announced.
+    Overran,
+    /// The component is back before the whole work is over.
+    PartEnded,
+    /// Planned work is over.
+    Ended,
+    /// Planned work was called off.
+    CalledOff,
 }
 
 /// A text in an incident: ours or an editor's.
@@ -165,6 +186,107 @@ pub struct Update {
     pub status: IncidentStatus,
     /// What it says.
     pub body: Body,
+    /// The states that it gave.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub components: BTreeMap<ComponentId, Status>,
+    /// Whom it concerns; everybody whom the incident concerns, if empty.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub organisations: Vec<OrganisationId>,
+    /// What it said about the end, if it said anything new.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ending: Option<Ending>,
+    /// What only editors may read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub internal: Option<Text>,
+    /// When it was taken back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retracted_at: Option<Timestamp>,
+    /// What it said before it was corrected, oldest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub corrected: Vec<Correction>,
+}
+
+impl Update {
+    /// An update that says no more than its text.
+    pub const fn plain(number: u32, at: Timestamp, status: IncidentStatus, body: Body) -> Self {
+        Self {
+            number,
+            at,
+            status,
+            body,
+            components: BTreeMap::new(),
+            organisations: Vec::new(),
+            ending: None,
+            internal: None,
+            retracted_at: None,
+            corrected: Vec::new(),
+        }
+    }
+
+    /// When it last changed.
+    pub fn changed_at(&self) -> Timestamp {
+        let corrected = self.corrected.last().map(|correction| correction.at);
+        [Some(self.at), corrected, self.retracted_at].into_iter().flatten().max().unwrap_or(self.at)
+    }
+}
+
+/// A text that was replaced.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Correction {
+    /// When it was replaced.
+    pub at: Timestamp,
+    /// What was said until then.
+    pub body: Body,
+}
+
+/// What is said about the end.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Ending {
+    /// It cannot be foreseen.
+    Unknown,
+    /// It is expected about then.
+    Expected(Expected),
+}
+
+/// A fuzzy end. At least one of its fields is given; nothing is ever filled in.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Expected {
+    /// Not before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub earliest: Option<Timestamp>,
+    /// Not after.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub latest: Option<Timestamp>,
+    /// In words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub label: Option<Text>,
+}
+
+/// Where more can be read.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reference {
+    /// The address.
+    pub url: Link,
+    /// What it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub label: Option<Text>,
+}
+
+/// A town's own words on somebody else's incident.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Overlay {
+    /// The words.
+    pub text: Text,
+    /// Its own ways around.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub alternatives: Vec<Alternative>,
+    /// When they were written.
+    pub at: Timestamp,
+    /// Counts the versions, from 1.
+    pub version: u32,
+    /// Number of the newest update of the incident at that time.
+    pub based_on: u32,
 }
 
 /// A component that an incident concerns or concerned.
@@ -212,6 +334,39 @@ pub struct Incident {
     /// Whether an editor ever touched it.
     #[serde(default)]
     pub touched: bool,
+    /// When an editor last touched it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub touched_at: Option<Timestamp>,
+    /// Whether the root is set and the engine does not move it.
+    #[serde(default)]
+    pub root_set: bool,
+    /// The states that editors give components while it is open.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub given: BTreeMap<ComponentId, Status>,
+    /// Roots of other disturbances that are continued in this one.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub attached: BTreeSet<ComponentId>,
+    /// When the end is expected; `None`: it cannot be foreseen.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expected_end: Option<Expected>,
+    /// By when readers were promised to hear more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next_update_by: Option<Timestamp>,
+    /// Where more can be read.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub references: Vec<Reference>,
+    /// Other ways, beside those of the components.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub alternatives: Vec<Alternative>,
+    /// What stays as it is.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unaffected: Vec<ComponentId>,
+    /// Towns' own words on it.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub overlays: BTreeMap<OrganisationId, Overlay>,
+    /// Position of the event that last changed it.
+    #[serde(default)]
+    pub revision: u64,
     /// What it concerns, by component id.
     pub concerned: Vec<Concerned>,
     /// Its updates, oldest first.
@@ -227,5 +382,128 @@ impl Incident {
     /// What it concerns, by component id.
     pub fn concerns(&self, component: &ComponentId) -> Option<&Concerned> {
         self.concerned.iter().find(|concerned| concerned.component == *component)
+    }
+
+    /// The number of the next update.
+    pub fn next_number(&self) -> u32 {
+        self.updates.last().map_or(1, |update| update.number.saturating_add(1))
+    }
+
+    /// Whether a promise to say more was not kept.
+    pub fn is_overdue(&self, at: Timestamp) -> bool {
+        self.is_open() && self.next_update_by.is_some_and(|by| by <= at)
+    }
+}
+
+/// What an editor changes in an incident. What is not named stays.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct IncidentEdit {
+    /// Where it stands now.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status: Option<IncidentStatus>,
+    /// How bad it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub impact: Option<Impact>,
+    /// Category of the cause.
+    #[serde(default, skip_serializing_if = "Change::is_kept")]
+    pub cause: Change<Cause>,
+    /// Its title.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub title: Option<Body>,
+    /// The root, set by hand.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub root: Option<ComponentId>,
+    /// The states in force from now on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub given: Option<BTreeMap<ComponentId, Status>>,
+    /// What it concerns in addition, or worse than before.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub concerned: Vec<Concerned>,
+    /// What it does not concern any more.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub dropped: BTreeSet<ComponentId>,
+    /// Further roots that are continued in it.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub attached: BTreeSet<ComponentId>,
+    /// When the end is expected.
+    #[serde(default, skip_serializing_if = "Change::is_kept")]
+    pub expected_end: Change<Expected>,
+    /// By when more is promised.
+    #[serde(default, skip_serializing_if = "Change::is_kept")]
+    pub next_update_by: Change<Timestamp>,
+    /// Where more can be read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub references: Option<Vec<Reference>>,
+    /// Other ways.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub alternatives: Option<Vec<Alternative>>,
+    /// What stays as it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unaffected: Option<Vec<ComponentId>>,
+    /// The incident it was merged into.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub merged_into: Option<IncidentId>,
+    /// When it ended, where an editor knows better than the recorded time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resolved_at: Option<Timestamp>,
+    /// The update to publish.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub update: Option<Update>,
+}
+
+/// A field of a change: absent keeps what is there, null clears it, a value replaces it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Change<T> {
+    /// As it was.
+    #[default]
+    Keep,
+    /// Nothing.
+    Clear,
+    /// This.
+    Set(T),
+}
+
+impl<T> Change<T> {
+    /// Whether nothing changes.
+    pub const fn is_kept(&self) -> bool {
+        matches!(self, Self::Keep)
+    }
+
+    /// The value if it is set.
+    pub const fn set(&self) -> Option<&T> {
+        match self {
+            Self::Set(value) => Some(value),
+            Self::Keep | Self::Clear => None,
+        }
+    }
+
+    /// Carries the change out.
+    pub fn apply(self, to: &mut Option<T>) {
+        match self {
+            Self::Keep => {}
+            Self::Clear => *to = None,
+            Self::Set(value) => *to = Some(value),
+        }
+    }
+
+    /// Converts the value, if one is set.
+    pub fn try_map<U, E>(self, convert: impl FnOnce(T) -> Result<U, E>) -> Result<Change<U>, E> {
+        Ok(match self {
+            Self::Keep => Change::Keep,
+            Self::Clear => Change::Clear,
+            Self::Set(value) => Change::Set(convert(value)?),
+        })
+    }
+}
+
+impl<T: Serialize> Serialize for Change<T> {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.set().serialize(serializer)
+    }
+}
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Change<T> {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Ok(Option::deserialize(deserializer)?.map_or(Self::Clear, Self::Set))
     }
 }

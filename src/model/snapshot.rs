@@ -6,19 +6,22 @@
 //! metrics are written from them alone. `Operations` may hold targets and is served on
 //! `metrics_listen` only.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::model::alternative::{Alternative, Link};
 use crate::model::availability::Intervals;
 use crate::model::catalogue::{Ends, Reach, Site, SiteLinks};
+use crate::model::decision::Inputs;
 use crate::model::event::MaintenancePhase;
 use crate::model::id::{CheckId, ComponentId, IncidentId, MaintenanceId, OrganisationId};
-use crate::model::incident::{Body, Cause, Impact, IncidentStatus, Update};
+use crate::model::incident::{Body, Cause, Ending, Expected, Impact, IncidentStatus, Overlay, Reference};
+use crate::model::local::{Locals, PublicLocal, Town, View};
+use crate::model::notice::{CoveredNotice, MaintenanceUpdate, Override};
 use crate::model::observation::{Phases, TlsFacts};
 use crate::model::status::{
-    ComponentKind, Delivery, Evidence, Lifecycle, Mode, OrganisationKind, Processing, RollUp, Status, roll_up,
+    ComponentKind, Delivery, Evidence, Lifecycle, OrganisationKind, RollUp, Status, roll_up,
 };
 use crate::model::text::Text;
 use crate::model::time::Timestamp;
@@ -47,6 +50,10 @@ pub struct Snapshot {
     pub incidents: Vec<Arc<PublicIncident>>,
     /// Maintenances that have been announced, by begin.
     pub maintenances: Vec<Arc<PublicMaintenance>>,
+    /// What differs in some towns at the moment.
+    pub locals: Arc<Locals>,
+    /// What came to differ in some towns, newest first, for feeds.
+    pub changes: Arc<Vec<Arc<PublicLocal>>>,
 }
 
 /// A word about our own health.
@@ -150,31 +157,8 @@ pub struct PublicComponent {
     pub available_from: Option<When>,
     /// Mail delivery, where it differs from normal.
     pub delivery: Option<Delivery>,
-    /// What differs in some towns, in order of declaration.
-    pub locals: Vec<PublicLocal>,
-}
-
-/// What differs in some towns.
-#[derive(Debug, Clone)]
-pub struct PublicLocal {
-    /// For whom.
-    pub organisations: Vec<Reach>,
-    /// The status there.
-    pub status: Option<Status>,
-    /// The mode there.
-    pub mode: Option<Mode>,
-    /// Whether it is released.
-    pub released: Option<bool>,
-    /// Processing there.
-    pub processing: Option<Processing>,
-    /// A text.
-    pub text: Option<Text>,
-    /// Alternatives there.
-    pub alternatives: Vec<Alternative>,
-    /// From when.
-    pub from: Option<Timestamp>,
-    /// Until when.
-    pub until: Option<Timestamp>,
+    /// The public components it depends on: index, and what an outage there means here.
+    pub edges: Vec<(u32, Option<Status>)>,
 }
 
 /// State of a component at one instant.
@@ -182,8 +166,6 @@ pub struct PublicLocal {
 pub struct ComponentState {
     /// Its status.
     pub status: Status,
-    /// The worst of own evidence and parts alone: what remains where a town states its own.
-    pub without_derived: Status,
     /// Where the status comes from.
     pub evidence: Evidence,
     /// Since when.
@@ -202,6 +184,14 @@ pub struct ComponentState {
     pub incident: Option<IncidentId>,
     /// How many of its parts are unknown.
     pub unknown_parts: u32,
+    /// Set by hand, and until when.
+    pub set_by_hand: Option<Override>,
+    /// What the status was decided from.
+    pub inputs: Inputs,
+    /// What follows from parents that are internal.
+    pub hidden: Option<(Status, Evidence)>,
+    /// Whether its own evidence sets derived states aside.
+    pub aside: bool,
     /// Its intervals, for availability.
     pub intervals: Arc<Intervals>,
 }
@@ -243,16 +233,80 @@ pub struct PublicIncident {
     pub started_at: Timestamp,
     /// When it ended.
     pub resolved_at: Option<Timestamp>,
+    /// The incident that continues it.
+    pub merged_into: Option<IncidentId>,
+    /// When the end is expected; `None`: it cannot be foreseen.
+    pub expected_end: Option<Expected>,
+    /// By when more is promised.
+    pub next_update_by: Option<Timestamp>,
+    /// Where more can be read.
+    pub references: Vec<Reference>,
+    /// Other ways, beside those of the components.
+    pub alternatives: Vec<Alternative>,
+    /// The public components that stay as they are.
+    pub unaffected: Vec<ComponentId>,
+    /// Towns' own words on it.
+    pub overlays: BTreeMap<OrganisationId, Overlay>,
     /// The public components it concerns: id, name, and the worst status they had in it.
     pub components: Vec<(ComponentId, Text, Status)>,
     /// Its updates, oldest first.
-    pub updates: Vec<Update>,
+    pub updates: Vec<PublicUpdate>,
+    /// Position of the event that last changed it.
+    pub revision: u64,
+}
+
+/// An update as the public may read it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PublicUpdate {
+    /// Its number within the incident.
+    pub number: u32,
+    /// When it was recorded.
+    pub at: Timestamp,
+    /// Where the incident stood.
+    pub status: IncidentStatus,
+    /// What it says; empty if it was retracted.
+    pub body: Body,
+    /// The states that it gave public components.
+    pub components: Vec<(ComponentId, Status)>,
+    /// Whom it concerns; everybody, if empty.
+    pub organisations: Vec<OrganisationId>,
+    /// What it said about the end, if it said anything new.
+    pub ending: Option<Ending>,
+    /// When it was taken back.
+    pub retracted_at: Option<Timestamp>,
+    /// When it was last corrected.
+    pub corrected_at: Option<Timestamp>,
+}
+
+impl PublicUpdate {
+    /// When it last changed.
+    pub fn changed_at(&self) -> Timestamp {
+        [Some(self.at), self.corrected_at, self.retracted_at].into_iter().flatten().max().unwrap_or(self.at)
+    }
 }
 
 impl PublicIncident {
     /// Whether it is not resolved.
     pub fn is_open(&self) -> bool {
         self.status != IncidentStatus::Resolved
+    }
+
+    /// Whether a promise to say more was not kept.
+    pub fn is_overdue(&self, at: Timestamp) -> bool {
+        self.is_open() && self.next_update_by.is_some_and(|by| by <= at)
+    }
+
+    /// The updates that were not taken back and concern an organisation's page, oldest first.
+    pub fn updates_for(&self, organisation: Option<&OrganisationId>) -> impl DoubleEndedIterator<Item = &PublicUpdate> {
+        self.updates.iter().filter(move |update| {
+            update.retracted_at.is_none()
+                && organisation.is_none_or(|id| update.organisations.is_empty() || update.organisations.contains(id))
+        })
+    }
+
+    /// Whether an overlay is older than the newest update: the town may want to look again.
+    pub fn has_drifted(&self, overlay: &Overlay) -> bool {
+        self.updates.iter().any(|update| update.number > overlay.based_on && update.retracted_at.is_none())
     }
 }
 
@@ -263,79 +317,56 @@ pub struct PublicMaintenance {
     pub id: MaintenanceId,
     /// Its title.
     pub title: Text,
+    /// What more there is to say.
+    pub text: Option<Text>,
     /// Its phase.
     pub phase: MaintenancePhase,
-    /// When it begins.
+    /// When it begins; of a recurring one, its occurrence at hand.
     pub from: When,
     /// When it ends.
     pub until: When,
     /// How it ends.
     pub ends: Ends,
+    /// When it was over or called off.
+    pub ended_at: Option<Timestamp>,
     /// The public components it covers.
-    pub components: Vec<ComponentId>,
+    pub components: Vec<CoveredNotice>,
     /// The public components that stay as they are.
     pub unaffected: Vec<ComponentId>,
     /// Other ways meanwhile.
     pub alternatives: Vec<Alternative>,
     /// When it was announced.
-    pub announced_at: Option<When>,
+    pub announced_at: When,
     /// The last day before.
     pub last_chance_before: Option<When>,
     /// When things are back.
     pub back_from: Option<When>,
+    /// Same word = same programme.
+    pub programme: Option<String>,
+    /// IANA name of the time zone its dates are in.
+    pub zone: String,
+    /// Of a recurring one: its next occurrences after the one at hand.
+    pub upcoming: Vec<(Timestamp, Timestamp)>,
+    /// Whether it recurs.
+    pub recurs: bool,
+    /// Counts what calendars must take over.
+    pub sequence: u32,
+    /// What was published about it, oldest first.
+    pub updates: Vec<MaintenanceUpdate>,
+    /// Position of the event that last changed it.
+    pub revision: u64,
 }
 
-/// A component as one town's page shows it.
-#[derive(Debug, Clone, Copy)]
-pub struct View<'a> {
-    /// What it is.
-    pub component: &'a PublicComponent,
-    /// Its state everywhere.
-    pub state: &'a ComponentState,
-    /// What differs here.
-    pub local: Option<&'a PublicLocal>,
-    /// The status here.
-    pub status: Status,
-    /// Where that status comes from.
-    pub evidence: Evidence,
-    /// The mode here.
-    pub mode: Mode,
-    /// Processing here.
-    pub processing: Processing,
-}
-
-impl<'a> View<'a> {
-    /// The alternatives that apply here: the town's own first, then the component's.
-    pub fn alternatives(&self, organisation: Option<&PublicOrganisation>, at: Timestamp) -> Vec<&'a Alternative> {
-        let local = self.local.into_iter().flat_map(|local| local.alternatives.iter());
-        local
-            .chain(self.component.alternatives.iter())
-            .filter(|alternative| {
-                alternative.valid_from.as_ref().is_none_or(|from| from.at <= at)
-                    && alternative.valid_until.as_ref().is_none_or(|until| until.at > at)
-                    && organisation
-                        .is_none_or(|o| alternative.serves.is_empty() || specificity(&alternative.serves, o).is_some())
-            })
-            .collect()
+impl PublicMaintenance {
+    /// Whether it is under way.
+    pub const fn is_active(&self) -> bool {
+        matches!(self.phase, MaintenancePhase::InProgress | MaintenancePhase::Overrunning)
     }
-}
 
-/// How specifically a reach names an organisation: its id beats any prefix, a longer prefix a
-/// shorter one. `None` if it is not reached.
-pub fn specificity(reach: &[Reach], organisation: &PublicOrganisation) -> Option<usize> {
-    let mut best = None;
-    for reach in reach {
-        let found = match reach {
-            Reach::Except(id) if *id == organisation.id => return None,
-            Reach::Except(_) => None,
-            Reach::Organisation(id) => (*id == organisation.id).then_some(usize::MAX),
-            Reach::Prefix(prefix) => {
-                organisation.ars.as_deref().is_some_and(|ars| ars.starts_with(prefix.as_str())).then_some(prefix.len())
-            }
-        };
-        best = best.max(found);
+    /// Whether it covers a component.
+    pub fn covers(&self, component: &str) -> bool {
+        self.components.iter().any(|covered| covered.component.as_str() == component)
     }
-    best
 }
 
 impl Snapshot {
@@ -345,59 +376,13 @@ impl Snapshot {
         Some((index, self.catalogue.organisations.get(index as usize)?))
     }
 
-    /// A component, as `organisation` sees it (by index), or everywhere.
-    pub fn view(&self, component: u32, organisation: Option<u32>) -> Option<View<'_>> {
-        let state = self.states.get(component as usize)?;
-        let component = self.catalogue.components.get(component as usize)?;
-        let organisation = organisation.and_then(|index| self.catalogue.organisations.get(index as usize));
-        let local = organisation.and_then(|organisation| {
-            component
-                .locals
-                .iter()
-                .filter(|local| {
-                    local.from.is_none_or(|from| from <= self.at) && local.until.is_none_or(|until| until > self.at)
-                })
-                .filter_map(|local| Some((specificity(&local.organisations, organisation)?, local)))
-                // `max_by_key` keeps the last of equals: the newest.
-                .max_by_key(|(specific, _)| *specific)
-                .map(|(_, local)| local)
-        });
-        let mode = local.and_then(|local| local.mode).unwrap_or_default();
-        let (status, evidence) = self.localised(state, local, mode);
-        Some(View {
-            component,
-            state,
-            local,
-            status,
-            evidence,
-            mode,
-            processing: local.and_then(|local| local.processing).unwrap_or_default(),
-        })
-    }
-
-    /// A town's own word takes the place of what is derived; its mode sets a floor; neither
-    /// lifts a maintenance.
-    fn localised(&self, state: &ComponentState, local: Option<&PublicLocal>, mode: Mode) -> (Status, Evidence) {
-        let Some(local) = local.filter(|_| state.status != Status::UnderMaintenance) else {
-            return (state.status, state.evidence);
-        };
-        let (mut status, mut evidence) = (state.status, state.evidence);
-        if let Some(said) = local.status {
-            let rest = if state.evidence == Evidence::Own { state.status } else { state.without_derived };
-            (status, evidence) = if said >= rest { (said, Evidence::Notice) } else { (rest, Evidence::Own) };
-        }
-        if mode.floor() > status {
-            (status, evidence) = (mode.floor(), Evidence::Notice);
-        }
-        (status, evidence)
-    }
-
     /// The components of an organisation's page that are not parts of another one there.
     pub fn page_of(&self, organisation: u32) -> impl Iterator<Item = View<'_>> {
         let shows = self.catalogue.organisations.get(organisation as usize).map_or(&[][..], |o| o.shows.as_slice());
+        let town = Town::new(self, Some(organisation));
         shows
             .iter()
-            .filter_map(move |&component| self.view(component, Some(organisation)))
+            .filter_map(move |&component| town.view(component))
             .filter(|view| view.component.part_of.is_none())
     }
 
@@ -417,8 +402,10 @@ impl Snapshot {
                 .components
                 .iter()
                 .zip(&self.states)
-                .filter(|(component, state)| component.part_of.is_none() && state.lifecycle == Lifecycle::Live)
-                .map(|(_, state)| (state.status, state.evidence)),
+                .zip(0u32..)
+                .filter(|((component, state), _)| component.part_of.is_none() && state.lifecycle == Lifecycle::Live)
+                .filter_map(|(_, index)| self.view(index, None))
+                .map(|view| (view.status, view.evidence)),
         )
     }
 
@@ -441,10 +428,10 @@ impl Snapshot {
     /// Maintenances that cover something on an organisation's page.
     pub fn maintenances_of(&self, organisation: u32) -> impl Iterator<Item = &Arc<PublicMaintenance>> {
         self.maintenances.iter().filter(move |maintenance| {
-            maintenance.components.iter().any(|id| {
+            maintenance.components.iter().any(|covered| {
                 self.catalogue
                     .component_index
-                    .get(id)
+                    .get(&covered.component)
                     .and_then(|&index| self.catalogue.components.get(index as usize))
                     .is_some_and(|component| component.shown_on.contains(&organisation))
             })
@@ -461,13 +448,20 @@ impl Snapshot {
         match worst {
             Some(impact) if impact > Impact::None => impact.as_str(),
             Some(_) | None => {
-                let active = maintenances.into_iter().any(|maintenance| {
-                    matches!(maintenance.phase, MaintenancePhase::InProgress | MaintenancePhase::Overrunning)
-                });
+                let active = maintenances.into_iter().any(|maintenance| maintenance.is_active());
                 if active { "maintenance" } else { "none" }
             }
         }
     }
+}
+
+/// A promise that was not kept, for metrics.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Overdue {
+    /// `incident` or `maintenance`.
+    pub kind: &'static str,
+    /// Its id.
+    pub id: String,
 }
 
 /// The last thing a check saw, as numbers. `None` where the probe did not get so far.
@@ -573,6 +567,8 @@ pub struct Measurements {
     pub components: Vec<Gauged>,
     /// Open incidents.
     pub incidents: Vec<OpenIncident>,
+    /// Promises that were not kept.
+    pub overdue: Vec<Overdue>,
 }
 
 /// What the operator may see: everything, with targets.

@@ -11,8 +11,8 @@ use std::fmt::Write;
 use jiff::tz::{Offset, TimeZone};
 
 use crate::model::event::MaintenancePhase;
-use crate::model::incident::{Body, Update};
-use crate::model::snapshot::{PublicIncident, PublicMaintenance, Snapshot};
+use crate::model::incident::Body;
+use crate::model::snapshot::{PublicIncident, PublicMaintenance, PublicUpdate, Snapshot};
 use crate::model::text::{Plain, Text};
 use crate::model::time::Timestamp;
 use crate::model::window::When;
@@ -92,7 +92,7 @@ struct Entry<'a> {
 }
 
 enum What<'a> {
-    Update(&'a PublicIncident, &'a Update),
+    Update(&'a PublicIncident, &'a PublicUpdate),
     Announced(&'a PublicMaintenance),
 }
 
@@ -113,7 +113,7 @@ fn entries<'a>(scope: &Scope<'a>, page: Option<&Page<'_>>) -> Vec<Entry<'a>> {
     for maintenance in &snapshot.maintenances {
         // Without the instant of its announcement an entry could not keep its `updated`; what is
         // cancelled is not announced any more.
-        let Some(announced) = maintenance.announced_at.as_ref().filter(|when| when.at <= snapshot.at) else { continue };
+        let announced = &maintenance.announced_at;
         if maintenance.phase != MaintenancePhase::Cancelled && concerns(&covered(scope, maintenance)) {
             let subject = maintenance.id.as_str();
             entries.push(Entry { at: announced.at, subject, number: 0, what: What::Announced(maintenance) });
@@ -125,7 +125,7 @@ fn entries<'a>(scope: &Scope<'a>, page: Option<&Page<'_>>) -> Vec<Entry<'a>> {
 }
 
 fn covered(scope: &Scope<'_>, maintenance: &PublicMaintenance) -> Vec<u32> {
-    maintenance.components.iter().filter_map(|id| scope.component(id.as_str())).collect()
+    maintenance.components.iter().filter_map(|covered| scope.component(covered.component.as_str())).collect()
 }
 
 /// `updated` of an empty feed: since when all that it covers has been as it is, at the earliest.
@@ -201,7 +201,7 @@ impl Entry<'_> {
                 (incident.components.iter().map(|(id, _, _)| id.as_str()).collect(), scope.components_of(incident))
             }
             What::Announced(maintenance) => {
-                (maintenance.components.iter().map(|id| id.as_str()).collect(), covered(scope, maintenance))
+                (maintenance.components.iter().map(|covered| covered.component.as_str()).collect(), covered(scope, maintenance))
             }
         };
         let mut out = String::new();

@@ -339,6 +339,31 @@ fn automatic(message: &Message, language: &str, fallback: &str) -> Plain {
             )
             .to_owned(),
         MessageCode::Removed => words.pick("{} wird nicht mehr überwacht.", "{} is not monitored any more.").to_owned(),
+        MessageCode::Umbrella => {
+            words.pick("Störungen an mehreren Stellen zugleich", "Disruptions in several places at once").to_owned()
+        }
+        MessageCode::Gathered => words
+            .pick(
+                "Mehr als zwanzig Störungen haben fast zugleich begonnen. Sie werden hier gemeinsam fortgeführt; \
+                 ob sie eine gemeinsame Ursache haben, ist nicht bekannt.",
+                "More than twenty disruptions began almost at once. They are continued here together; \
+                 whether they have a common cause is not known.",
+            )
+            .to_owned(),
+        MessageCode::Planned => words.pick("Angekündigt: {}.", "Announced: {}.").to_owned(),
+        MessageCode::Replanned => {
+            words.pick("Die Ankündigung wurde geändert: {}.", "The announcement was changed: {}.").to_owned()
+        }
+        MessageCode::Began => words.pick("Hat begonnen: {}.", "Has begun: {}.").to_owned(),
+        MessageCode::Overran => words
+            .pick(
+                "Dauert länger als angekündigt: {}. Das Ende ist derzeit nicht absehbar.",
+                "Takes longer than announced: {}. It is not known yet when this will end.",
+            )
+            .to_owned(),
+        MessageCode::PartEnded => words.pick("Zum Teil beendet: {}.", "Partly over: {}.").to_owned(),
+        MessageCode::Ended => words.pick("Beendet: {}.", "Over: {}.").to_owned(),
+        MessageCode::CalledOff => words.pick("Abgesagt: {}.", "Called off: {}.").to_owned(),
     };
     escape::sentence(&template, &name)
 }

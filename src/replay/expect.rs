@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use crate::model::snapshot::{Shown, Snapshot, View};
+use crate::model::local::View;
+use crate::model::snapshot::{Shown, Snapshot};
 use crate::publish::{self, Rendered, Target};
 use crate::scenario::{Expect, Expectation, Scenario};
 
@@ -63,14 +64,14 @@ fn component(scenario: &Scenario, what: &Expect, id: &str, view: &View<'_>, fail
     };
     equal("status", view.status.as_str(), &what.status);
     equal("evidence", view.evidence.as_str(), &what.evidence);
-    let path = view.state.affected_by.as_ref().map(|affected| affected.path.as_slice()).unwrap_or_default();
+    let path = view.affected_by.map(|affected| affected.path.as_slice()).unwrap_or_default();
     equal("cause nearby", &path.first().map_or_else(|| "nothing".into(), named), &what.affected_by);
     equal("root cause", &path.last().map_or_else(|| "nothing".into(), named), &what.cause);
     if let Some(since) = &what.since {
         let expected = scenario.local(since);
-        if expected != Some(view.state.since) {
+        if expected != Some(view.since) {
             let expected = expected.unwrap_or_default();
-            fail(format!("`{id}` reads so since {}, not since {expected}", view.state.since));
+            fail(format!("`{id}` reads so since {}, not since {expected}", view.since));
         }
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use maud::{Markup, html};
 
 use crate::model::availability::Availability;
-use crate::model::snapshot::View;
+use crate::model::local::View;
 use crate::publish::html::page::Page;
 use crate::publish::html::time;
 use crate::publish::wording::Words;

@@ -3,7 +3,8 @@
 use maud::{Markup, html};
 
 use crate::model::alternative::{Alternative, AlternativeKind};
-use crate::model::snapshot::{AffectedBy, PublicMaintenance, View};
+use crate::model::local::View;
+use crate::model::snapshot::{AffectedBy, PublicMaintenance};
 use crate::model::status::{Delivery, Evidence, Lifecycle, Mode, Processing, Status};
 use crate::model::time::Timestamp;
 use crate::publish::html::link::{self, Leads};
@@ -154,7 +155,7 @@ impl<'a> Page<'a> {
 
     /// Since when it has its status here; `None` if a town said so without saying since when.
     fn since(&self, view: &View<'a>) -> Option<Timestamp> {
-        if view.status == view.state.status { Some(view.state.since) } else { view.local.and_then(|local| local.from) }
+        Some(view.since)
     }
 
     fn evidence(&self, view: &View<'a>) -> Markup {
@@ -266,7 +267,7 @@ impl<'a> Page<'a> {
         let maintenances = self.snapshot.maintenances.iter().map(|maintenance| &**maintenance);
         maintenances
             .filter(|maintenance| maintenance::is_active(maintenance))
-            .find(|maintenance| maintenance.components.iter().any(|id| *id == view.component.id || Some(id) == whole))
+            .find(|maintenance| maintenance.components.iter().map(|covered| &covered.component).any(|id| *id == view.component.id || Some(id) == whole))
     }
 
     /// What is to be said beside the status: the mode, processing, mail, and the town's own words.

@@ -3,8 +3,9 @@
 use maud::{Markup, html};
 
 use crate::model::id::ComponentId;
-use crate::model::incident::{Body, Impact, IncidentStatus, Update};
-use crate::model::snapshot::{PublicIncident, View};
+use crate::model::incident::{Body, Impact, IncidentStatus};
+use crate::model::local::View;
+use crate::model::snapshot::{PublicIncident, PublicUpdate};
 use crate::model::status::{Lifecycle, Status};
 use crate::model::text::Text;
 use crate::publish::html::page::{Frame, Page, has_easy};
@@ -317,7 +318,7 @@ impl<'a> Page<'a> {
         }
     }
 
-    fn update(&self, update: &Update) -> Markup {
+    fn update(&self, update: &PublicUpdate) -> Markup {
         html! {
             li id={ "u_" (update.number) } {
                 h3 { (wording::capitalised(self.words.incident_status(update.status))) }

@@ -103,18 +103,18 @@ impl<'a> Page<'a> {
                 @match self.organisation {
                     Some(_) => {
                         dt { (self.say("Betrifft", "Concerns")) }
-                        dd { (self.names(maintenance.components.iter().filter_map(|id| self.named(id)))) }
+                        dd { (self.names(maintenance.components.iter().filter_map(|covered| self.named(&covered.component)))) }
                     },
                     None => {
                         dt { (self.say("Betrifft", "Concerns")) }
-                        dd { (self.organisations(&self.reached(&maintenance.components), NAMED_MAX)) }
+                        dd { (self.organisations(&self.reached(maintenance.components.iter().map(|covered| &covered.component)), NAMED_MAX)) }
                     },
                 }
                 @if !maintenance.unaffected.is_empty() {
                     dt { (self.say("Nicht betroffen", "Not affected")) }
                     dd { (self.names(maintenance.unaffected.iter().filter_map(|id| self.named(id)))) }
                 }
-                @if let Some(at) = maintenance.announced_at.as_ref().filter(|_| announced) {
+                @if let Some(at) = Some(&maintenance.announced_at).filter(|_| announced) {
                     dt { (self.say("Angekündigt", "Announced")) }
                     dd { (self.when(at)) }
                 }

@@ -5,7 +5,8 @@ use std::cmp::Reverse;
 use maud::{Markup, html};
 
 use crate::model::alternative::{AlternativeKind, Link};
-use crate::model::snapshot::{PublicOrganisation, View};
+use crate::model::local::View;
+use crate::model::snapshot::PublicOrganisation;
 use crate::model::status::{Evidence, Lifecycle, Status};
 use crate::model::text::Text;
 use crate::publish::html::incident;

@@ -9,7 +9,8 @@ use crate::model::alternative::{Alternative, AlternativeKind, Link};
 use crate::model::availability::{Availability, Intervals};
 use crate::model::catalogue::Reach;
 use crate::model::id::{ComponentId, IncidentId, OrganisationId};
-use crate::model::snapshot::{AffectedBy, PublicComponent, Shown, View};
+use crate::model::local::View;
+use crate::model::snapshot::{AffectedBy, PublicComponent, Shown};
 use crate::model::status::{ComponentKind, Delivery, DeliveryState, Evidence, Lifecycle, Mode, Processing, Status};
 use crate::model::text::Plain;
 use crate::model::time::Timestamp;
@@ -59,7 +60,6 @@ impl<'a> ComponentJson<'a> {
         let at = scope.snapshot.at;
         let id_of = |index: u32| catalogue.components.get(index as usize).map(|component| &component.id);
         let organisation = organisation.and_then(|index| catalogue.organisations.get(index as usize));
-        let said_since = view.local.filter(|_| view.status != state.status).and_then(|local| local.from);
         Self {
             id: &component.id,
             name: scope.text(&component.name),
@@ -67,13 +67,13 @@ impl<'a> ComponentJson<'a> {
             lifecycle: state.lifecycle,
             status: view.status,
             evidence: view.evidence,
-            since: Time(said_since.unwrap_or(state.since)),
+            since: Time(view.since),
             checked_at: state.checked_at.map(Time),
             last_known: state.last_known,
             mode: view.mode,
-            released: view.local.and_then(|local| local.released),
+            released: view.released,
             processing: view.processing,
-            delivery: component.delivery.as_ref().and_then(|delivery| DeliveryJson::at(delivery, at)),
+            delivery: view.delivery.and_then(|delivery| DeliveryJson::at(delivery, at)),
             reason: state.reason,
             owner: catalogue.organisations.get(component.owner as usize).map(|owner| &owner.id),
             part_of: component.part_of.and_then(id_of),
@@ -88,7 +88,7 @@ impl<'a> ComponentJson<'a> {
                 .map(|alternative| AlternativeJson::new(scope, alternative))
                 .collect(),
             availability: Windows::of(&state.intervals, at, component),
-            affected_by: state.affected_by.as_ref().and_then(|affected| AffectedByJson::new(scope, affected)),
+            affected_by: view.affected_by.and_then(|affected| AffectedByJson::new(scope, affected)),
             text: view.local.and_then(|local| local.text.as_ref()).map(|text| scope.text(text)),
             incident: state.incident.as_ref(),
             unknown_parts: state.unknown_parts,

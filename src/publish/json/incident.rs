@@ -139,20 +139,20 @@ struct Dates {
 
 impl<'a> MaintenanceJson<'a> {
     pub(super) fn new(scope: &Scope<'a>, maintenance: &'a PublicMaintenance, page: Option<&Page<'a>>) -> Self {
-        let on_page = |ids: &'a [ComponentId]| {
+        let on_page = |ids: &[&'a ComponentId]| {
             let shown = |id: &&ComponentId| {
                 page.is_none_or(|page| {
                     scope.component(id.as_str()).is_some_and(|component| page.shows.contains(&component))
                 })
             };
-            ids.iter().filter(shown).collect::<Vec<_>>()
+            ids.iter().copied().filter(shown).collect::<Vec<_>>()
         };
         let at = scope.snapshot.at;
         let alternatives = maintenance.alternatives.iter().filter(|alternative| {
             alternative.valid_until.as_ref().is_none_or(|until| until.at > at)
                 && page.is_none_or(|page| {
                     alternative.serves.is_empty()
-                        || crate::model::snapshot::specificity(&alternative.serves, page.organisation).is_some()
+                        || crate::model::local::specificity(&alternative.serves, page.organisation).is_some()
                 })
         });
         let date = |when: Option<&When>| when.and_then(|when| when.date);
@@ -164,10 +164,10 @@ impl<'a> MaintenanceJson<'a> {
             until: Time(maintenance.until.at),
             date_only: maintenance.from.date.is_some() && maintenance.until.date.is_some(),
             ends: maintenance.ends,
-            components: on_page(&maintenance.components),
-            unaffected: on_page(&maintenance.unaffected),
+            components: on_page(&maintenance.components.iter().map(|covered| &covered.component).collect::<Vec<_>>()),
+            unaffected: on_page(&maintenance.unaffected.iter().collect::<Vec<_>>()),
             alternatives: alternatives.map(|alternative| AlternativeJson::new(scope, alternative)).collect(),
-            announced_at: instant(maintenance.announced_at.as_ref()),
+            announced_at: instant(Some(&maintenance.announced_at)),
             last_chance_before: instant(maintenance.last_chance_before.as_ref()),
             back_from: instant(maintenance.back_from.as_ref()),
             updates: [],

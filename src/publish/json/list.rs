@@ -9,7 +9,8 @@ use std::sync::Arc;
 
 use crate::model::id::ID_LENGTH_MAX;
 use crate::model::incident::IncidentStatus;
-use crate::model::snapshot::{PublicComponent, PublicIncident, View};
+use crate::model::local::View;
+use crate::model::snapshot::{PublicComponent, PublicIncident};
 use crate::model::status::{ComponentKind, OrganisationKind, Status};
 use crate::model::time::Timestamp;
 use crate::publish::scope::Scope;

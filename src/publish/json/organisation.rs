@@ -6,7 +6,8 @@ use serde::Serialize;
 
 use crate::model::alternative::{AlternativeKind, Link};
 use crate::model::id::OrganisationId;
-use crate::model::snapshot::{PublicIncident, PublicMaintenance, View};
+use crate::model::local::View;
+use crate::model::snapshot::{PublicIncident, PublicMaintenance};
 use crate::model::status::{Lifecycle, OrganisationKind, Status};
 use crate::model::text::Plain;
 use crate::publish::json::component::ComponentJson;
@@ -27,7 +28,7 @@ impl<'a> OrganisationKeys<'a> {
         let open = snapshot.incidents.iter().map(Arc::as_ref).filter(|incident| incident.is_open());
         let planned = snapshot.maintenances.iter().map(Arc::as_ref).filter(|planned| is_ahead(planned, snapshot.at));
         let indexes = |maintenance: &PublicMaintenance| {
-            maintenance.components.iter().filter_map(|id| scope.component(id.as_str())).collect()
+            maintenance.components.iter().filter_map(|covered| scope.component(covered.component.as_str())).collect()
         };
         Self {
             incidents: open.map(|incident| (incident, scope.components_of(incident))).collect(),

@@ -1,0 +1,310 @@
+//! What differs in some towns, and a component as one town's page shows it.
+//!
+//! With thousands of towns and hundreds of services there are millions of cells; none is ever
+//! stored. A page asks [`Town`] for its components: only those for which the town has a word of
+//! its own, and what rests on them, are decided anew, by the same rule as everybody's.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use crate::model::alternative::Alternative;
+use crate::model::catalogue::Reach;
+use crate::model::decision::{Inputs, decide, derived};
+use crate::model::id::{ComponentId, OrganisationId};
+use crate::model::snapshot::{AffectedBy, ComponentState, PublicComponent, PublicOrganisation, Snapshot};
+use crate::model::status::{Delivery, Evidence, Lifecycle, Mode, Processing, Status, roll_up};
+use crate::model::text::Text;
+use crate::model::time::Timestamp;
+
+/// What differs in some towns.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PublicLocal {
+    /// What tells it apart.
+    pub key: u64,
+    /// The component.
+    pub component: ComponentId,
+    /// Its name.
+    pub name: Text,
+    /// For whom.
+    pub organisations: Vec<Reach>,
+    /// The status there.
+    pub status: Option<Status>,
+    /// The mode there.
+    pub mode: Option<Mode>,
+    /// Whether it is released.
+    pub released: Option<bool>,
+    /// Processing there.
+    pub processing: Option<Processing>,
+    /// Delivery of mail there.
+    pub delivery: Option<Delivery>,
+    /// A text.
+    pub text: Option<Text>,
+    /// Alternatives there.
+    pub alternatives: Vec<Alternative>,
+    /// Since when.
+    pub since: Timestamp,
+    /// Until when.
+    pub until: Option<Timestamp>,
+}
+
+impl PublicLocal {
+    /// Whether it reaches an organisation.
+    pub fn reaches(&self, organisation: &PublicOrganisation) -> bool {
+        specificity(&self.organisations, organisation).is_some()
+    }
+
+    /// Whether it holds at an instant.
+    fn holds(&self, at: Timestamp) -> bool {
+        self.since <= at && self.until.is_none_or(|until| until > at)
+    }
+
+    /// The newer one wins.
+    fn age(&self) -> (Timestamp, u64) {
+        (self.since, self.key)
+    }
+}
+
+/// Everything that differs somewhere, ready to be looked up.
+#[derive(Debug, Clone, Default)]
+pub struct Locals {
+    /// By organisation, then by the index of the component: said of that very organisation.
+    exact: HashMap<OrganisationId, HashMap<u32, Vec<Arc<PublicLocal>>>>,
+    /// By component: said of an area.
+    wide: HashMap<u32, Vec<Arc<PublicLocal>>>,
+}
+
+impl Locals {
+    /// Indexes what differs. `all` comes with the index of its component.
+    pub fn new(all: impl IntoIterator<Item = (u32, Arc<PublicLocal>)>) -> Self {
+        let mut locals = Self::default();
+        for (component, local) in all {
+            for reach in &local.organisations {
+                if let Reach::Organisation(id) = reach {
+                    let there = locals.exact.entry(id.clone()).or_default();
+                    there.entry(component).or_default().push(Arc::clone(&local));
+                }
+            }
+            if local.organisations.iter().any(|reach| matches!(reach, Reach::Prefix(_))) {
+                locals.wide.entry(component).or_default().push(local);
+            }
+        }
+        locals
+    }
+
+    /// The word that counts for a component in a town: its own before an area's, the longest
+    /// prefix before a shorter one, then the newest.
+    fn of(&self, component: u32, organisation: &PublicOrganisation, at: Timestamp) -> Option<&Arc<PublicLocal>> {
+        let exact = self.exact.get(&organisation.id).and_then(|there| there.get(&component));
+        let newest = exact.into_iter().flatten().filter(|local| local.holds(at)).max_by_key(|local| local.age());
+        newest.or_else(|| {
+            let wide = self.wide.get(&component)?.iter().filter(|local| local.holds(at));
+            let specific = wide.filter_map(|local| Some((specificity(&local.organisations, organisation)?, local)));
+            specific.max_by_key(|(specific, local)| (*specific, local.age())).map(|(_, local)| local)
+        })
+    }
+
+    /// Whether nothing differs in a town for sure.
+    fn is_silent_on(&self, organisation: &OrganisationId) -> bool {
+        self.wide.is_empty() && !self.exact.contains_key(organisation)
+    }
+}
+
+/// A component as one town's page shows it.
+#[derive(Debug, Clone, Copy)]
+pub struct View<'a> {
+    /// What it is.
+    pub component: &'a PublicComponent,
+    /// Its state everywhere.
+    pub state: &'a ComponentState,
+    /// What differs here.
+    pub local: Option<&'a PublicLocal>,
+    /// The status here.
+    pub status: Status,
+    /// Where that status comes from.
+    pub evidence: Evidence,
+    /// Since when it reads so here.
+    pub since: Timestamp,
+    /// The mode here.
+    pub mode: Mode,
+    /// Whether the provider has released it here, where somebody said so.
+    pub released: Option<bool>,
+    /// Processing here.
+    pub processing: Processing,
+    /// Delivery of mail here, where it differs from normal.
+    pub delivery: Option<&'a Delivery>,
+    /// What affects it here.
+    pub affected_by: Option<&'a AffectedBy>,
+}
+
+impl<'a> View<'a> {
+    /// The alternatives that apply here: the town's own first, then the component's.
+    pub fn alternatives(&self, organisation: Option<&PublicOrganisation>, at: Timestamp) -> Vec<&'a Alternative> {
+        let local = self.local.into_iter().flat_map(|local| local.alternatives.iter());
+        local
+            .chain(self.component.alternatives.iter())
+            .filter(|alternative| applies(alternative, organisation, at))
+            .collect()
+    }
+}
+
+/// Whether an alternative applies on a page at an instant.
+pub fn applies(alternative: &Alternative, organisation: Option<&PublicOrganisation>, at: Timestamp) -> bool {
+    alternative.valid_from.as_ref().is_none_or(|from| from.at <= at)
+        && alternative.valid_until.as_ref().is_none_or(|until| until.at > at)
+        && organisation.is_none_or(|o| alternative.serves.is_empty() || specificity(&alternative.serves, o).is_some())
+}
+
+/// How specifically a reach names an organisation: its id beats any prefix, a longer prefix a
+/// shorter one. `None` if it is not reached.
+pub fn specificity(reach: &[Reach], organisation: &PublicOrganisation) -> Option<usize> {
+    let mut best = None;
+    for reach in reach {
+        let found = match reach {
+            Reach::Except(id) if *id == organisation.id => return None,
+            Reach::Except(_) => None,
+            Reach::Organisation(id) => (*id == organisation.id).then_some(usize::MAX),
+            Reach::Prefix(prefix) => {
+                organisation.ars.as_deref().is_some_and(|ars| ars.starts_with(prefix.as_str())).then_some(prefix.len())
+            }
+        };
+        best = best.max(found);
+    }
+    best
+}
+
+/// One town's eyes on a snapshot. Keeps what it has decided, so that a page asks once.
+#[derive(Debug)]
+pub struct Town<'a> {
+    snapshot: &'a Snapshot,
+    /// `None`: everybody's eyes, or a town in which nothing differs.
+    organisation: Option<&'a PublicOrganisation>,
+    decided: RefCell<HashMap<u32, Option<Decided>>>,
+}
+
+/// What reads differently in a town.
+#[derive(Debug, Clone, Copy)]
+struct Decided {
+    status: Status,
+    evidence: Evidence,
+    since: Timestamp,
+    affected: bool,
+}
+
+impl<'a> Town<'a> {
+    /// The town with this index, or everybody.
+    pub fn new(snapshot: &'a Snapshot, organisation: Option<u32>) -> Self {
+        let organisation = organisation
+            .and_then(|index| snapshot.catalogue.organisations.get(index as usize))
+            .filter(|organisation| !snapshot.locals.is_silent_on(&organisation.id));
+        Self { snapshot, organisation, decided: RefCell::default() }
+    }
+
+    /// A component as it is seen from here.
+    pub fn view(&self, component: u32) -> Option<View<'a>> {
+        let state = &**self.snapshot.states.get(component as usize)?;
+        let what = self.snapshot.catalogue.components.get(component as usize)?;
+        let local = self.local(component);
+        let at = self.snapshot.at;
+        let holds = |delivery: &&Delivery| {
+            delivery.since.is_none_or(|since| since <= at) && delivery.until.is_none_or(|until| until > at)
+        };
+        let decided = self.decided(component);
+        let (status, evidence, since) =
+            decided.map_or((state.status, state.evidence, state.since), |d| (d.status, d.evidence, d.since));
+        Some(View {
+            component: what,
+            state,
+            local,
+            status,
+            evidence,
+            since,
+            mode: local.and_then(|local| local.mode).unwrap_or(state.inputs.mode),
+            released: local.and_then(|local| local.released),
+            processing: local.and_then(|local| local.processing).unwrap_or_default(),
+            delivery: local.and_then(|local| local.delivery.as_ref()).or(what.delivery.as_ref()).filter(holds),
+            affected_by: state.affected_by.as_ref().filter(|_| decided.is_none_or(|decided| decided.affected)),
+        })
+    }
+
+    fn local(&self, component: u32) -> Option<&'a PublicLocal> {
+        self.snapshot.locals.of(component, self.organisation?, self.snapshot.at).map(|local| &**local)
+    }
+
+    /// What reads differently here, if it does: by a word of the town, in its parts, or in what
+    /// it depends on.
+    fn decided(&self, component: u32) -> Option<Decided> {
+        self.organisation?;
+        if let Some(known) = self.decided.borrow().get(&component) {
+            return *known;
+        }
+        // Stands while it is being decided: what is declared has no cycle, and if it had one,
+        // this would end it.
+        self.decided.borrow_mut().insert(component, None);
+        let decided = self.decide(component);
+        self.decided.borrow_mut().insert(component, decided);
+        decided
+    }
+
+    fn decide(&self, component: u32) -> Option<Decided> {
+        let what = self.snapshot.catalogue.components.get(component as usize)?;
+        let state = self.snapshot.states.get(component as usize)?;
+        let local = self.local(component);
+        let parts: Vec<_> = what.parts.iter().map(|&part| (part, self.decided(part))).collect();
+        let parents: Vec<_> = what.edges.iter().map(|&(parent, _)| self.decided(parent)).collect();
+        let parts_differ = parts.iter().any(|(_, decided)| decided.is_some());
+        let parents_differ = parents.iter().any(Option::is_some);
+        if local.is_none() && !parts_differ && !parents_differ {
+            return None;
+        }
+        let mut inputs: Inputs = state.inputs;
+        if let Some(local) = local {
+            inputs.notice = local.status.or(inputs.notice);
+            inputs.mode = local.mode.unwrap_or(inputs.mode);
+        }
+        if parts_differ {
+            let live = parts.iter().filter_map(|(part, decided)| {
+                let state = self.snapshot.states.get(*part as usize)?;
+                let read = decided.map_or((state.status, state.evidence), |d| (d.status, d.evidence));
+                (state.lifecycle == Lifecycle::Live).then_some(read)
+            });
+            let sum = roll_up(live);
+            inputs.parts = Some((sum.status, sum.evidence));
+        }
+        let mut affected = state.affected_by.is_some();
+        if parents_differ && !state.aside {
+            let worst = what.edges.iter().zip(&parents).filter_map(|(&(parent, red_means), decided)| {
+                let state = self.snapshot.states.get(parent as usize)?;
+                let status = decided.map_or(state.status, |decided| decided.status);
+                Some((derived(status, red_means), Evidence::Derived))
+            });
+            inputs.derived = worst.chain(state.hidden).max_by_key(|(status, _)| *status);
+            affected = inputs.derived.is_some_and(|(status, _)| status != Status::Operational) && affected;
+        }
+        let decision = decide(&inputs);
+        let told = [local.map(|local| local.since)];
+        let below = parts.iter().map(|(_, decided)| *decided).chain(parents).map(|decided| decided.map(|d| d.since));
+        let since = told.into_iter().chain(below).flatten().max().unwrap_or(state.since);
+        let same = (decision.status, decision.evidence) == (state.status, state.evidence);
+        Some(Decided {
+            status: decision.status,
+            evidence: decision.evidence,
+            since: if same { state.since } else { since },
+            affected,
+        })
+    }
+}
+
+impl Snapshot {
+    /// A component as `organisation` (by index) sees it, or everybody. What stands on one page
+    /// only is everywhere as that page shows it.
+    pub fn view(&self, component: u32, organisation: Option<u32>) -> Option<View<'_>> {
+        let organisation = organisation.or_else(|| {
+            match self.catalogue.components.get(component as usize).map(|component| component.shown_on.as_slice()) {
+                Some(&[only]) => Some(only),
+                Some(_) | None => None,
+            }
+        });
+        Town::new(self, organisation).view(component)
+    }
+}
