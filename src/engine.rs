@@ -16,6 +16,7 @@ pub mod schedule;
 mod state;
 mod step;
 mod timers;
+mod umbrella;
 pub mod vantage;
 mod view;
 

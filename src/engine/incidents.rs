@@ -14,10 +14,11 @@ use sha2::Digest;
 use crate::engine::state::State;
 use crate::engine::step::Step;
 use crate::engine::timers::Timer;
+use crate::model::catalogue::Component;
 use crate::model::event::Event;
 use crate::model::id::{ComponentId, IncidentId};
 use crate::model::incident::{
-    Body, Concerned, Impact, Incident, IncidentStatus, Message, MessageCode, Update, WORDING,
+    Body, Change, Concerned, Impact, Incident, IncidentEdit, IncidentStatus, Message, MessageCode, Update, WORDING,
 };
 use crate::model::status::{Evidence, Status};
 use crate::model::text::Text;
@@ -28,24 +29,26 @@ use crate::model::verdict::Verdict;
 const FLAPPING_TOLD_EVERY: Duration = Duration::from_secs(3600);
 
 /// What a decision changes in an incident.
-struct Move {
-    status: IncidentStatus,
+pub(super) struct Move {
+    pub(super) status: IncidentStatus,
     impact: Impact,
     root: ComponentId,
-    merged_into: Option<IncidentId>,
-    concerned: Vec<Concerned>,
+    pub(super) merged_into: Option<IncidentId>,
+    pub(super) concerned: Vec<Concerned>,
+    pub(super) attached: BTreeSet<ComponentId>,
     title: Option<Body>,
-    message: Option<Message>,
+    pub(super) message: Option<Message>,
 }
 
 impl Move {
-    fn of(incident: &Incident) -> Self {
+    pub(super) fn of(incident: &Incident) -> Self {
         Self {
             status: incident.status,
             impact: incident.impact,
             root: incident.root.clone(),
             merged_into: incident.merged_into.clone(),
             concerned: Vec::new(),
+            attached: BTreeSet::new(),
             title: None,
             message: None,
         }
@@ -57,6 +60,7 @@ impl Move {
             || self.root != incident.root
             || self.merged_into != incident.merged_into
             || !self.concerned.is_empty()
+            || !self.attached.is_empty()
             || self.message.is_some()
     }
 }
@@ -77,7 +81,7 @@ impl State {
         let mut open = self.open_incidents(&stands);
         // Where one of them moves to, another may stand already.
         loop {
-            let roots: Vec<u32> = open.iter().filter_map(|incident| self.root_for(incident)).collect();
+            let roots: Vec<u32> = open.iter().filter_map(|incident| self.root_for(incident, &failing)).collect();
             if roots.iter().all(|root| !stands.insert(*root)) {
                 break;
             }
@@ -87,7 +91,7 @@ impl State {
         open.sort_by(|a, b| (a.opened_at, &a.id).cmp(&(b.opened_at, &b.id)));
         let mut at_root: BTreeMap<u32, IncidentId> = BTreeMap::new();
         for incident in &open {
-            match self.root_for(incident) {
+            match self.root_for(incident, &failing) {
                 Some(root) => match at_root.get(&root).cloned() {
                     Some(older) => self.merge(step, incident, root, &older, at),
                     None => {
@@ -103,11 +107,8 @@ impl State {
         // become one.
         let new: BTreeSet<u32> = failing.values().copied().filter(|root| !at_root.contains_key(root)).collect();
         self.deferred.retain(|root, _| new.contains(root) || !relevant.contains(root));
-        for root in new {
-            if !self.defers(root, at) {
-                self.open(step, root, &failing, at);
-            }
-        }
+        let due: Vec<u32> = new.into_iter().filter(|&root| !self.defers(root, at)).collect();
+        self.open_all(step, &due, &failing, at);
     }
 
     /// The components that this step may have brought under another incident: what was touched,
@@ -152,12 +153,24 @@ impl State {
         ids.into_iter().filter_map(|id| self.record.incidents.get(id)).filter(|i| i.is_open()).cloned().collect()
     }
 
-    /// The highest failing, red component that `component` depends on by a hard path; ties by id.
+    /// The component at which the incident of a failing component stands: the highest failing,
+    /// red one that it depends on by a hard path (ties by id), or that an editor named as root
+    /// and gave a red state; what is continued in another incident stands at its root.
     fn root_of(&self, component: u32) -> u32 {
-        self.hard_ancestors(component)
-            .filter(|above| self.failing.get(above).is_some_and(|status| status.is_red()))
+        if self.set_roots.contains_key(&component) {
+            return component;
+        }
+        let is_red = |above: &u32| {
+            let named = self.set_roots.contains_key(above).then(|| self.given.get(above)).flatten();
+            self.failing.get(above).or(named).is_some_and(|status| status.is_red())
+        };
+        let root = self
+            .hard_ancestors(component)
+            .filter(is_red)
             .min_by_key(|&above| (self.catalogue.node(above).map(|node| node.rank), above))
-            .unwrap_or(component)
+            .unwrap_or(component);
+        let elsewhere = self.attached.get(&root).filter(|_| !self.set_roots.contains_key(&root));
+        elsewhere.copied().unwrap_or(root)
     }
 
     /// Everything that a component cannot work without.
@@ -220,8 +233,18 @@ impl State {
 
     /// Where an incident goes on: at the root of its own root while that fails, else at the root
     /// of the highest component it concerns that still fails.
-    fn root_for(&self, incident: &Incident) -> Option<u32> {
+    fn root_for(&self, incident: &Incident, failing: &BTreeMap<u32, u32>) -> Option<u32> {
         let root = self.catalogue.component_index(incident.root.as_str());
+        if incident.root_set {
+            // An editor's root stands, while anything under it fails.
+            let fails = |concerned: &Concerned| {
+                let component = self.catalogue.component_index(concerned.component.as_str());
+                component.is_some_and(|component| self.failing.contains_key(&component))
+            };
+            return root.filter(|root| {
+                failing.values().any(|of| of == root) || incident.concerned.iter().any(fails)
+            });
+        }
         if let Some(root) = root.filter(|root| self.failing.contains_key(root)) {
             return Some(self.root_of(root));
         }
@@ -234,13 +257,10 @@ impl State {
             .map(|component| self.root_of(component))
     }
 
-    fn open(&mut self, step: &mut Step, root: u32, failing: &BTreeMap<u32, u32>, at: Timestamp) {
-        let catalogue = Arc::clone(&self.catalogue);
-        let (Some(component), Some(own), Some(&status)) =
-            (catalogue.component(root), self.own(root), self.failing.get(&root))
-        else {
-            return;
-        };
+    /// What opens at a root that fails and has no incident yet.
+    pub(super) fn new_incident(&self, root: u32, failing: &BTreeMap<u32, u32>, at: Timestamp) -> Option<Incident> {
+        let (component, own) = (self.catalogue.component(root)?, self.own(root)?);
+        let status = *self.failing.get(&root)?;
         // Not before the status that the public reads: what failed under maintenance is no part.
         let published = self.record.components.get(root as usize).filter(|record| record.evidence == Evidence::Own);
         let started_at = published.map_or(own.since, |record| record.since.max(own.since));
@@ -251,45 +271,28 @@ impl State {
             status: Some(status),
             reason: own.reason.filter(|_| code == MessageCode::Opened),
         };
-        let id = self.incident_id(component.id.as_str(), started_at);
-        let incident = Incident {
-            id,
-            root: component.id.clone(),
-            title: Body::Automatic(Message { status: None, ..message(MessageCode::Title) }),
-            status: IncidentStatus::Investigating,
-            impact: Impact::of(status),
-            cause: None,
-            started_at,
-            opened_at: at,
-            monitoring_since: None,
-            resolved_at: None,
-            merged_into: None,
-            touched: false,
-            touched_at: None,
-            root_set: false,
-            given: BTreeMap::new(),
-            attached: BTreeSet::new(),
-            expected_end: None,
-            next_update_by: None,
-            references: Vec::new(),
-            alternatives: Vec::new(),
-            unaffected: Vec::new(),
-            overlays: BTreeMap::new(),
-            revision: 0,
+        Some(Incident {
             concerned: self.concerned_by(root, failing, None),
+            impact: Impact::of(status),
             updates: vec![Update::plain(
                 1,
                 at,
                 IncidentStatus::Investigating,
                 Body::Automatic(message(MessageCode::Opened)),
             )],
-        };
-        self.emit(step, at, Event::IncidentOpened(Box::new(incident)));
+            ..Incident::new(
+                self.incident_id(component.id.as_str(), started_at),
+                component.id.clone(),
+                Body::Automatic(Message { status: None, ..message(MessageCode::Title) }),
+                started_at,
+                at,
+            )
+        })
     }
 
     /// A hash of store epoch, root, start and position: no chance, no counter, the same on every
     /// reader of the log.
-    fn incident_id(&self, root: &str, started_at: Timestamp) -> IncidentId {
+    pub(super) fn incident_id(&self, root: &str, started_at: Timestamp) -> IncidentId {
         const LETTERS: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
         let mut hasher = sha2::Sha256::new();
         hasher.update(self.record.epoch.to_be_bytes());
@@ -305,7 +308,7 @@ impl State {
         }))
     }
 
-    /// An incident whose root (still) fails.
+    /// An incident whose root, or something under an editor's root, (still) fails.
     fn go_on(
         &mut self,
         step: &mut Step,
@@ -315,40 +318,61 @@ impl State {
         at: Timestamp,
     ) {
         let catalogue = Arc::clone(&self.catalogue);
-        let (Some(component), Some(&status)) = (catalogue.component(root), self.failing.get(&root)) else { return };
+        let Some(component) = catalogue.component(root) else { return };
+        let status = self.failing.get(&root).copied();
         let mut moved = Move::of(incident);
-        let impact = Impact::of(status).max(incident.impact);
-        let message = |code| {
-            Some(Message {
-                code,
-                wording: WORDING,
-                component: component.shown_name(),
-                status: Some(status),
-                reason: None,
-            })
+        let impact = status.map_or(incident.impact, |status| Impact::of(status).max(incident.impact));
+        let message = |code, component: &Component| {
+            let component = component.shown_name();
+            Some(Message { code, wording: WORDING, component, status, reason: None })
         };
         if incident.root != component.id {
             moved.root = component.id.clone();
-            moved.message = message(MessageCode::RootMoved);
+            moved.message = message(MessageCode::RootMoved, component);
             if matches!(incident.title, Body::Automatic(_)) {
                 moved.title = Some(Body::Automatic(plain_message(MessageCode::Title, component.shown_name())));
             }
-        } else if impact > incident.impact {
-            moved.message = message(MessageCode::Changed);
+        } else if impact > incident.impact && !incident.touched {
+            moved.message = message(MessageCode::Changed, component);
         }
-        moved.impact = impact;
-        if incident.status == IncidentStatus::Monitoring {
+        // How bad it is stays an editor's word once one has spoken.
+        moved.impact = if incident.touched { incident.impact } else { impact };
+        let relapsed = self.relapsed(incident, root, failing);
+        if incident.status == IncidentStatus::Monitoring
+            && let Some(failed) = relapsed.and_then(|failed| catalogue.component(failed))
+        {
             moved.status = IncidentStatus::Investigating;
             if moved.message.is_none() && tells_again(incident, at) {
-                moved.message = message(MessageCode::Relapsed);
+                moved.message = message(MessageCode::Relapsed, failed).map(|message| Message {
+                    status: message.status.or_else(|| self.failing.values().max().copied()),
+                    ..message
+                });
             }
         }
         moved.concerned = self.concerned_by(root, failing, Some(incident));
         self.moved(step, incident, moved, at);
     }
 
+    /// What fails again in an incident that is being watched. Where an editor has said that it is
+    /// only watched, what failed on all the while is no news.
+    fn relapsed(&self, incident: &Incident, root: u32, failing: &BTreeMap<u32, u32>) -> Option<u32> {
+        let since = incident.monitoring_since?;
+        if !incident.touched {
+            return Some(root);
+        }
+        let members = failing.iter().filter(|(_, of)| **of == root).map(|(member, _)| *member);
+        members.filter(|&member| self.own(member).is_some_and(|own| own.since >= since)).min()
+    }
+
+    /// Two incidents turn out to be one: the older goes on, with what editors said in the younger.
     fn merge(&mut self, step: &mut Step, incident: &Arc<Incident>, root: u32, older: &IncidentId, at: Timestamp) {
         let name = self.catalogue.component(root).map(|component| component.shown_name()).unwrap_or_default();
+        if incident.touched
+            && let Some(older) = self.record.incidents.get(older).cloned()
+        {
+            let edit = absorb(&older, incident, at);
+            self.emit(step, at, Event::IncidentEdited { id: older.id.clone(), edit: Box::new(edit) });
+        }
         let mut moved = Move::of(incident);
         moved.status = IncidentStatus::Resolved;
         moved.merged_into = Some(older.clone());
@@ -377,11 +401,32 @@ impl State {
         if incident.status == IncidentStatus::Monitoring || clueless {
             return;
         }
-        let name = self.catalogue.component(root).map(|component| component.shown_name()).unwrap_or_default();
+        // Where an editor has spoken since the last recovery, or nothing of ours ever saw it
+        // fail, the editor's word stands.
+        let recovered = self.recovered_last(incident, root);
+        if incident.touched && !recovered.is_some_and(|(_, at)| incident.touched_at.is_none_or(|touched| at > touched))
+        {
+            return;
+        }
+        let named = recovered.map_or(root, |(component, _)| component);
+        let name = self.catalogue.component(named).map(|component| component.shown_name()).unwrap_or_default();
         let mut moved = Move::of(incident);
         moved.status = IncidentStatus::Monitoring;
         moved.message = tells_again(incident, at).then(|| plain_message(MessageCode::Recovered, name));
         self.moved(step, incident, moved, at);
+    }
+
+    /// What of an incident its own checks found well again, and since when: the root, or what
+    /// recovered last.
+    fn recovered_last(&self, incident: &Incident, root: u32) -> Option<(u32, Timestamp)> {
+        let recovery = |component: u32| {
+            let own = self.own(component).filter(|own| own.status == Status::Operational)?;
+            Some((component, own.since))
+        };
+        let concerned = incident.concerned.iter();
+        let all = concerned.filter_map(|concerned| self.catalogue.component_index(concerned.component.as_str()));
+        let last = all.filter_map(recovery).max_by_key(|(component, since)| (*since, std::cmp::Reverse(*component)));
+        if incident.touched { last } else { recovery(root).or(last) }
     }
 
     /// Resolves an incident that was quiet for long enough, if no editor ever touched it.
@@ -398,20 +443,21 @@ impl State {
         self.moved(step, &incident, moved, at);
     }
 
-    fn moved(&mut self, step: &mut Step, incident: &Arc<Incident>, moved: Move, at: Timestamp) {
+    pub(super) fn moved(&mut self, step: &mut Step, incident: &Arc<Incident>, moved: Move, at: Timestamp) {
         if !moved.changes(incident) {
             return;
         }
         let number = incident.next_number();
-        let Move { status, impact, root, merged_into, concerned, title, message } = moved;
+        let Move { status, impact, root, merged_into, concerned, title, message, attached } = moved;
         let update = message.map(|message| Update::plain(number, at, status, Body::Automatic(message)));
         let id = incident.id.clone();
-        self.emit(step, at, Event::IncidentMoved { id, status, impact, root, title, merged_into, concerned, update });
+        let moved = Event::IncidentMoved { id, status, impact, root, title, merged_into, concerned, attached, update };
+        self.emit(step, at, moved);
     }
 
     /// What an incident at `root` concerns that it does not know of yet, or is worse than it knew:
     /// the root, whatever fails because of it or reads that it does, and wholes of such parts.
-    fn concerned_by(&self, root: u32, failing: &BTreeMap<u32, u32>, known: Option<&Incident>) -> Vec<Concerned> {
+    pub(super) fn concerned_by(&self, root: u32, failing: &BTreeMap<u32, u32>, known: Option<&Incident>) -> Vec<Concerned> {
         let moved = known.is_some_and(|incident| self.catalogue.component_index(incident.root.as_str()) != Some(root));
         let mut found = BTreeSet::new();
         if known.is_none() || moved {
@@ -438,8 +484,11 @@ impl State {
             }
         }
         found.extend(failing.iter().filter(|(_, of)| **of == root).map(|(member, _)| *member));
+        // What an editor took out goes on elsewhere.
+        let elsewhere = |component: &u32| *component != root && self.set_roots.contains_key(component);
         found
             .into_iter()
+            .filter(|component| !elsewhere(component))
             .filter_map(|index| {
                 let component = self.catalogue.component(index)?;
                 let status = self.record.components.get(index as usize)?.status;
@@ -473,7 +522,7 @@ impl State {
     }
 }
 
-fn plain_message(code: MessageCode, component: Text) -> Message {
+pub(super) fn plain_message(code: MessageCode, component: Text) -> Message {
     Message { code, wording: WORDING, component, status: None, reason: None }
 }
 
@@ -484,4 +533,43 @@ fn tells_again(incident: &Incident, at: Timestamp) -> bool {
         Body::Automatic(_) | Body::Written(_) => None,
     });
     told.is_none_or(|told| at.since(told) >= FLAPPING_TOLD_EVERY)
+}
+
+/// What an older incident takes over from a younger one in which editors have spoken.
+fn absorb(older: &Incident, younger: &Incident, at: Timestamp) -> IncidentEdit {
+    let given = younger.given.iter().chain(&older.given).map(|(id, status)| (id.clone(), *status)).collect();
+    let spoke = younger.updates.iter().rev().find(|update| matches!(update.body, Body::Written(_)));
+    let status = if older.touched { older.status } else { younger.status };
+    let untold = |known: bool| !known || !older.touched;
+    IncidentEdit {
+        status: Some(status),
+        impact: Some(younger.impact.max(older.impact)),
+        cause: younger.cause.filter(|_| older.cause.is_none()).map_or(Change::Keep, Change::Set),
+        title: Some(younger.title.clone()).filter(|_| matches!(older.title, Body::Automatic(_))),
+        root: Some(younger.root.clone()).filter(|_| younger.root_set && !older.root_set),
+        given: Some(given),
+        concerned: younger.concerned.iter().filter(|c| older.concerns(&c.component).is_none()).cloned().collect(),
+        attached: younger.attached.clone(),
+        expected_end: match &younger.expected_end {
+            Some(end) if untold(older.expected_end.is_some()) => Change::Set(end.clone()),
+            Some(_) | None => Change::Keep,
+        },
+        next_update_by: match younger.next_update_by {
+            Some(by) if untold(older.next_update_by.is_some()) => Change::Set(by),
+            Some(_) | None => Change::Keep,
+        },
+        references: (!younger.references.is_empty())
+            .then(|| older.references.iter().chain(&younger.references).cloned().collect()),
+        alternatives: (!younger.alternatives.is_empty())
+            .then(|| older.alternatives.iter().chain(&younger.alternatives).cloned().collect()),
+        update: spoke.map(|said| Update {
+            number: older.next_number(),
+            at,
+            status,
+            retracted_at: None,
+            corrected: Vec::new(),
+            ..said.clone()
+        }),
+        ..IncidentEdit::default()
+    }
 }

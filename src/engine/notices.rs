@@ -71,11 +71,15 @@ impl State {
         }
         for component in before {
             self.public.stale.insert(component);
+            self.touched.insert(component);
             if let Some(there) = self.public.incidents_of.get_mut(&component) {
                 there.remove(id);
             }
         }
         self.incident_applied(id, at);
+        if let Some(incident) = self.record.incidents.get(id) {
+            self.touched.extend(concerned_indexes(&self.catalogue, incident));
+        }
     }
 
     pub(super) fn update_retracted(&mut self, id: &IncidentId, number: u32, position: u64, at: Timestamp) {
@@ -262,14 +266,26 @@ impl State {
         }
     }
 
-    /// The states that editors give in open incidents. What changes is decided anew.
+    /// What editors say in open incidents: states, roots, and what is continued where. What
+    /// changes is decided anew.
     pub(super) fn recompute_given(&mut self) {
         let mut given: BTreeMap<u32, Status> = BTreeMap::new();
+        self.set_roots.clear();
+        self.attached.clear();
+        let index = |id: &ComponentId| self.catalogue.component_index(id.as_str());
         for incident in self.record.incidents.values().filter(|incident| incident.is_open()) {
+            let root = index(&incident.root);
+            if incident.root_set {
+                self.set_roots.extend(root.map(|root| (root, incident.id.clone())));
+            }
             for (component, status) in &incident.given {
-                if let Some(index) = self.catalogue.component_index(component.as_str()) {
+                if let Some(index) = index(component) {
                     given.entry(index).and_modify(|worst| *worst = (*worst).max(*status)).or_insert(*status);
                 }
+            }
+            let continued = incident.attached.iter().chain(incident.given.keys()).filter_map(index);
+            if let Some(root) = root {
+                self.attached.extend(continued.filter(|component| *component != root).map(|component| (component, root)));
             }
         }
         if given == self.given {

@@ -172,6 +172,10 @@ pub struct State {
     pub(super) spared: BTreeSet<u32>,
     /// The worst state that editors give each component in open incidents.
     pub(super) given: BTreeMap<u32, Status>,
+    /// The roots that editors (or a storm) set, of open incidents.
+    pub(super) set_roots: BTreeMap<u32, IncidentId>,
+    /// Roots that are continued in another open incident, with its root.
+    pub(super) attached: BTreeMap<u32, u32>,
     /// Whether what is declared must be compared with what was announced.
     pub(super) planned_due: bool,
     /// Whether announcements may carry the date that a file gives them, though it lies in the
@@ -245,6 +249,8 @@ impl State {
             covered: BTreeSet::new(),
             spared: BTreeSet::new(),
             given: BTreeMap::new(),
+            set_roots: BTreeMap::new(),
+            attached: BTreeMap::new(),
             planned_due: true,
             may_backdate: false,
             public: PublicFaces::default(),
@@ -314,7 +320,7 @@ impl State {
                 self.record.incidents.insert(incident.id.clone(), Arc::new(opened));
                 self.incident_applied(&incident.id, logged.at);
             }
-            Event::IncidentMoved { id, status, impact, root, title, merged_into, concerned, update } => {
+            Event::IncidentMoved { id, status, impact, root, title, merged_into, concerned, attached, update } => {
                 if let Some(incident) = self.record.incidents.get_mut(id) {
                     let incident = Arc::make_mut(incident);
                     incident.revision = logged.position;
@@ -326,6 +332,7 @@ impl State {
                     }
                     incident.merged_into.clone_from(merged_into);
                     notices::concern(incident, concerned);
+                    incident.attached.extend(attached.iter().cloned());
                     incident.updates.extend(update.clone());
                 }
                 self.incident_applied(id, logged.at);
@@ -482,6 +489,7 @@ impl State {
     pub(super) fn incident_applied(&mut self, id: &IncidentId, at: Timestamp) {
         let Some(incident) = self.record.incidents.get(id) else { return };
         let open = incident.is_open();
+        let speaks = incident.touched || incident.root_set || !incident.attached.is_empty();
         if incident.monitoring_since == Some(at) {
             self.timers.set(at.plus(self.catalogue.watch.quiet), Timer::Quiet(id.clone()));
         }
@@ -503,7 +511,9 @@ impl State {
         if !open {
             self.forget_old_incidents();
         }
-        self.recompute_given();
+        if speaks {
+            self.recompute_given();
+        }
     }
 
     /// Keeps at most [`CLOSED_INCIDENTS_MAX`] closed incidents: the newest.

@@ -3,6 +3,7 @@
 //! An event says everything that applying it needs, so that restoring never decides again and a
 //! new release never rewrites what was published.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -85,6 +86,9 @@ pub enum Event {
         /// What it concerns in addition, or worse than before.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         concerned: Vec<Concerned>,
+        /// Further roots that are continued in it.
+        #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+        attached: BTreeSet<ComponentId>,
         /// The update to publish; none where readers need not be told again (flapping).
         #[serde(default, skip_serializing_if = "Option::is_none")]
         update: Option<Update>,

@@ -374,6 +374,42 @@ pub struct Incident {
 }
 
 impl Incident {
+    /// An incident that begins: nothing is known of it but its root and its title.
+    pub fn new(id: IncidentId, root: ComponentId, title: Body, started_at: Timestamp, opened_at: Timestamp) -> Self {
+        Self {
+            id,
+            root,
+            title,
+            status: IncidentStatus::Investigating,
+            impact: Impact::None,
+            cause: None,
+            started_at,
+            opened_at,
+            monitoring_since: None,
+            resolved_at: None,
+            merged_into: None,
+            touched: false,
+            touched_at: None,
+            root_set: false,
+            given: BTreeMap::new(),
+            attached: BTreeSet::new(),
+            expected_end: None,
+            next_update_by: None,
+            references: Vec::new(),
+            alternatives: Vec::new(),
+            unaffected: Vec::new(),
+            overlays: BTreeMap::new(),
+            revision: 0,
+            concerned: Vec::new(),
+            updates: Vec::new(),
+        }
+    }
+
+    /// Whether it gathers many that began almost at once.
+    pub const fn is_umbrella(&self) -> bool {
+        matches!(&self.title, Body::Automatic(message) if matches!(message.code, MessageCode::Umbrella))
+    }
+
     /// Whether it is not resolved.
     pub fn is_open(&self) -> bool {
         self.status != IncidentStatus::Resolved
