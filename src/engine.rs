@@ -7,6 +7,7 @@
 
 mod adopt;
 pub mod confirm;
+mod edit;
 pub mod graph;
 mod incidents;
 pub mod judge;

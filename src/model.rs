@@ -3,6 +3,7 @@
 //! Everything else imports from here; `model` imports nothing of ours. The words and the
 //! closed lists are those of the public interface (`docs/api.md`).
 
+pub mod access;
 pub mod alternative;
 pub mod availability;
 pub mod catalogue;
@@ -15,7 +16,6 @@ pub mod incident;
 pub mod local;
 pub mod notice;
 pub mod observation;
-pub mod recurrence;
 pub mod settings;
 pub mod snapshot;
 pub mod status;

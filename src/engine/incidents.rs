@@ -390,6 +390,22 @@ impl State {
             moved.message = Some(plain_message(MessageCode::Removed, name));
             return self.moved(step, incident, moved, at);
         };
+        let mut moved = Move::of(incident);
+        if incident.root_set {
+            moved.concerned = self.concerned_by(root, &BTreeMap::new(), Some(incident));
+        }
+        if let Some(recovered) = self.recovered(incident, root) {
+            let name = self.catalogue.component(recovered).map(|component| component.shown_name()).unwrap_or_default();
+            moved.status = IncidentStatus::Monitoring;
+            moved.message = tells_again(incident, at).then(|| plain_message(MessageCode::Recovered, name));
+        }
+        self.moved(step, incident, moved, at);
+    }
+
+    /// What recovered in an incident of which nothing fails any more, if that is news: not if
+    /// all that is known is that nothing is known, and not if an editor has spoken since, or our
+    /// checks never saw it fail: then the editor's word stands.
+    fn recovered(&self, incident: &Incident, root: u32) -> Option<u32> {
         let clueless = self.clueless.contains(&root)
             || incident.concerned.iter().any(|concerned| {
                 concerned.worst > Status::UnderMaintenance
@@ -399,21 +415,13 @@ impl State {
                         .is_some_and(|component| self.clueless.contains(&component))
             });
         if incident.status == IncidentStatus::Monitoring || clueless {
-            return;
+            return None;
         }
-        // Where an editor has spoken since the last recovery, or nothing of ours ever saw it
-        // fail, the editor's word stands.
-        let recovered = self.recovered_last(incident, root);
-        if incident.touched && !recovered.is_some_and(|(_, at)| incident.touched_at.is_none_or(|touched| at > touched))
-        {
-            return;
+        let last = self.recovered_last(incident, root);
+        if incident.touched {
+            return last.filter(|(_, at)| incident.touched_at.is_none_or(|touched| *at > touched)).map(|(id, _)| id);
         }
-        let named = recovered.map_or(root, |(component, _)| component);
-        let name = self.catalogue.component(named).map(|component| component.shown_name()).unwrap_or_default();
-        let mut moved = Move::of(incident);
-        moved.status = IncidentStatus::Monitoring;
-        moved.message = tells_again(incident, at).then(|| plain_message(MessageCode::Recovered, name));
-        self.moved(step, incident, moved, at);
+        Some(last.map_or(root, |(component, _)| component))
     }
 
     /// What of an incident its own checks found well again, and since when: the root, or what
@@ -536,7 +544,7 @@ fn tells_again(incident: &Incident, at: Timestamp) -> bool {
 }
 
 /// What an older incident takes over from a younger one in which editors have spoken.
-fn absorb(older: &Incident, younger: &Incident, at: Timestamp) -> IncidentEdit {
+pub(super) fn absorb(older: &Incident, younger: &Incident, at: Timestamp) -> IncidentEdit {
     let given = younger.given.iter().chain(&older.given).map(|(id, status)| (id.clone(), *status)).collect();
     let spoke = younger.updates.iter().rev().find(|update| matches!(update.body, Body::Written(_)));
     let status = if older.touched { older.status } else { younger.status };

@@ -17,7 +17,7 @@ use crate::model::incident::{Body, Message, MessageCode, WORDING};
 use crate::model::notice::{CoveredNotice, LocalNotice, MaintenanceEdit, MaintenanceNotice, MaintenanceUpdate};
 use crate::model::recurrence;
 use crate::model::time::Timestamp;
-use crate::model::window::When;
+use crate::model::window::{When, Window};
 
 /// The phase of a maintenance at `at`, as its times have it.
 pub(super) fn phase(notice: &MaintenanceNotice, at: Timestamp) -> MaintenancePhase {
@@ -138,6 +138,7 @@ impl State {
             last_chance_before: declared.last_chance_before.clone(),
             back_from: declared.back_from.clone(),
             unaffected,
+            series: declared.recurring.as_ref().map(|_| (declared.from.clone(), declared.until.clone())),
             recurring: declared.recurring.clone(),
             alternatives: declared.alternatives.clone(),
             zone,
@@ -294,21 +295,29 @@ impl State {
     }
 }
 
-/// The occurrence of a recurring maintenance that is under way or comes next.
-fn next_occurrence(notice: &MaintenanceNotice, at: Timestamp) -> Option<(When, When)> {
-    let zone = TimeZone::get(&notice.zone).ok()?;
-    let first = notice.from.at.to_jiff().to_zoned(zone.clone()).date();
-    let window = recurrence::next(notice.recurring.as_ref()?, first, &zone, at)?;
-    Some((When::instant(window.from), When::instant(window.until)))
-}
-
 /// Occurrences of a recurring maintenance that are announced ahead, after the one at hand.
 const UPCOMING_MAX: usize = 12;
 
+/// The occurrence of a recurring maintenance that is under way or comes next.
+fn next_occurrence(notice: &MaintenanceNotice, at: Timestamp) -> Option<(When, When)> {
+    let next = occurrences(notice, at, 1).pop()?;
+    Some((When::instant(next.from), When::instant(next.until)))
+}
+
 /// The next occurrences of a recurring maintenance after the one at hand.
 pub(super) fn upcoming(notice: &MaintenanceNotice) -> Vec<(Timestamp, Timestamp)> {
-    let (Some(recurring), Ok(zone)) = (&notice.recurring, TimeZone::get(&notice.zone)) else { return Vec::new() };
-    let first = notice.from.at.to_jiff().to_zoned(zone.clone()).date();
-    let windows = recurrence::occurrences(recurring, first, &zone, notice.until.at, UPCOMING_MAX);
+    let windows = occurrences(notice, notice.until.at, UPCOMING_MAX);
     windows.into_iter().map(|window| (window.from, window.until)).collect()
+}
+
+/// The first occurrences that end after `after`, within the series.
+fn occurrences(notice: &MaintenanceNotice, after: Timestamp, count: usize) -> Vec<Window> {
+    let (Some(recurring), Some((first, last)), Ok(zone)) =
+        (&notice.recurring, &notice.series, TimeZone::get(&notice.zone))
+    else {
+        return Vec::new();
+    };
+    let mut windows = recurrence::occurrences(recurring, first.day(&zone), &zone, after, count);
+    windows.retain(|window| window.from < last.at);
+    windows
 }

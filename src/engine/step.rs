@@ -380,7 +380,7 @@ impl State {
     }
 
     /// Decides every status that may have changed, then the incidents.
-    fn settle(&mut self, step: &mut Step, at: Timestamp) {
+    pub(super) fn settle(&mut self, step: &mut Step, at: Timestamp) {
         while let Some((_, component)) = self.dirty.pop_first() {
             self.note_inputs(component, at);
             if let Some(changed) = self.decide_status(component, at) {

@@ -53,6 +53,9 @@ pub struct MaintenanceNotice {
     /// A recurrence.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub recurring: Option<Recurrence>,
+    /// Of a recurring one: when the whole series begins and ends.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub series: Option<(When, When)>,
     /// Other ways meanwhile.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub alternatives: Vec<Alternative>,

@@ -1,0 +1,75 @@
+//! Editors' commands: what follows from them, or why they are refused. Nothing changes before a
+//! command is found good as a whole.
+
+mod component;
+mod incident;
+mod maintenance;
+mod rights;
+
+use crate::engine::edit::rights::Rights;
+use crate::engine::state::State;
+use crate::engine::step::Step;
+use crate::model::access::Editor;
+use crate::model::editing::{Command, Refusal, Subject};
+use crate::model::event::Event;
+use crate::model::text::Text;
+use crate::model::time::Timestamp;
+
+/// What a command comes to.
+type Decision = Result<(Vec<Event>, Subject), Refusal>;
+
+impl State {
+    /// Carries a command out at `at`, or says why not. What was due by then comes first either
+    /// way.
+    pub fn edit(&mut self, command: &Command, editor: &Editor, at: Timestamp) -> (Step, Result<Subject, Refusal>) {
+        let mut step = self.step(Vec::new(), at);
+        let at = at.max(self.record.at);
+        let (events, subject) = match self.decide_edit(command, editor, at) {
+            Ok(decided) => decided,
+            Err(refusal) => return (step, Err(refusal)),
+        };
+        for event in events {
+            self.emit(&mut step, at, event);
+        }
+        self.decide_planned(&mut step, at);
+        self.recompute_covered();
+        self.settle(&mut step, at);
+        (step, Ok(subject))
+    }
+
+    fn decide_edit(&self, command: &Command, editor: &Editor, at: Timestamp) -> Decision {
+        let rights = Rights::new(editor, &self.catalogue)?;
+        match command {
+            Command::OpenIncident(new) => self.decide_open(new, &rights, at),
+            Command::EditIncident(id, patch) => self.decide_change(id, patch, false, &rights, at),
+            Command::AddUpdate(id, update) => self.decide_change(id, update, true, &rights, at),
+            Command::CorrectUpdate(id, number, text) => self.decide_correction(id, *number, text, &rights),
+            Command::RetractUpdate(id, number) => self.decide_retraction(id, *number, &rights),
+            Command::Merge(id, into) => self.decide_merge(id, into, &rights, at),
+            Command::Split(id, split) => self.decide_split(id, split, &rights, at),
+            Command::Overlay(id, organisation, words) => {
+                self.decide_overlay(id, organisation, words.as_ref(), &rights, at)
+            }
+            Command::PlanMaintenance(new) => self.decide_plan(new, &rights, at),
+            Command::EditMaintenance(id, patch) => self.decide_replan(id, patch, &rights, at),
+            Command::UpdateMaintenance(id, word) => self.decide_word(id, word, &rights, at),
+            Command::Override(component, set) => self.decide_override(component, *set, &rights, at),
+            Command::SetLocal(component, local) => self.decide_local(component, local, &rights, at),
+            Command::RemoveLocal(component, organisations) => {
+                self.decide_no_local(component, organisations, &rights)
+            }
+        }
+    }
+
+    /// A text must be there in the site's first language, which every other falls back to.
+    fn must_read(&self, text: &Text, pointer: &str) -> Result<(), Refusal> {
+        let language = self.catalogue.site.language();
+        if text.has(language) && !text.get(language, language).is_empty() {
+            return Ok(());
+        }
+        Err(Refusal::field(
+            pointer,
+            format!("write it in `{language}` at least: {{\"{language}\": \"…\"}}; other languages fall back to that"),
+        ))
+    }
+}

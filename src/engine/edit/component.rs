@@ -1,0 +1,184 @@
+//! Commands about components: statuses set by hand, and what differs in some towns.
+
+use std::time::Duration;
+
+use crate::engine::edit::Decision;
+use crate::engine::edit::rights::Rights;
+use crate::engine::schedule::stable_key;
+use crate::engine::state::State;
+use crate::model::catalogue::{Reach, reaches};
+use crate::model::decision::{Inputs, decide};
+use crate::model::editing::{NewLocal, Refusal, Subject};
+use crate::model::event::Event;
+use crate::model::id::ComponentId;
+use crate::model::notice::{LocalNotice, Override};
+use crate::model::status::Status;
+use crate::model::time::Timestamp;
+
+/// A status may be set to something better than what is known for at most so long.
+const BETTER_FOR_MAX: Duration = Duration::from_secs(7 * 86_400);
+
+impl State {
+    pub(super) fn decide_override(
+        &self,
+        id: &ComponentId,
+        set: Option<(Status, Option<Timestamp>)>,
+        rights: &Rights<'_>,
+        at: Timestamp,
+    ) -> Decision {
+        let (index, _) = self.addressed(id, rights)?;
+        if !rights.catalogue().component(index).is_some_and(|component| rights.owns(component)) {
+            return Err(Refusal::forbidden(format!("`{id}` belongs to somebody else")));
+        }
+        let subject = Subject::Component(id.clone());
+        let Some((status, until)) = set else {
+            if !self.record.overrides.contains_key(id) {
+                return Err(Refusal::not_found(format!("the status of `{id}` is not set by hand")));
+            }
+            return Ok((vec![Event::OverrideSet { component: id.clone(), set: None }], subject));
+        };
+        if status == Status::UnderMaintenance {
+            return Err(Refusal::field("/status", "announce a maintenance instead: readers then know from when to when"));
+        }
+        if until.is_some_and(|until| until <= at) {
+            return Err(Refusal::field("/until", "it lies in the past"));
+        }
+        let known = self.basis(index, at).map(|basis| decide(&Inputs { override_status: None, ..basis.inputs }).status);
+        let is_better = known.is_some_and(|known| status < known);
+        if is_better && until.is_none_or(|until| until > at.plus(BETTER_FOR_MAX)) {
+            let known = known.unwrap_or(Status::Unknown);
+            let detail = format!("`{status}` is better than `{known}`, which is known: set it with an end within 7 days");
+            return Err(Refusal::field("/until", detail));
+        }
+        let set = Some(Override { status, at, until });
+        Ok((vec![Event::OverrideSet { component: id.clone(), set }], subject))
+    }
+
+    pub(super) fn decide_local(
+        &self,
+        id: &ComponentId,
+        local: &NewLocal,
+        rights: &Rights<'_>,
+        at: Timestamp,
+    ) -> Decision {
+        let (index, shown_on) = self.addressed(id, rights)?;
+        self.may_speak(index, &local.organisations, rights)?;
+        let reached = self.catalogue.organisations.iter().zip(0u32..);
+        let nobody = !reached
+            .filter(|(organisation, _)| reaches(&local.organisations, organisation))
+            .any(|(_, organisation)| shown_on.contains(&organisation));
+        if nobody {
+            return Err(Refusal::field("/organisations", format!("`{id}` stands on no page of theirs")));
+        }
+        if let Some(text) = &local.text {
+            self.must_read(text, "/text")?;
+        }
+        if local.until.is_some_and(|until| until <= at) {
+            return Err(Refusal::field("/until", "it lies in the past"));
+        }
+        if local.status == Some(Status::UnderMaintenance) {
+            return Err(Refusal::field("/status", "announce a maintenance instead"));
+        }
+        let NewLocal { organisations, status, mode, released, processing, delivery, text, alternatives, until } =
+            local.clone();
+        let says_nothing = status.is_none()
+            && mode.is_none()
+            && released.is_none()
+            && processing.is_none()
+            && delivery.is_none()
+            && text.is_none()
+            && alternatives.is_empty();
+        if says_nothing {
+            let detail = "say what differs: status, mode, released, processing, delivery, text or alternatives";
+            return Err(Refusal::new(crate::model::editing::RefusalKind::Invalid, detail));
+        }
+        let key = stable_key(&format!("{id}\n{organisations:?}\n{}", self.record.position));
+        let notice = LocalNotice {
+            key,
+            component: id.clone(),
+            organisations,
+            status,
+            mode,
+            released,
+            processing,
+            delivery,
+            text,
+            alternatives,
+            since: at,
+            until,
+            declared: false,
+        };
+        Ok((vec![Event::LocalBegan(Box::new(notice))], Subject::Component(id.clone())))
+    }
+
+    pub(super) fn decide_no_local(&self, id: &ComponentId, organisations: &[Reach], rights: &Rights<'_>) -> Decision {
+        let (index, _) = self.addressed(id, rights)?;
+        let meant: Vec<_> = self
+            .record
+            .locals
+            .values()
+            .filter(|local| local.component == *id)
+            .filter(|local| organisations.is_empty() || local.organisations == organisations)
+            .collect();
+        let said: Vec<_> = meant
+            .iter()
+            .filter(|local| !local.declared && self.may_speak(index, &local.organisations, rights).is_ok())
+            .collect();
+        if said.is_empty() {
+            return Err(if meant.iter().any(|local| local.declared) {
+                Refusal::conflict("it is declared in a file; change it there, or say something newer")
+            } else {
+                Refusal::not_found(format!("no editor's word on `{id}` is in force there"))
+            });
+        }
+        let events = said.into_iter().map(|local| Event::LocalEnded { key: local.key }).collect();
+        Ok((events, Subject::Component(id.clone())))
+    }
+
+    /// Whoever owns a component says what differs for anybody it stands with; others only for
+    /// the towns they speak for.
+    fn may_speak(&self, component: u32, organisations: &[Reach], rights: &Rights<'_>) -> Result<(), Refusal> {
+        if organisations.iter().all(|reach| matches!(reach, Reach::Except(_))) {
+            return Err(Refusal::field("/organisations", "name at least one organisation or ARS prefix"));
+        }
+        let owns = self.catalogue.component(component).is_some_and(|component| rights.owns(component));
+        let shown_on = self.catalogue.node(component).map(|node| node.shown_on.as_slice()).unwrap_or_default();
+        for reach in organisations {
+            match reach {
+                Reach::Organisation(id) | Reach::Except(id) => {
+                    let Some(index) = self.catalogue.organisation_index(id.as_str()) else {
+                        return Err(Refusal::field("/organisations", format!("there is no organisation `{id}`")));
+                    };
+                    let is_meant = matches!(reach, Reach::Organisation(_));
+                    if is_meant && !shown_on.contains(&index) {
+                        return Err(Refusal::field("/organisations", format!("it does not stand on the page of `{id}`")));
+                    }
+                    if is_meant && !owns && !rights.speaks_for(id) {
+                        return Err(Refusal::forbidden(format!("this token does not speak for `{id}`")));
+                    }
+                }
+                Reach::Prefix(prefix) => {
+                    let is_prefix = (2..=12).contains(&prefix.len()) && prefix.bytes().all(|b| b.is_ascii_digit());
+                    if !is_prefix {
+                        let detail = format!("`{prefix}` is no ARS prefix: 2 to 12 digits");
+                        return Err(Refusal::field("/organisations", detail));
+                    }
+                    if !owns {
+                        let detail = "only who owns the component speaks for a whole area; name your organisations";
+                        return Err(Refusal::forbidden(detail));
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The component in the path of a request.
+    fn addressed(&self, id: &ComponentId, rights: &Rights<'_>) -> Result<(u32, Vec<u32>), Refusal> {
+        let (index, _) = rights
+            .known(id, "")
+            .map_err(|_| Refusal::not_found(format!("there is no component `{id}`")))?;
+        let shown_on = self.catalogue.node(index).map(|node| node.shown_on.clone()).unwrap_or_default();
+        Ok((index, shown_on))
+    }
+}

@@ -1,0 +1,81 @@
+//! What an editor may touch: the components that its organisations own, and what is said for
+//! those organisations. A town's editor never reaches another town's page.
+
+use crate::model::access::{Editor, Role};
+use crate::model::catalogue::{Catalogue, Component};
+use crate::model::editing::Refusal;
+use crate::model::id::{ComponentId, OrganisationId};
+
+/// An editor's rights under the catalogue in force.
+pub(super) struct Rights<'a> {
+    editor: &'a Editor,
+    catalogue: &'a Catalogue,
+}
+
+impl<'a> Rights<'a> {
+    pub(super) fn new(editor: &'a Editor, catalogue: &'a Catalogue) -> Result<Self, Refusal> {
+        if editor.role == Role::Metrics {
+            return Err(Refusal::forbidden("this token may read metrics only; ask the operator for an editor's token"));
+        }
+        Ok(Self { editor, catalogue })
+    }
+
+    /// Whether the editor speaks for an organisation.
+    pub(super) fn speaks_for(&self, organisation: &OrganisationId) -> bool {
+        self.editor.is_admin_of_all() || self.editor.organisations.contains(organisation)
+    }
+
+    /// Whether the editor speaks for the organisation with this index.
+    pub(super) fn speaks_for_index(&self, organisation: u32) -> bool {
+        self.catalogue.organisations.get(organisation as usize).is_some_and(|owner| self.speaks_for(&owner.id))
+    }
+
+    /// Whether the editor may change a component.
+    pub(super) fn owns(&self, component: &Component) -> bool {
+        self.speaks_for_index(component.owner)
+    }
+
+    /// A component that a request names and this editor may change. One that is internal to
+    /// somebody else is as unknown as one that does not exist.
+    pub(super) fn owned(&self, id: &ComponentId, pointer: &str) -> Result<(u32, &'a Component), Refusal> {
+        let (index, component) = self.known(id, pointer)?;
+        if self.owns(component) {
+            return Ok((index, component));
+        }
+        let owner = self.catalogue.organisations.get(component.owner as usize);
+        let owner = owner.map(|owner| owner.id.as_str()).unwrap_or_default();
+        Err(Refusal {
+            pointer: Some(pointer.to_owned()),
+            ..Refusal::forbidden(format!("`{id}` belongs to `{owner}`; this token may not change it"))
+        })
+    }
+
+    /// A component that a request names, whoever owns it.
+    pub(super) fn known(&self, id: &ComponentId, pointer: &str) -> Result<(u32, &'a Component), Refusal> {
+        let found = self.catalogue.component_index(id.as_str());
+        found
+            .and_then(|index| Some((index, self.catalogue.component(index)?)))
+            .filter(|(_, component)| component.public || self.owns(component))
+            .ok_or_else(|| Refusal::field(pointer, format!("there is no component `{id}`")))
+    }
+
+    /// The catalogue in force.
+    pub(super) const fn catalogue(&self) -> &'a Catalogue {
+        self.catalogue
+    }
+
+    /// Whether the editor may change what stands at a root, which may be gone from the catalogue.
+    pub(super) fn root(&self, root: &ComponentId) -> Result<(), Refusal> {
+        if self.editor.is_admin_of_all() {
+            return Ok(());
+        }
+        let component = self.catalogue.component_index(root.as_str()).and_then(|index| self.catalogue.component(index));
+        if component.is_some_and(|component| self.owns(component)) {
+            return Ok(());
+        }
+        Err(Refusal::forbidden(
+            "its root belongs to somebody else; a town may put its own words beside it with \
+             PUT /incidents/{id}/overlays/{organisation}",
+        ))
+    }
+}
