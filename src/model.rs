@@ -11,6 +11,7 @@ pub mod event;
 pub mod id;
 pub mod incident;
 pub mod observation;
+pub mod recurrence;
 pub mod settings;
 pub mod snapshot;
 pub mod status;
