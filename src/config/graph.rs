@@ -402,7 +402,7 @@ impl<'t> Index<'t> {
 
     /// Alternatives with their times in a zone.
     pub(super) fn alternatives(&self, raw: &[RawAlternative<'_>], zone: &TimeZone) -> Vec<Alternative> {
-        let begins = |time: &Option<At<RawTime>>| time.as_ref().and_then(|time| time.value.begins(zone));
+        let begins = |time: &Option<At<RawTime>>| time.as_ref().and_then(|time| time.begins(zone, self.faults));
         raw.iter()
             .map(|raw| Alternative {
                 kind: raw.kind,
@@ -413,7 +413,7 @@ impl<'t> Index<'t> {
                 page: raw.page.clone(),
                 serves: self.reach(&raw.serves),
                 valid_from: begins(&raw.valid_from),
-                valid_until: raw.valid_until.as_ref().and_then(|time| time.value.ends(zone)),
+                valid_until: raw.valid_until.as_ref().and_then(|time| time.ends(zone, self.faults)),
                 verified_at: begins(&raw.verified_at),
             })
             .collect()
@@ -442,12 +442,13 @@ fn finished(index: &Index<'_>, component: &Placed<'_>, edges: &[(u32, Spot)]) ->
     let raw = &component.raw;
     let zone = index.zone(component);
     let begins =
-        |time: &Option<At<RawTime>>| -> Option<When> { time.as_ref().and_then(|time| time.value.begins(zone)) };
+        |time: &Option<At<RawTime>>| -> Option<When> { time.as_ref().and_then(|time| time.begins(zone, index.faults)) };
     let instant = |time: Option<When>| time.map(|when| when.at);
+    let (available_from, retired_at) = (begins(&raw.available_from), begins(&raw.retired_at));
     if let (Some(from), Some(until)) = (&raw.available_from, &raw.retired_at)
-        && let (Some(begins), Some(ends)) = (from.value.begins(zone), until.value.begins(zone))
+        && let (Some(begins), Some(ends)) = (&available_from, &retired_at)
     {
-        super::planned::ordered(&(begins, from.spot), &(ends, until.spot), index.faults);
+        super::planned::ordered(&(begins.clone(), from.spot), &(ends.clone(), until.spot), index.faults);
     }
     Component {
         id: ComponentId::new(component.id.as_str()),
@@ -468,13 +469,13 @@ fn finished(index: &Index<'_>, component: &Placed<'_>, edges: &[(u32, Spot)]) ->
         ozg: raw.ozg,
         public: component.public,
         public_name: raw.public_name.clone(),
-        available_from: begins(&raw.available_from),
-        retired_at: begins(&raw.retired_at),
+        available_from,
+        retired_at,
         formerly: raw.formerly.iter().map(|id| ComponentId::new(id.value)).collect(),
         delivery: raw.delivery.as_ref().map(|delivery| Delivery {
             state: delivery.state,
             since: instant(begins(&delivery.since)),
-            until: instant(delivery.until.as_ref().and_then(|time| time.value.ends(zone))),
+            until: instant(delivery.until.as_ref().and_then(|time| time.ends(zone, index.faults))),
         }),
         alternatives: index.alternatives(&raw.alternatives, zone),
     }

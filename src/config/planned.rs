@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use super::checks::Context;
 use super::components::{RawAlternative, alternatives, hours};
-use super::diagnostic::{At, Fault, Spot, quote};
+use super::diagnostic::{At, Fault, Spot};
 use super::organisations::LAENDER;
 use super::read::{Table, Value, words_of};
-use super::rrule::check_rrule;
+use super::rrule::rrule;
 use super::values::{RawReach, RawTime, id, time};
 use crate::model::catalogue::Ends;
 use crate::model::status::{Mode, Processing, Status};
@@ -31,8 +31,17 @@ pub(super) struct RawMaintenance<'t> {
     pub(super) last_chance_before: Option<At<RawTime>>,
     pub(super) back_from: Option<At<RawTime>>,
     pub(super) unaffected: Vec<At<&'t str>>,
-    pub(super) recurring: Option<Recurrence>,
+    pub(super) recurring: Option<RawRecurring>,
     pub(super) alternatives: Vec<RawAlternative<'t>>,
+}
+
+/// `recurring = { rrule, at, for }` as written.
+pub(super) struct RawRecurring {
+    pub(super) recurrence: Recurrence,
+    /// Where the rule stands.
+    pub(super) rrule: Spot,
+    /// Where `for` stands.
+    pub(super) lasts: Spot,
 }
 
 /// `[[local]]` as written.
@@ -136,18 +145,9 @@ pub(super) fn read_maintenance<'t>(table: Table<'t>, context: &Context<'_>) -> O
     })
 }
 
-/// `recurring = { rrule, at, for }`.
-fn read_recurring(table: Table<'_>) -> Option<Recurrence> {
-    let rrule = table.need("rrule", "\"FREQ=MONTHLY;BYDAY=2TU\"").and_then(Value::string).filter(|rule| {
-        match check_rrule(rule.value) {
-            Ok(()) => true,
-            Err(why) => {
-                let fault = Fault::error(format!("{} is no recurrence rule", quote(rule.value))).at(rule.spot, why);
-                table.faults.push(fault.help("write a rule of RFC 5545 such as `\"FREQ=MONTHLY;BYDAY=2TU\"`"));
-                false
-            }
-        }
-    });
+/// Reads `recurring = { rrule, at, for }`.
+fn read_recurring(table: Table<'_>) -> Option<RawRecurring> {
+    let rrule = table.need("rrule", "\"FREQ=MONTHLY;BYDAY=2TU\"").and_then(rrule);
     let at = table.need("at", "\"19:00\"").and_then(time_of_day);
     let minute = Duration::from_secs(60);
     let lasts = table.need("for", "\"3h\"").and_then(|value| value.duration(minute..=minute * 1440 * 31));
@@ -156,7 +156,9 @@ fn read_recurring(table: Table<'_>) -> Option<Recurrence> {
         table.faults.push(fault.help("declare each window with `from` and `until` meanwhile"));
     }
     table.finish();
-    Some(Recurrence { rrule: rrule?.value.to_owned(), at: at?, lasts: lasts?.value })
+    let (rrule, lasts) = (rrule?, lasts?);
+    let recurrence = Recurrence { rrule: rrule.value.to_owned(), at: at?, lasts: lasts.value };
+    Some(RawRecurring { recurrence, rrule: rrule.spot, lasts: lasts.spot })
 }
 
 fn time_of_day(value: Value<'_>) -> Option<jiff::civil::Time> {

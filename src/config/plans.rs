@@ -2,15 +2,18 @@
 
 use std::collections::{HashMap, HashSet};
 
+use jiff::tz::TimeZone;
+
 use super::diagnostic::{At, Fault, Spot, quote};
 use super::graph::{Index, twice};
-use super::planned::{RawAgreement, RawLocal, RawMaintenance, ordered};
+use super::planned::{RawAgreement, RawLocal, RawMaintenance, RawRecurring, ordered};
 use super::rights::Rights;
-use super::values::RawReach;
+use super::values::{RawReach, RawTime};
 use crate::model::catalogue::{Agreement, Covered, Local, Maintenance};
 use crate::model::id::{AgreementId, MaintenanceId};
+use crate::model::recurrence::{next, shortest_step};
 use crate::model::status::ComponentKind;
-use crate::model::time::millis;
+use crate::model::time::{format_duration, millis};
 use crate::model::window::When;
 
 /// Planned work: of one's own components only.
@@ -33,16 +36,22 @@ fn maintenance(index: &Index<'_>, raw: &RawMaintenance<'_>, ids: &mut HashMap<St
         .first()
         .and_then(|(number, _)| index.components.get(*number as usize))
         .map_or(&index.operator.zone, |component| index.zone(component));
-    let from = raw.from.value.begins(zone)?;
-    let until = raw.until.value.ends(zone)?;
+    // All times before the first way out: every fault is told at once.
+    let begins = |time: &Option<At<RawTime>>| time.as_ref().and_then(|time| time.begins(zone, faults));
+    let (from, until) = (raw.from.begins(zone, faults), raw.until.ends(zone, faults));
+    let announced_at = begins(&raw.announced_at);
+    let last_chance_before = raw.last_chance_before.as_ref().and_then(|time| time.ends(zone, faults));
+    let back_from = begins(&raw.back_from);
+    let ends: Vec<Option<(When, Spot)>> =
+        covered.iter().map(|(_, end)| end.as_ref().and_then(|end| Some((end.ends(zone, faults)?, end.spot)))).collect();
+    let (from, until) = (from?, until?);
     ordered(&(from.clone(), raw.from.spot), &(until.clone(), raw.until.spot), faults);
     let mut seen: HashSet<u32> = HashSet::new();
     let mut components = Vec::new();
-    for ((number, end), (id, _)) in covered.iter().zip(&raw.components) {
+    for (((number, _), (id, _)), end) in covered.iter().zip(&raw.components).zip(ends) {
         if !seen.insert(*number) {
             faults.push(Fault::error("a component is covered twice").at(id.spot, "again").help("keep one of them"));
         }
-        let end = end.as_ref().and_then(|end| Some((end.value.ends(zone)?, end.spot)));
         if let Some((when, spot)) = &end {
             ordered(&(from.clone(), raw.from.spot), &(when.clone(), *spot), faults);
             if when.at > until.at {
@@ -63,10 +72,6 @@ fn maintenance(index: &Index<'_>, raw: &RawMaintenance<'_>, ids: &mut HashMap<St
             );
         }
     }
-    let begins = |time: &Option<At<super::values::RawTime>>| time.as_ref().and_then(|time| time.value.begins(zone));
-    let announced_at = begins(&raw.announced_at);
-    let last_chance_before = raw.last_chance_before.as_ref().and_then(|time| time.value.ends(zone));
-    let back_from = begins(&raw.back_from);
     let late = |when: &Option<When>, time: &Option<At<_>>, bad: bool, title: &str, label: &str| {
         if let (Some(_), Some(time), true) = (when, time, bad) {
             faults.push(
@@ -98,6 +103,9 @@ fn maintenance(index: &Index<'_>, raw: &RawMaintenance<'_>, ids: &mut HashMap<St
     );
     let numbers: Vec<u32> = components.iter().map(|covered| covered.component).collect();
     warn_about_closure(index, raw, &numbers);
+    if let Some(recurring) = &raw.recurring {
+        check_series(index, raw, recurring, (&from, &until), zone);
+    }
     Some(Maintenance {
         id: MaintenanceId::new(raw.id.value),
         title: raw.title.clone(),
@@ -110,9 +118,39 @@ fn maintenance(index: &Index<'_>, raw: &RawMaintenance<'_>, ids: &mut HashMap<St
         last_chance_before,
         back_from,
         unaffected,
-        recurring: raw.recurring.clone(),
+        recurring: raw.recurring.as_ref().map(|raw| raw.recurrence.clone()),
         alternatives: index.alternatives(&raw.alternatives, zone),
     })
+}
+
+/// A series takes place at least once between beginning and end, and an occurrence is over when
+/// the next one begins.
+fn check_series(
+    index: &Index<'_>,
+    raw: &RawMaintenance<'_>,
+    recurring: &RawRecurring,
+    (from, until): (&When, &When),
+    zone: &TimeZone,
+) {
+    let RawRecurring { recurrence, rrule, lasts } = recurring;
+    let first = from.day(zone);
+    // An occurrence of the first day may be over when the maintenance begins.
+    let window = next(recurrence, first, zone, from.at);
+    if until.at > from.at && window.is_none_or(|window| window.from >= until.at) {
+        let fault = Fault::error("the rule has no occurrence between beginning and end")
+            .at(*rrule, "this rule")
+            .at(raw.from.spot, "from here")
+            .at(raw.until.spot, "to here");
+        index
+            .faults
+            .push(fault.help("`from` and `until` are those of the whole series; correct the rule or the dates"));
+    }
+    if let Some(step) = shortest_step(recurrence, first).filter(|step| recurrence.lasts > *step) {
+        let fault = Fault::error("an occurrence lasts longer than it takes to the next one")
+            .at(*lasts, "longer than the step")
+            .at(*rrule, format!("comes again after {}", format_duration(step)));
+        index.faults.push(fault.help(format!("write at most `for = \"{}\"`", format_duration(step))));
+    }
 }
 
 /// A maintenance that takes every way to reach a body and offers none is worth a second look.
@@ -170,8 +208,8 @@ fn local(index: &Index<'_>, rights: &Rights<'_>, raw: &RawLocal<'_>) -> Option<L
         (None, Some(component)) => index.zone(component),
         (None, None) => &index.operator.zone,
     };
-    let from = raw.from.as_ref().and_then(|time| time.value.begins(zone));
-    let until = raw.until.as_ref().and_then(|time| time.value.ends(zone));
+    let from = raw.from.as_ref().and_then(|time| time.begins(zone, index.faults));
+    let until = raw.until.as_ref().and_then(|time| time.ends(zone, index.faults));
     if let (Some(begins), Some(ends), Some(from), Some(until)) = (&from, &until, &raw.from, &raw.until) {
         ordered(&(begins.clone(), from.spot), &(ends.clone(), until.spot), index.faults);
     }

@@ -1,116 +1,83 @@
-//! The form of a recurrence rule (RFC 5545 section 3.3.10), as far as planned work needs it.
+//! A recurrence rule in a file: where it is wrong, and what to write instead.
 //!
-//! Occurrences are not computed here. What would be ignored there is refused here.
+//! Which rules there are is not decided here (`crate::model::recurrence::rule` does), so that
+//! what is accepted is exactly what is worked with.
 
-/// Checks a rule; says what is wrong with it.
-pub(super) fn check_rrule(rule: &str) -> Result<(), String> {
-    if rule.len() > 300 {
-        return Err("too long".to_owned());
+use super::diagnostic::{At, Fault, Spot, did_you_mean, listed, quote};
+use super::read::Value;
+use crate::model::recurrence::rule::{FREQUENCIES, KEYS, RULE_BYTES_MAX, Rule, RuleFault, Wrong};
+
+/// Reads a rule.
+pub(super) fn rrule<'t>(value: Value<'t>) -> Option<At<&'t str>> {
+    let text = value.string()?;
+    let Err(RuleFault { place, wrong }) = Rule::parse(text.value) else { return Some(text) };
+    let word = text.value.get(place.clone()).unwrap_or_default();
+    let spot = within(&text, place.start, place.end);
+    let fault = Fault::error(format!("{} is no recurrence rule", quote(text.value))).at(spot, wrong.to_string());
+    value.faults.push(fault.help_if(likely(word, wrong)).help(remedy(word, wrong)));
+    None
+}
+
+/// The place of some bytes of a string: only if it is written as it is, without escapes and with
+/// one quotation mark on either side, else the whole.
+fn within(text: &At<&str>, start: usize, end: usize) -> Spot {
+    let length = u32::try_from(text.value.len()).unwrap_or(u32::MAX);
+    if start == end || text.spot.end - text.spot.start != length.saturating_add(2) {
+        return text.spot;
     }
-    let mut seen: Vec<&str> = Vec::new();
-    for part in rule.split(';') {
-        let (key, value) = part.split_once('=').ok_or_else(|| "every part is KEY=VALUE".to_owned())?;
-        if seen.contains(&key) {
-            return Err(format!("{} stands twice", short(key)));
+    let shifted = |by: usize| text.spot.start.saturating_add(1).saturating_add(u32::try_from(by).unwrap_or(u32::MAX));
+    Spot { start: shifted(start), end: shifted(end), ..text.spot }
+}
+
+/// What a word was probably meant to be.
+fn likely(word: &str, wrong: Wrong) -> Option<String> {
+    match wrong {
+        Wrong::Key if remedy_of_time(word).is_none() => did_you_mean(&word.to_ascii_uppercase(), KEYS),
+        Wrong::Value("FREQ") => {
+            let (_, frequency) = word.split_once('=')?;
+            did_you_mean(&frequency.to_ascii_uppercase(), FREQUENCIES)
         }
-        let fits = match key {
-            "FREQ" => matches!(value, "DAILY" | "WEEKLY" | "MONTHLY" | "YEARLY"),
-            "INTERVAL" | "COUNT" => number(value).is_some_and(|n| (1..=1000).contains(&n)),
-            "UNTIL" => is_until(value),
-            "BYDAY" => value.split(',').all(is_day),
-            "BYMONTH" => value.split(',').all(|month| number(month).is_some_and(|n| (1..=12).contains(&n))),
-            "BYMONTHDAY" => value.split(',').all(|day| signed(day).is_some_and(|n| (1..=31).contains(&n))),
-            "BYSETPOS" => value.split(',').all(|position| signed(position).is_some_and(|n| (1..=366).contains(&n))),
-            "WKST" => WEEKDAYS.contains(&value),
-            _ => return Err(format!("{} is not supported", short(key))),
-        };
-        if !fits {
-            return Err(format!("the value of {key} is wrong"));
-        }
-        seen.push(key);
+        _ => None,
     }
-    if seen.first() != Some(&"FREQ") {
-        return Err("a rule begins with FREQ".to_owned());
-    }
-    if seen.contains(&"COUNT") && seen.contains(&"UNTIL") {
-        return Err("COUNT and UNTIL exclude each other".to_owned());
-    }
-    if rule.contains("FREQ=WEEKLY") && seen.contains(&"BYMONTHDAY") {
-        return Err("BYMONTHDAY makes no sense with FREQ=WEEKLY".to_owned());
-    }
-    let plain_days = rule.contains("FREQ=DAILY") || rule.contains("FREQ=WEEKLY");
-    if plain_days
-        && rule
-            .split(';')
-            .any(|part| part.strip_prefix("BYDAY=").is_some_and(|days| days.contains(|c: char| c.is_ascii_digit())))
-    {
-        return Err("numbered days need FREQ=MONTHLY or FREQ=YEARLY".to_owned());
-    }
-    Ok(())
 }
 
-const WEEKDAYS: [&str; 7] = ["MO", "TU", "WE", "TH", "FR", "SA", "SU"];
-
-fn short(key: &str) -> String {
-    super::diagnostic::quote(key)
+/// Times of day are not for the rule to say.
+fn remedy_of_time(word: &str) -> Option<&'static str> {
+    let of_time = ["BYHOUR", "BYMINUTE", "BYSECOND"].iter().any(|key| word.eq_ignore_ascii_case(key));
+    of_time.then_some("the time of day is `at`, one for all occurrences: `at = \"19:00\"`")
 }
 
-fn number(text: &str) -> Option<u32> {
-    text.bytes().all(|b| b.is_ascii_digit()).then(|| text.parse().ok()).flatten()
-}
-
-fn signed(text: &str) -> Option<u32> {
-    number(text.strip_prefix(['-', '+']).unwrap_or(text))
-}
-
-/// `TU`, `2TU`, `-1FR`.
-fn is_day(text: &str) -> bool {
-    WEEKDAYS.iter().any(|day| {
-        text.strip_suffix(day)
-            .is_some_and(|count| count.is_empty() || signed(count).is_some_and(|n| (1..=53).contains(&n)))
-    })
-}
-
-/// `20241231` or `20241231T220000Z`.
-fn is_until(text: &str) -> bool {
-    let (date, time) = text.split_at_checked(8).unwrap_or((text, "x"));
-    let digits = |text: &str| text.bytes().all(|b| b.is_ascii_digit());
-    let time_fits = time.is_empty()
-        || time
-            .strip_prefix('T')
-            .and_then(|rest| rest.strip_suffix('Z'))
-            .is_some_and(|rest| rest.len() == 6 && digits(rest));
-    date.len() == 8 && digits(date) && time_fits
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn rules_have_the_form_of_rfc_5545() {
-        for good in [
-            "FREQ=MONTHLY;BYDAY=2TU",
-            "FREQ=WEEKLY;BYDAY=MO,WE;INTERVAL=2",
-            "FREQ=YEARLY;BYMONTH=12;BYMONTHDAY=-1",
-            "FREQ=DAILY;COUNT=3",
-            "FREQ=DAILY;UNTIL=20241231T220000Z",
-        ] {
-            assert_eq!(check_rrule(good), Ok(()), "{good}");
-        }
-        for bad in [
-            "",
-            "FREQ",
-            "FREQ=HOURLY",
-            "BYDAY=MO",
-            "FREQ=DAILY;FREQ=DAILY",
-            "FREQ=DAILY;COUNT=1;UNTIL=20240101",
-            "FREQ=MONTHLY;BYDAY=2XX",
-            "FREQ=WEEKLY;BYDAY=2TU",
-            "FREQ=DAILY;BYHOUR=3",
-            "FREQ=DAILY;COUNT=0",
-        ] {
-            assert!(check_rrule(bad).is_err(), "{bad}");
+/// What to do about it.
+fn remedy(word: &str, wrong: Wrong) -> String {
+    match wrong {
+        Wrong::Length => format!("at most {RULE_BYTES_MAX} bytes"),
+        Wrong::Form => "write a rule of RFC 5545 such as `\"FREQ=MONTHLY;BYDAY=2TU\"`".to_owned(),
+        Wrong::Key => remedy_of_time(word).map_or_else(|| format!("one of {}", listed(KEYS)), str::to_owned),
+        Wrong::Twice => "keep one of them; several values are separated by commas".to_owned(),
+        Wrong::Value(key) => values_of(key),
+        Wrong::NoFrequency => format!("add `FREQ=…` with one of {}", listed(FREQUENCIES)),
+        Wrong::TwoEnds => "keep one of them".to_owned(),
+        Wrong::MonthDayOfWeek => "write `FREQ=MONTHLY`, or days of the week: `BYDAY=TU`".to_owned(),
+        Wrong::NumberedDay => "leave the number out, or write `FREQ=MONTHLY`".to_owned(),
+        Wrong::SixthWeekday => "write a number from 1 to 5, or from -1 to -5 to count from the end".to_owned(),
+        Wrong::PositionOfDay => "leave `BYSETPOS` out: a day has nothing to choose from".to_owned(),
+        Wrong::PositionAlone => {
+            "say what to choose from: `FREQ=MONTHLY;BYDAY=MO,TU,WE,TH,FR;BYSETPOS=-1` is the last working day"
+                .to_owned()
         }
     }
+}
+
+fn values_of(key: &str) -> String {
+    let values = match key {
+        "FREQ" => return format!("one of {}", listed(FREQUENCIES)),
+        "INTERVAL" | "COUNT" => "a number from 1 to 1000",
+        "UNTIL" => "write the last local day `20241231`, or the last instant in UTC `20241231T220000Z`",
+        "BYDAY" => "write days such as `TU`, `MO,WE`, `2TU` (the second) or `-1FR` (the last)",
+        "BYMONTHDAY" => "write numbers from 1 to 31, or from -1 (the last day) to -31",
+        "BYMONTH" => "write numbers from 1 to 12",
+        "BYSETPOS" => "write numbers from 1 to 366, or from -1 (the last one) to -366",
+        _ => "write one of `MO`, `TU`, `WE`, `TH`, `FR`, `SA` or `SU`",
+    };
+    values.to_owned()
 }

@@ -203,21 +203,29 @@ pub(super) enum RawTime {
     Date(Date),
 }
 
-impl RawTime {
-    /// When something begins: a date means its first instant.
-    pub(super) fn begins(self, zone: &TimeZone) -> Option<When> {
-        match self {
-            Self::Instant(at) => Some(When::instant(at)),
-            Self::Local(local) => When::from_local(local, zone),
-            Self::Date(date) => When::from_date(date, zone),
+impl At<RawTime> {
+    /// When something begins: a date means its first instant. A time that the clocks leave out is
+    /// a fault.
+    pub(super) fn begins(&self, zone: &TimeZone, faults: &Faults) -> Option<When> {
+        match self.value {
+            RawTime::Instant(at) => Some(When::instant(at)),
+            RawTime::Local(local) => match When::from_local_checked(local, zone) {
+                Ok(when) => Some(when),
+                Err(gap) => {
+                    let fault = Fault::error(gap.to_string()).at(self.spot, "no clock shows this");
+                    faults.push(fault.help(format!("as an instant: `{}`", gap.at)));
+                    None
+                }
+            },
+            RawTime::Date(date) => When::from_date(date, zone),
         }
     }
 
     /// When something ends: a date is its last day.
-    pub(super) fn ends(self, zone: &TimeZone) -> Option<When> {
-        match self {
-            Self::Date(date) => When::through_date(date, zone),
-            Self::Instant(_) | Self::Local(_) => self.begins(zone),
+    pub(super) fn ends(&self, zone: &TimeZone, faults: &Faults) -> Option<When> {
+        match self.value {
+            RawTime::Date(date) => When::through_date(date, zone),
+            RawTime::Instant(_) | RawTime::Local(_) => self.begins(zone, faults),
         }
     }
 }
