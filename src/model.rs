@@ -3,6 +3,7 @@
 //! Everything else imports from here; `model` imports nothing of ours. The words and the
 //! closed lists are those of the public interface (`docs/api.md`).
 
+pub mod access;
 pub mod alternative;
 pub mod availability;
 pub mod catalogue;
