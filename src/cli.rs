@@ -11,11 +11,13 @@ use clap::{Parser, Subcommand};
 
 use crate::publish::escape::terminal;
 
+mod audit;
 mod backup;
 mod check;
 mod config;
 mod demo;
 mod replay;
+mod token;
 
 /// Watches shared municipal portals and tells the public what is down, why, and what else to do.
 #[derive(Debug, Parser)]
@@ -43,6 +45,12 @@ enum Command {
     Demo(demo::Arguments),
     /// Copy the database, beside a running server if there is one.
     Backup(backup::Arguments),
+    /// Make, list and revoke the tokens of editors, beside a running server.
+    #[command(subcommand)]
+    Token(token::Command),
+    /// Look at the log of what editors did.
+    #[command(subcommand)]
+    Audit(audit::Command),
 }
 
 /// Runs the program with the arguments of the process.
@@ -61,6 +69,8 @@ pub fn main() -> ExitCode {
         Command::Replay(replay) => replay::run(&replay),
         Command::Demo(demo) => demo::run(&demo),
         Command::Backup(backup) => backup::run(&arguments.config, &backup),
+        Command::Token(command) => token::run(&arguments.config, &command),
+        Command::Audit(command) => audit::run(&arguments.config, &command),
     }
 }
 

@@ -5,13 +5,18 @@
 //! server. A transaction holds a prefix of the log, so that after a crash the store is exactly
 //! what was acknowledged or a little more, never something in between.
 //!
+//! Beside the log stand [`token`]s and the [`audit`] log, which commands change beside a running
+//! server too.
+//!
 //! This module knows the nouns of `model` only. It never decides, never imports the engine, and
 //! the engine's checkpoint is opaque bytes to it.
 
 use std::io;
 use std::path::PathBuf;
 
+mod answer;
 mod append;
+pub mod audit;
 pub mod backup;
 mod codec;
 mod entity;
@@ -21,6 +26,7 @@ pub mod open;
 mod packed;
 pub mod restore;
 mod schema;
+pub mod token;
 pub mod writer;
 
 /// Why a store cannot be used.

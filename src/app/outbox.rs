@@ -109,6 +109,7 @@ impl Outbox {
             results: std::mem::take(&mut self.results),
             checkpoint,
             token: self.token,
+            ..Batch::default()
         };
         let snapshot = self.snapshot.take();
         match self.writer.try_send(batch) {

@@ -115,7 +115,7 @@ fn choose(catalogue: &Catalogue, names: &[String]) -> Result<Vec<u32>, String> {
 }
 
 /// "; did you mean `x`?" if something is close.
-fn closest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> String {
+pub(super) fn closest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> String {
     known
         .map(|candidate| (strsim::damerau_levenshtein(name, candidate), candidate))
         .filter(|(distance, _)| *distance <= name.len() / 3 + 1)

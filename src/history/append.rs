@@ -6,12 +6,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use rusqlite::{Connection, TransactionBehavior, params};
+use rusqlite::{Connection, Transaction, TransactionBehavior, params};
 
 use crate::history::codec::{self, Row};
 use crate::history::entity::{self, Kind, Uids};
 use crate::history::writer::{Batch, CheckpointBody};
-use crate::history::{interval, log, packed, sentence, signed};
+use crate::history::{answer, audit, interval, log, packed, sentence, signed};
 use crate::model::catalogue::Catalogue;
 use crate::model::event::{EVENT_VERSION, Event, Logged, StoredResult};
 use crate::model::time::Timestamp;
@@ -74,6 +74,9 @@ pub(super) struct Appender {
     uids: Uids,
     /// Uids of the checks in force by index, as far as they were asked for.
     checks: Vec<Option<i64>>,
+    /// The first entry that the last attempt wanted to add to the audit log, while it is not
+    /// known to have succeeded.
+    attempted: Option<audit::Entry>,
     retain: Duration,
 }
 
@@ -90,6 +93,7 @@ impl Appender {
             in_force,
             uids: Uids::default(),
             checks: Vec::new(),
+            attempted: None,
             retain,
         })
     }
@@ -101,6 +105,8 @@ impl Appender {
         if appended.is_err() {
             (self.position, self.tail, self.in_force) = (position, tail, in_force);
             self.forget_uids();
+        } else {
+            self.attempted = None;
         }
         appended
     }
@@ -110,7 +116,11 @@ impl Appender {
         let found = log::last_position(&transaction)?;
         let events = || group.iter().flat_map(|prepared| &prepared.batch.events);
         let last = events().last().map_or(self.position, |logged| logged.position);
-        if found == last && last > self.position {
+        let has_audits = match &self.attempted {
+            Some(entry) => audit::holds(&transaction, entry)?,
+            None => false,
+        };
+        if found == last && (last > self.position || has_audits) {
             // An earlier attempt reported a failure but had reached the disk.
             self.tail = last_batch(&transaction)?;
             self.position = last;
@@ -133,7 +143,21 @@ impl Appender {
             }
         }
         self.results(&transaction, &results)?;
+        self.edits(&transaction, group)?;
         transaction.commit()?;
+        Ok(())
+    }
+
+    /// What editors asked for and were answered.
+    fn edits(&mut self, transaction: &Transaction<'_>, group: &[Prepared]) -> rusqlite::Result<()> {
+        self.attempted = None;
+        for record in group.iter().flat_map(|prepared| &prepared.batch.audits) {
+            let entry = audit::append(transaction, record)?;
+            self.attempted.get_or_insert(entry);
+        }
+        for given in group.iter().flat_map(|prepared| &prepared.batch.answers) {
+            answer::keep(transaction, given)?;
+        }
         Ok(())
     }
 
@@ -242,26 +266,21 @@ impl Appender {
 }
 
 /// Checks that a batch continues the log after `position`, and writes its bodies.
-pub(super) fn prepare(batch: Batch, position: u64) -> Result<Prepared, (Batch, String)> {
+pub(super) fn prepare(batch: Batch, position: u64) -> Result<Prepared, String> {
     let mut expected = position;
     let mut bodies = Vec::with_capacity(batch.events.len());
     let mut catalogues = Vec::new();
     for logged in &batch.events {
         expected += 1;
         if logged.position != expected {
-            let what = format!("the log continues at position {expected}, not at {}", logged.position);
-            return Err((batch, what));
+            return Err(format!("the log continues at position {expected}, not at {}", logged.position));
         }
-        let body = match serde_json::to_string(&logged.event) {
-            Ok(body) => body,
-            Err(fault) => return Err((batch, format!("the event at position {expected} cannot be written: {fault}"))),
-        };
+        let body = serde_json::to_string(&logged.event)
+            .map_err(|fault| format!("the event at position {expected} cannot be written: {fault}"))?;
         bodies.push(body);
         if let Event::CatalogueAdopted { catalogue, .. } = &logged.event {
-            match log::pack_catalogue(catalogue) {
-                Ok(packed) => catalogues.push(packed),
-                Err(fault) => return Err((batch, format!("the catalogue cannot be written: {fault}"))),
-            }
+            let packed = log::pack_catalogue(catalogue);
+            catalogues.push(packed.map_err(|fault| format!("the catalogue cannot be written: {fault}"))?);
         }
     }
     Ok(Prepared { batch, is_told: false, bodies, catalogues })
@@ -304,4 +323,45 @@ fn retire(connection: &Connection, before: Timestamp) -> rusqlite::Result<()> {
 
 fn last_batch(connection: &Connection) -> rusqlite::Result<i64> {
     connection.query_row("SELECT coalesce(max(batch), 0) FROM tail", [], |row| row.get(0))
+}
+
+#[cfg(test)]
+mod tests {
+    use rusqlite::OpenFlags;
+
+    use super::*;
+    use crate::history::audit::verify;
+    use crate::history::open::{Store, connect};
+    use crate::model::access::{AuditRecord, Outcome};
+
+    #[test]
+    fn an_audit_entry_that_reached_the_disk_in_a_failed_attempt_is_not_written_twice() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("turmwacht.db");
+        drop(Store::open(&path).unwrap());
+        let mut connection = connect(&path, OpenFlags::SQLITE_OPEN_READ_WRITE).unwrap();
+        let mut appender = Appender::new(&connection, None, Duration::MAX).unwrap();
+        let record = AuditRecord {
+            at: Timestamp::from_millis(1),
+            actor: "cli:test".to_owned(),
+            action: "token new".to_owned(),
+            subject: String::new(),
+            outcome: Outcome::Done,
+            status: 200,
+            detail: "{}".to_owned(),
+            position: None,
+        };
+        let group = || [prepare(Batch { audits: vec![record.clone()], ..Batch::default() }, 0).unwrap()];
+        // As if the disk had reported an error after it had written.
+        appender.transact(&mut connection, &group()).unwrap();
+        // Meanwhile a command goes on.
+        let transaction = connection.transaction().unwrap();
+        audit::append(&transaction, &record).unwrap();
+        transaction.commit().unwrap();
+        appender.append(&mut connection, &group()).unwrap();
+        assert_eq!(verify(&path).unwrap().entries, 2);
+        // The next one is another one, however alike.
+        appender.append(&mut connection, &group()).unwrap();
+        assert_eq!(verify(&path).unwrap().entries, 3);
+    }
 }

@@ -28,6 +28,10 @@ const PAGE_BYTES: u32 = 16 * 1024;
 /// How long SQLite waits for another program's lock before the writer hears of it.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(1);
 
+/// How often, and how long each time, a store is waited for that somebody is just making.
+const LOCK_WAITS_MAX: u32 = 40;
+const LOCK_WAIT: Duration = Duration::from_millis(25);
+
 /// What the WAL is cut back to after a long reader is gone.
 const WAL_BYTES_KEPT: u32 = 64 * 1024 * 1024;
 
@@ -136,6 +140,40 @@ pub(super) fn open_beside(path: &Path) -> Result<Connection, StoreFault> {
         return Err(StoreFault::Foreign { path: path.to_owned() });
     }
     Ok(connection)
+}
+
+/// Opens a store beside its running server, for writing too. One that is missing or older is made
+/// or migrated first, which takes the lock for that moment.
+pub(super) fn open_shared(path: &Path) -> Result<Connection, StoreFault> {
+    let mut waits = LOCK_WAITS_MAX;
+    loop {
+        if let Some(connection) = open_if_current(path)? {
+            return Ok(connection);
+        }
+        match Store::open(path) {
+            // Without the lock: a server may start from now on.
+            Ok(Store { connection, .. }) => return Ok(connection),
+            // Perhaps a server that is just making it.
+            Err(StoreFault::InUse { .. }) if waits > 0 => waits -= 1,
+            Err(fault) => return Err(fault),
+        }
+        std::thread::sleep(LOCK_WAIT);
+    }
+}
+
+/// A store of this release's schema; `None` if it is missing or older.
+fn open_if_current(path: &Path) -> Result<Option<Connection>, StoreFault> {
+    check_owner(path)?;
+    if !std::fs::metadata(path).is_ok_and(|file| file.len() > 0) {
+        return Ok(None);
+    }
+    check_header(path, version_of(MIGRATIONS))?;
+    let connection = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+    if version(&connection).map_err(fault("read", path))? != version_of(MIGRATIONS) {
+        return Ok(None);
+    }
+    connection.pragma_update(None, "synchronous", "FULL").map_err(fault("set up", path))?;
+    Ok(Some(connection))
 }
 
 const MISSING: &str = "check `[storage] path`";

@@ -18,6 +18,7 @@ use crate::clock::monotonic;
 use crate::history::StoreFault;
 use crate::history::append::{self, Appender, Prepared};
 use crate::history::open::{Lock, Store, beside, fault};
+use crate::model::access::{AuditRecord, StoredAnswer};
 use crate::model::event::{Logged, StoredResult};
 
 /// Most batches that wait.
@@ -29,6 +30,9 @@ pub const QUEUE_EVENTS_MAX: usize = 10_000;
 
 /// Most single results that wait, 48 bytes each.
 pub const QUEUE_RESULTS_MAX: usize = 200_000;
+
+/// Most bytes of audit records and answers that wait. One batch alone may have more.
+pub const QUEUE_EDIT_BYTES_MAX: usize = 32 * 1024 * 1024;
 
 /// Most batches in one transaction.
 const GROUP_BATCHES_MAX: usize = 1_024;
@@ -60,6 +64,10 @@ pub struct Batch {
     pub events: Vec<Logged>,
     /// Results of checks by their index in the catalogue in force after `events`.
     pub results: Vec<StoredResult>,
+    /// What editors did or were refused, as part of the same transaction.
+    pub audits: Vec<AuditRecord>,
+    /// What they were answered, in case they ask again.
+    pub answers: Vec<StoredAnswer>,
     /// Makes a checkpoint of the state after `events`, on the writer's thread.
     pub checkpoint: Option<MakeCheckpoint>,
     /// Comes back in the acknowledgement.
@@ -74,9 +82,25 @@ impl fmt::Debug for Batch {
         f.debug_struct("Batch")
             .field("events", &self.events)
             .field("results", &self.results)
+            .field("audits", &self.audits.len())
+            .field("answers", &self.answers.len())
             .field("checkpoint", &self.checkpoint.is_some())
             .field("token", &self.token)
             .finish()
+    }
+}
+
+impl Batch {
+    /// About how much memory its audit records and answers take.
+    fn edit_bytes(&self) -> usize {
+        let audits = self.audits.iter().map(|record| {
+            record.actor.len() + record.action.len() + record.subject.len() + record.detail.len() + size_of_val(record)
+        });
+        let answers = self.answers.iter().map(|answer| {
+            let headers: usize = answer.headers.iter().map(|(name, value)| name.len() + value.len()).sum();
+            answer.key.len() + headers + answer.body.len() + size_of_val(answer)
+        });
+        audits.chain(answers).sum()
     }
 }
 
@@ -164,7 +188,9 @@ impl Writer {
         }
         let mut state = self.queue.lock();
         let events = state.events_queued + state.events_held;
-        let overflows = events > 0 && events + batch.events.len() > QUEUE_EVENTS_MAX;
+        let edit_bytes = batch.edit_bytes();
+        let overflows = events > 0 && events + batch.events.len() > QUEUE_EVENTS_MAX
+            || state.edit_bytes_queued > 0 && state.edit_bytes_queued + edit_bytes > QUEUE_EDIT_BYTES_MAX;
         if state.closing.is_some() || state.batches.len() >= QUEUE_BATCHES_MAX || overflows {
             return Err(batch);
         }
@@ -177,6 +203,7 @@ impl Writer {
         }
         state.events_queued += batch.events.len();
         state.results_queued += batch.results.len();
+        state.edit_bytes_queued += edit_bytes;
         state.batches.push_back(Queued { batch, is_told: false });
         drop(state);
         self.queue.changed.notify_one();
@@ -225,6 +252,7 @@ struct State {
     batches: VecDeque<Queued>,
     events_queued: usize,
     results_queued: usize,
+    edit_bytes_queued: usize,
     /// Events of the transaction under way.
     events_held: usize,
     dropped_results: u64,
@@ -265,6 +293,8 @@ impl Queue {
         let results: usize = group.iter().map(|queued| queued.batch.results.len()).sum();
         state.events_queued = state.events_queued.saturating_sub(events);
         state.results_queued = state.results_queued.saturating_sub(results);
+        let edit_bytes: usize = group.iter().map(|queued| queued.batch.edit_bytes()).sum();
+        state.edit_bytes_queued = state.edit_bytes_queued.saturating_sub(edit_bytes);
         state.events_held = events;
         Some(group)
     }
@@ -309,16 +339,17 @@ impl Work {
         let mut prepared = Vec::with_capacity(group.len());
         for queued in group {
             let last = queued.batch.events.last().map(|logged| logged.position);
+            let token = queued.batch.token;
             match append::prepare(queued.batch, position) {
                 Ok(mut ready) => {
                     ready.is_told = queued.is_told;
                     position = last.unwrap_or(position);
                     prepared.push(ready);
                 }
-                Err((batch, what)) => {
+                Err(what) => {
                     tracing::error!("the store refuses a batch: {what}");
                     self.queue.lock().refused = Some(what.clone());
-                    self.tell([batch.token], &Err(what));
+                    self.tell([token], &Err(what));
                 }
             }
         }

@@ -2,6 +2,7 @@
 //! signals, killed. Its targets are sockets of the test; real servers are in `peers`.
 
 pub(crate) mod program;
+mod tokens;
 
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;

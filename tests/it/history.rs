@@ -1,5 +1,6 @@
 //! Tests of `history`: against real files, through the public interface.
 
+mod audits;
 mod backups;
 mod crash;
 mod faults;
@@ -8,3 +9,4 @@ mod golden;
 mod intervals;
 mod opening;
 mod restoring;
+mod tokens;

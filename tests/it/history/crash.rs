@@ -35,8 +35,8 @@ fn killed_after_each_acknowledgement_nothing_acknowledged_is_missing() {
     let mut written = 0;
     for (part, token) in events.chunks(4).zip(1..) {
         let results = vec![result(0, token, Verdict::Up)];
-        let ack =
-            pen.write(Batch { events: part.to_vec(), results, token: u64::try_from(token).unwrap(), checkpoint: None });
+        let token_number = u64::try_from(token).unwrap();
+        let ack = pen.write(Batch { events: part.to_vec(), results, token: token_number, ..Batch::default() });
         written += part.len();
         assert_eq!(ack.position, written as u64);
         if token % 3 == 0 {

@@ -2,18 +2,27 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
+use std::time::Duration;
 
 use turmwacht::history::StoreFault;
+use turmwacht::history::audit::{AuditFault, verify};
 use turmwacht::history::open::Store;
-use turmwacht::history::writer::Batch;
-
-use super::fixture::{Ground, adopted, changed, logged, sql};
+use turmwacht::history::token::{Order, Tokens};
+use turmwacht::history::writer::{Batch, WriterOptions};
+use turmwacht::model::access::Role;
 use turmwacht::model::status::Status;
 
-const V2: &str = "ALTER TABLE event ADD COLUMN note TEXT; CREATE TABLE extra (a INTEGER) STRICT;";
+use super::fixture::{Ground, Pen, adopted, at, changed, logged, sql};
+
+/// What made stores of version 1, and what makes them stores of version 2.
+const V1: &str = include_str!("../../../src/history/schema.sql");
+const V2: &str = include_str!("../../../src/history/schema_2.sql");
+
+/// What a release after this one may do.
+const V3: &str = "ALTER TABLE event ADD COLUMN note TEXT; CREATE TABLE extra (a INTEGER) STRICT;";
 
 fn migrations<'a>(later: &[&'a str]) -> Vec<&'a str> {
-    [&[include_str!("../../../src/history/schema.sql")], later].concat()
+    [&[V1, V2], later].concat()
 }
 
 #[test]
@@ -41,10 +50,7 @@ fn a_second_instance_is_refused_by_pid_until_the_first_has_ended() {
     assert!(matches!(fault, StoreFault::InUse { pid, .. } if pid == std::process::id()), "{fault}");
     let told = fault.to_string();
     assert!(told.starts_with(&format!("another turmwacht (pid {}) uses ", std::process::id())), "{told}");
-    let pen = super::fixture::Pen::new(
-        first,
-        turmwacht::history::writer::WriterOptions { retain_results: std::time::Duration::MAX, pages_max: None },
-    );
+    let pen = Pen::new(first, WriterOptions { retain_results: Duration::MAX, pages_max: None });
     assert!(matches!(Store::open(&ground.path), Err(StoreFault::InUse { .. })), "the writer keeps the lock");
     pen.writer.shutdown();
     ground.store();
@@ -61,11 +67,11 @@ fn the_epoch_stays_and_differs_between_stores() {
 #[test]
 fn a_newer_schema_is_refused_and_the_file_is_untouched() {
     let ground = Ground::new();
-    drop(Store::open_with(&ground.path, &migrations(&[V2])).unwrap());
+    drop(Store::open_with(&ground.path, &migrations(&[V3])).unwrap());
     let before = fs::read(&ground.path).unwrap();
     let fault = Store::open(&ground.path).unwrap_err();
     assert!(matches!(fault, StoreFault::Newer { .. }), "{fault}");
-    assert!(fault.to_string().contains("its schema is version 2, this release knows 1"), "{fault}");
+    assert!(fault.to_string().contains("its schema is version 3, this release knows 2"), "{fault}");
     assert_eq!(fs::read(&ground.path).unwrap(), before);
     assert!(!ground.folder.path().join("turmwacht.db-wal").exists());
     assert!(matches!(Store::backup_to(&ground.path, &ground.folder.path().join("b")), Err(StoreFault::Newer { .. })));
@@ -75,8 +81,8 @@ fn a_newer_schema_is_refused_and_the_file_is_untouched() {
 fn a_newer_schema_that_stands_in_the_wal_only_is_refused_and_untouched() {
     let ground = Ground::new();
     drop(ground.store());
-    let newer = Store::open_with(&ground.path, &migrations(&[V2])).unwrap();
-    // As after a kill: the file still says 1, the WAL says 2.
+    let newer = Store::open_with(&ground.path, &migrations(&[V3])).unwrap();
+    // As after a kill: the file still says 2, the WAL says 3.
     let copy = Ground::new();
     for suffix in ["", "-wal"] {
         fs::copy(format!("{}{suffix}", ground.path.display()), format!("{}{suffix}", copy.path.display())).unwrap();
@@ -85,7 +91,7 @@ fn a_newer_schema_that_stands_in_the_wal_only_is_refused_and_untouched() {
     let files =
         |ground: &Ground| ["", "-wal"].map(|suffix| fs::read(format!("{}{suffix}", ground.path.display())).unwrap());
     let before = files(&copy);
-    assert_eq!(before[0][63], 1);
+    assert_eq!(before[0][63], 2);
     assert!(matches!(Store::open(&copy.path), Err(StoreFault::Newer { .. })));
     assert!(files(&copy) == before, "both files are as they were");
 }
@@ -95,15 +101,44 @@ fn a_migration_keeps_everything_after_a_backup() {
     let ground = Ground::new();
     let events = logged(1, [adopted(1, &["portal"]), changed("portal", Status::Operational, 1)]);
     ground.pen().events(&events);
-    drop(Store::open_with(&ground.path, &migrations(&[V2])).unwrap());
-    let store = Store::open_with(&ground.path, &migrations(&[V2])).unwrap();
+    drop(Store::open_with(&ground.path, &migrations(&[V3])).unwrap());
+    let store = Store::open_with(&ground.path, &migrations(&[V3])).unwrap();
     assert_eq!(store.restore().unwrap().events, events);
     drop(store);
     let sql = ground.sql();
     assert_eq!(sql.query_row("SELECT count(*) FROM extra", [], |row| row.get::<_, u32>(0)), Ok(0));
-    let backup = ground.folder.path().join("turmwacht.db.backup-v1");
+    let backup = ground.folder.path().join("turmwacht.db.backup-v2");
     assert_eq!(fs::metadata(&backup).unwrap().permissions().mode() & 0o777, 0o600);
     assert_eq!(Store::open(&backup).unwrap().restore().unwrap().events, events);
+}
+
+#[test]
+fn a_store_of_version_1_is_backed_up_and_gets_tokens_and_an_audit_log() {
+    let ground = Ground::new();
+    let events = logged(1, [adopted(1, &["portal"]), changed("portal", Status::Operational, 1)]);
+    let old = Store::open_with(&ground.path, &[V1]).unwrap();
+    let pen = Pen::new(old, WriterOptions { retain_results: Duration::MAX, pages_max: None });
+    pen.events(&events);
+    drop(pen);
+    let before = fs::read(&ground.path).unwrap();
+    assert_eq!(before[63], 1);
+    // It can be verified as it is: nothing is in it that could be wrong.
+    assert_eq!(verify(&ground.path).unwrap().entries, 0);
+    assert!(fs::read(&ground.path).unwrap() == before);
+
+    // A command is as good as a server.
+    let mut tokens = Tokens::open(&ground.path).unwrap();
+    let order = Order { role: Role::Admin, organisations: Vec::new(), label: String::new(), expires_at: None };
+    tokens.issue(&order, "test", at(5)).unwrap();
+    drop(tokens);
+    assert_eq!(ground.restore().events, events);
+    assert_eq!(Tokens::open(&ground.path).unwrap().list().unwrap().len(), 1);
+    assert_eq!(verify(&ground.path).unwrap().entries, 1);
+
+    let backup = ground.folder.path().join("turmwacht.db.backup-v1");
+    assert_eq!(fs::metadata(&backup).unwrap().permissions().mode() & 0o777, 0o600);
+    assert_eq!(fs::read(&backup).unwrap()[63], 1, "as it was");
+    assert_eq!(Store::open_with(&backup, &[V1]).unwrap().restore().unwrap().events, events);
 }
 
 #[test]
@@ -112,9 +147,9 @@ fn a_migration_that_fails_in_the_middle_is_rolled_back_and_may_be_tried_again() 
     let events = logged(1, [adopted(1, &["portal"])]);
     ground.pen().events(&events);
     for _ in 0..2 {
-        let fault = Store::open_with(&ground.path, &migrations(&[V2, "DROP TABLE event; SELEKT 1"])).unwrap_err();
+        let fault = Store::open_with(&ground.path, &migrations(&[V3, "DROP TABLE event; SELEKT 1"])).unwrap_err();
         assert!(fault.to_string().starts_with("cannot migrate "), "{fault}");
-        let backup = ground.folder.path().join("turmwacht.db.backup-v1");
+        let backup = ground.folder.path().join("turmwacht.db.backup-v2");
         assert_eq!(Store::open(&backup).unwrap().restore().unwrap().events, events);
     }
     let sql = ground.sql();
@@ -177,6 +212,11 @@ fn another_owners_store_is_refused_for_root_as_well() {
         Store::open(&ground.path).unwrap_err(),
         Store::backup_to(&ground.path, &ground.folder.path().join("b")).unwrap_err(),
         Store::last_catalogue(&ground.path).unwrap_err(),
+        Tokens::open(&ground.path).unwrap_err(),
+        match verify(&ground.path).unwrap_err() {
+            AuditFault::Store(fault) => fault,
+            AuditFault::Broken { .. } => panic!("it was read"),
+        },
     ] {
         assert!(matches!(fault, StoreFault::OtherOwner { owner: 12_345, user: 0, .. }), "{fault}");
     }
