@@ -11,6 +11,7 @@
 mod accept;
 mod body;
 mod connection;
+pub mod desk;
 mod error;
 mod health;
 mod negotiate;
