@@ -5,15 +5,17 @@ use std::collections::{BTreeMap, BinaryHeap};
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::editing;
 use crate::engine::schedule::{Schedule, Timing, stable_key};
-use crate::engine::{Effect, Input, State};
+use crate::engine::{Effect, Input, State, Step};
 use crate::model::catalogue::Catalogue;
+use crate::model::editing::{Refusal, Subject};
 use crate::model::event::Logged;
 use crate::model::observation::{Judged, Travelled};
 use crate::model::snapshot::Snapshot;
 use crate::model::time::Timestamp;
 use crate::model::verdict::Reason;
-use crate::scenario::{Condition, Fault, FaultKind, Scenario};
+use crate::scenario::{Condition, Fault, FaultKind, Notice, Scenario};
 
 mod expect;
 
@@ -35,6 +37,8 @@ pub struct Replayed {
     pub failures: Vec<String>,
     /// How many expectations were looked at.
     pub expectations: usize,
+    /// The documents to keep: when, which, and its bytes.
+    pub goldens: Vec<(Duration, String, Vec<u8>)>,
     /// What the public saw at the end.
     pub snapshot: Snapshot,
     /// The state at the end.
@@ -52,6 +56,8 @@ struct Replay<'a> {
     references_at: Option<Timestamp>,
     uplink_cut_until: Duration,
     probed: BTreeMap<u32, u32>,
+    /// Ids of what editors made, by the notice's name.
+    made: BTreeMap<String, String>,
     /// The clock's error: recorded time minus true time, in milliseconds.
     clock_off: i64,
 }
@@ -67,13 +73,14 @@ pub fn replay(scenario: &Scenario) -> Replayed {
         .collect();
     let mut replay = Replay {
         scenario,
-        state: State::new(EPOCH),
+        state: State::of_story(EPOCH),
         events: Vec::new(),
         schedule: Schedule::new(timings, scenario.start.as_millis(), Duration::ZERO, |_| false),
         pending: BinaryHeap::new(),
         references_at: None,
         uplink_cut_until: Duration::ZERO,
         probed: BTreeMap::new(),
+        made: BTreeMap::new(),
         clock_off: 0,
     };
     replay.step(vec![Input::Adopt(catalogue)], scenario.start);
@@ -84,6 +91,9 @@ impl Replay<'_> {
     fn run(mut self) -> Replayed {
         let mut failures = Vec::new();
         let mut faults: std::collections::VecDeque<Fault> = self.scenario.faults.iter().copied().collect();
+        let mut notices = self.scenario.notices.iter().peekable();
+        let mut goldens = self.scenario.goldens.iter().peekable();
+        let mut kept = Vec::new();
         let mut expectations = self.scenario.expectations.iter().peekable();
         let end = self.scenario.until.since(self.scenario.start);
         loop {
@@ -94,6 +104,8 @@ impl Replay<'_> {
                 self.references_at.map(|at| at.since(self.scenario.start)),
                 self.state.next_timer().map(|at| at.shifted(-self.clock_off).since(self.scenario.start)),
                 faults.front().map(|fault| fault.at),
+                notices.peek().map(|notice| notice.at),
+                goldens.peek().map(|golden| golden.at),
                 expectations.peek().map(|expectation| expectation.at),
                 Some(end),
             ]
@@ -107,6 +119,18 @@ impl Replay<'_> {
             }
             self.start_due(next, now);
             self.finish_due(now);
+            while let Some(notice) = notices.next_if(|notice| notice.at <= next) {
+                failures.extend(self.announce(notice, now));
+            }
+            while let Some(golden) = goldens.next_if(|golden| golden.at <= next) {
+                let snapshot = self.state.snapshot(self.recorded(now), &[], true);
+                for path in &golden.paths {
+                    match expect::render(&snapshot, path) {
+                        Some(body) => kept.push((golden.at, path.clone(), body)),
+                        None => failures.push(format!("{path} answers no document")),
+                    }
+                }
+            }
             while let Some(expectation) = expectations.next_if(|expectation| expectation.at <= next) {
                 let snapshot = self.state.snapshot(self.recorded(now), &[], true);
                 failures.extend(expect::check(self.scenario, &snapshot, &self.probed, expectation));
@@ -120,6 +144,7 @@ impl Replay<'_> {
             events: self.events,
             failures,
             expectations: self.scenario.expectations.len(),
+            goldens: kept,
             snapshot,
             state: self.state,
         }
@@ -130,8 +155,59 @@ impl Replay<'_> {
         at.shifted(self.clock_off)
     }
 
+    /// An editor asks for something; the sentence says what went otherwise than told.
+    fn announce(&mut self, notice: &Notice, now: Timestamp) -> Option<String> {
+        let what = format!("{} {}", notice.method, notice.path);
+        let incidents = &self.state.record.incidents;
+        let open = |root: &str| {
+            let mut open = incidents.values().filter(|incident| incident.is_open());
+            open.find(|incident| incident.root.as_str() == root).map(|incident| incident.id.to_string())
+        };
+        let id_of = |name: &str| match name.strip_prefix("open:") {
+            Some(root) => open(root),
+            None => self.made.get(name).cloned(),
+        };
+        let done = notice.addressed(id_of).and_then(|(path, body)| {
+            let said = |refusal: Refusal| (refusal.kind.status(), refusal.detail);
+            let asked = editing::read(&notice.method, &path, &body, self.state.catalogue()).map_err(said);
+            let changed = asked.and_then(|asked| match asked {
+                editing::Request::Change(command) => {
+                    let (step, changed) = self.state.edit(&command, &notice.editor, self.recorded(now));
+                    self.follow(step, now);
+                    changed.map_err(said)
+                }
+                editing::Request::Read(_) => Err((0, "a story changes things".to_owned())),
+            });
+            match (changed, notice.refused) {
+                (Ok(_), Some(expected)) => Err(format!("was carried out, not refused with {expected}")),
+                (Err((status, _)), Some(expected)) if status == expected => Ok(None),
+                (Err((status, detail)), _) => Err(format!("was refused with {status}: {detail}")),
+                (Ok(subject), None) => Ok(Some(subject)),
+            }
+        });
+        match done {
+            Ok(subject) => {
+                let id = subject.map(|subject| match subject {
+                    Subject::Incident(id) => id.to_string(),
+                    Subject::Maintenance(id) => id.to_string(),
+                    Subject::Component(id) => id.to_string(),
+                });
+                self.made.extend(notice.name.clone().zip(id));
+                None
+            }
+            Err(sentence) => {
+                let when = now.to_jiff().to_zoned(self.scenario.zone.clone());
+                Some(format!("{}: {what} {sentence}", when.strftime("%F %T")))
+            }
+        }
+    }
+
     fn step(&mut self, inputs: Vec<Input>, now: Timestamp) {
         let step = self.state.step(inputs, self.recorded(now));
+        self.follow(step, now);
+    }
+
+    fn follow(&mut self, step: Step, now: Timestamp) {
         self.events.extend(step.events);
         for effect in step.effects {
             let since_start = |at: Timestamp| at.since(self.scenario.start);
@@ -231,7 +307,7 @@ impl Replay<'_> {
 
 /// The state as a restart finds it: the log applied, and the evidence that the store keeps.
 pub fn restored(events: &[Logged], before: &State) -> State {
-    let mut state = State::new(before.record.epoch);
+    let mut state = State::of_story(before.record.epoch);
     for logged in events {
         state.apply(logged);
     }

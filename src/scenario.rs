@@ -4,6 +4,8 @@
 //! `[[timeline]]`, `[[fault]]` and `[[expect]]`. What a target does is a function of time, so that
 //! a replay in simulated time and a demo on real sockets play the same story.
 
+mod notice;
+
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
@@ -16,12 +18,14 @@ use crate::model::catalogue::Catalogue;
 use crate::model::time::{Timestamp, parse_duration};
 use crate::model::verdict::{Reason, Verdict};
 use crate::model::window::When;
+pub use crate::scenario::notice::{Golden, Notice};
+use crate::scenario::notice::{Pointers, RawGolden, RawNotice};
 
 /// The scenarios that the program knows by name.
 pub const BUILT_IN: &[(&str, &str)] = &[("hattingen-2023", include_str!("../tests/scenarios/hattingen-2023.toml"))];
 
 /// The tables of a scenario that are no catalogue.
-const OWN_TABLES: &[&str] = &["scenario", "timeline", "fault", "expect"];
+const OWN_TABLES: &[&str] = &["scenario", "timeline", "notice", "fault", "expect", "golden"];
 
 /// A scenario, ready to play.
 #[derive(Debug)]
@@ -40,8 +44,12 @@ pub struct Scenario {
     pub catalogue: Catalogue,
     /// What targets do.
     pub world: World,
+    /// What editors do, by time.
+    pub notices: Vec<Notice>,
     /// What happens to us.
     pub faults: Vec<Fault>,
+    /// Outputs that are kept, by time.
+    pub goldens: Vec<Golden>,
     /// What must be read, by time.
     pub expectations: Vec<Expectation>,
 }
@@ -196,6 +204,23 @@ pub struct Expect {
     /// … and none of these.
     #[serde(default)]
     pub lacks: Vec<String>,
+    /// JSON pointers into the document at `path`, and what must stand there (`"null"`: nothing).
+    #[serde(default)]
+    pub json: Pointers,
+    /// The component's mode.
+    pub mode: Option<String>,
+    /// Its processing.
+    pub processing: Option<String>,
+    /// Whether it is released.
+    pub released: Option<bool>,
+    /// The state of its delivery, `"none"` for normal.
+    pub delivery: Option<String>,
+    /// Whether the only open incident, or the maintenance, is overdue.
+    pub overdue: Option<bool>,
+    /// A maintenance …
+    pub maintenance: Option<String>,
+    /// … and its phase; `"none"` if nobody may read of it.
+    pub phase: Option<String>,
     /// How many entries the feed at `path` has, at most.
     pub entries_at_most: Option<usize>,
     /// A check …
@@ -210,7 +235,11 @@ struct File {
     #[serde(default)]
     timeline: Vec<Line>,
     #[serde(default)]
+    notice: Vec<RawNotice>,
+    #[serde(default)]
     fault: Vec<RawFault>,
+    #[serde(default)]
+    golden: Vec<RawGolden>,
     #[serde(default)]
     expect: Vec<Expect>,
 }
@@ -314,6 +343,17 @@ impl Scenario {
             let kind = kind.ok_or_else(|| fault("a fault is one of uplink_for, clock or kill".into()))?;
             faults.push(Fault { at, kind });
         }
+        let mut notices = Vec::new();
+        for raw in tables.notice {
+            let at = offset(&raw.at)?;
+            notices.push(raw.read(at).map_err(fault)?);
+        }
+        notices.sort_by_key(|notice| notice.at);
+        let mut goldens = Vec::new();
+        for RawGolden { at, paths } in tables.golden {
+            goldens.push(Golden { at: offset(&at)?, paths });
+        }
+        goldens.sort_by_key(|golden| golden.at);
         let mut expectations = Vec::new();
         for expect in tables.expect {
             let at = expect.at.as_ref().ok_or_else(|| fault("an expectation needs `at`".into()))?;
@@ -329,7 +369,9 @@ impl Scenario {
             zone,
             catalogue,
             world,
+            notices,
             faults,
+            goldens,
             expectations,
         })
     }

@@ -36,6 +36,9 @@ pub(super) fn check(
         }
     }
     incidents(scenario, snapshot, what, organisation, &mut fail);
+    if let Some(id) = &what.maintenance {
+        maintenance(snapshot, what, id, &mut fail);
+    }
     if let Some(path) = &what.path {
         document(snapshot, what, path, &mut fail);
     }
@@ -64,6 +67,11 @@ fn component(scenario: &Scenario, what: &Expect, id: &str, view: &View<'_>, fail
     };
     equal("status", view.status.as_str(), &what.status);
     equal("evidence", view.evidence.as_str(), &what.evidence);
+    equal("mode", view.mode.as_str(), &what.mode);
+    equal("processing", view.processing.as_str(), &what.processing);
+    equal("delivery", view.delivery.map_or("none", |delivery| delivery.state.as_str()), &what.delivery);
+    let released = view.released.map_or_else(|| "unknown".to_owned(), |released| released.to_string());
+    equal("released", &released, &what.released.map(|released| released.to_string()));
     let path = view.affected_by.map(|affected| affected.path.as_slice()).unwrap_or_default();
     equal("cause nearby", &path.first().map_or_else(|| "nothing".into(), named), &what.affected_by);
     equal("root cause", &path.last().map_or_else(|| "nothing".into(), named), &what.cause);
@@ -100,7 +108,8 @@ fn incidents(
     if what.incidents.is_some_and(|expected| expected != shown.len()) {
         fail(format!("there are {} incidents, not {}", shown.len(), what.incidents.unwrap_or_default()));
     }
-    if what.root.is_none() && what.incident_status.is_none() && what.started_at.is_none() {
+    let overdue = what.overdue.filter(|_| what.maintenance.is_none());
+    if what.root.is_none() && what.incident_status.is_none() && what.started_at.is_none() && overdue.is_none() {
         return;
     }
     let Some(incident) = shown.first() else {
@@ -113,6 +122,9 @@ fn incidents(
     if what.incident_status.as_ref().is_some_and(|status| status != incident.status.as_str()) {
         fail(format!("the incident is {}", incident.status));
     }
+    if overdue.is_some_and(|overdue| overdue != incident.is_overdue(snapshot.at)) {
+        fail(format!("`overdue` of the incident is {}", incident.is_overdue(snapshot.at)));
+    }
     if let Some(started_at) = &what.started_at {
         let expected = scenario.local(started_at).unwrap_or_default();
         if expected != incident.started_at {
@@ -121,13 +133,50 @@ fn incidents(
     }
 }
 
+fn maintenance(snapshot: &Snapshot, what: &Expect, id: &str, fail: &mut impl FnMut(String)) {
+    let found = snapshot.maintenances.iter().find(|maintenance| maintenance.id.as_str() == id);
+    let phase = found.map_or("none", |maintenance| maintenance.phase.as_str());
+    if what.phase.as_ref().is_some_and(|expected| expected != phase) {
+        fail(format!("maintenance `{id}` is {phase}"));
+    }
+    let overdue = phase == "overrunning";
+    if what.overdue.is_some_and(|expected| expected != overdue) {
+        fail(format!("`overdue` of maintenance `{id}` is {overdue}"));
+    }
+}
+
+/// A document of the public interface, with a query if the path has one.
+pub(super) fn render(snapshot: &Snapshot, path: &str) -> Option<Vec<u8>> {
+    let (path, query) = path.split_once('?').unwrap_or((path, ""));
+    let query = url::form_urlencoded::parse(query.as_bytes());
+    let query = query.map(|(name, value)| (name.into_owned(), value.into_owned())).collect();
+    match publish::render(snapshot, &Target { path: path.to_owned(), query }) {
+        Rendered::Document(document) => Some(document.body.to_vec()),
+        _ => None,
+    }
+}
+
 fn document(snapshot: &Snapshot, what: &Expect, path: &str, fail: &mut impl FnMut(String)) {
-    let rendered = publish::render(snapshot, &Target { path: path.to_owned(), query: Vec::new() });
-    let Rendered::Document(document) = rendered else {
+    let Some(body) = render(snapshot, path) else {
         fail(format!("{path} answers no document"));
         return;
     };
-    let text = String::from_utf8_lossy(&document.body);
+    let text = String::from_utf8_lossy(&body);
+    if !what.json.is_empty() {
+        let json: serde_json::Value = serde_json::from_slice(&body).unwrap_or_default();
+        for (pointer, expected) in &what.json {
+            let found = json.pointer(pointer).cloned().unwrap_or_default();
+            let same = match expected {
+                toml::Value::String(text) if text == "null" => found.is_null(),
+                toml::Value::Datetime(when) => found == when.to_string(),
+                toml::Value::Float(number) => found.as_f64().is_some_and(|found| (found - number).abs() < 5e-7),
+                expected => serde_json::to_value(expected).is_ok_and(|expected| expected == found),
+            };
+            if !same {
+                fail(format!("{path} has {found} at `{pointer}`, not {expected}"));
+            }
+        }
+    }
     for expected in what.reads.iter().filter(|expected| !text.contains(expected.as_str())) {
         fail(format!("{path} does not read `{expected}`"));
     }
