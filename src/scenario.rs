@@ -22,7 +22,13 @@ pub use crate::scenario::notice::{Golden, Notice};
 use crate::scenario::notice::{Pointers, RawGolden, RawNotice};
 
 /// The scenarios that the program knows by name.
-pub const BUILT_IN: &[(&str, &str)] = &[("hattingen-2023", include_str!("../tests/scenarios/hattingen-2023.toml"))];
+pub const BUILT_IN: &[(&str, &str)] = &[
+    ("hattingen-2023", include_str!("../tests/scenarios/hattingen-2023.toml")),
+    ("tangerhuette-2023", include_str!("../tests/scenarios/tangerhuette-2023.toml")),
+    ("tangerhuette-2020", include_str!("../tests/scenarios/tangerhuette-2020.toml")),
+    ("menden-2023", include_str!("../tests/scenarios/menden-2023.toml")),
+    ("geesthacht-2021", include_str!("../tests/scenarios/geesthacht-2021.toml")),
+];
 
 /// The tables of a scenario that are no catalogue.
 const OWN_TABLES: &[&str] = &["scenario", "timeline", "notice", "fault", "expect", "golden"];
