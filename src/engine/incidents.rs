@@ -264,6 +264,8 @@ impl State {
         // Not before the status that the public reads: what failed under maintenance is no part.
         let published = self.record.components.get(root as usize).filter(|record| record.evidence == Evidence::Own);
         let started_at = published.map_or(own.since, |record| record.since.max(own.since));
+        let born = component.available_from.as_ref().map(|from| from.at);
+        let started_at = born.map_or(started_at, |born| started_at.max(born));
         let message = |code| Message {
             code,
             wording: WORDING,
@@ -496,7 +498,7 @@ impl State {
         let elsewhere = |component: &u32| *component != root && self.set_roots.contains_key(component);
         found
             .into_iter()
-            .filter(|component| !elsewhere(component))
+            .filter(|component| !elsewhere(component) && (*component == root || self.is_live(*component)))
             .filter_map(|index| {
                 let component = self.catalogue.component(index)?;
                 let status = self.record.components.get(index as usize)?.status;

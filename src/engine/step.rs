@@ -298,6 +298,9 @@ impl State {
     /// A first failure: whoever depends on it is probed at once, so that its own evidence is
     /// newer, and whatever it depends on, which may be the cause.
     fn probe_relatives(&self, step: &mut Step, component: u32) {
+        if !self.is_live(component) {
+            return;
+        }
         let Some(node) = self.catalogue.node(component) else { return };
         for relative in node.children.iter().copied().chain(self.hard_ancestors(component)) {
             if let Some(relative) = self.catalogue.node(relative) {
@@ -501,7 +504,11 @@ impl State {
             .unwrap_or_default();
         let decided = decide(&inputs);
         let reason = own.filter(|own| own.status != Status::Operational).and_then(|own| own.reason);
+        // What was seen of a service before it went live is not held against it.
+        let born = component.available_from.as_ref().map(|from| from.at).filter(|born| *born <= at);
+        let grew_up = born.is_some_and(|born| record.since < born);
         let same = record.decided
+            && !grew_up
             && record.status == decided.status
             && record.evidence == decided.evidence
             && record.without_derived == decided.without_derived
@@ -537,6 +544,7 @@ impl State {
             };
             source.filter(|since| record.decided && *since > record.since).unwrap_or(at).min(at)
         };
+        let since = born.map_or(since, |born| since.max(born));
         Some(StatusChanged {
             component: component.id.clone(),
             status: decided.status,

@@ -92,16 +92,18 @@ impl Locals {
         locals
     }
 
-    /// The word that counts for a component in a town: its own before an area's, the longest
-    /// prefix before a shorter one, then the newest.
-    fn of(&self, component: u32, organisation: &PublicOrganisation, at: Timestamp) -> Option<&Arc<PublicLocal>> {
-        let exact = self.exact.get(&organisation.id).and_then(|there| there.get(&component));
-        let newest = exact.into_iter().flatten().filter(|local| local.holds(at)).max_by_key(|local| local.age());
-        newest.or_else(|| {
-            let wide = self.wide.get(&component)?.iter().filter(|local| local.holds(at));
-            let specific = wide.filter_map(|local| Some((specificity(&local.organisations, organisation)?, local)));
-            specific.max_by_key(|(specific, local)| (*specific, local.age())).map(|(_, local)| local)
-        })
+    /// What is said of a component in a town, what counts most first: its own before an area's,
+    /// the longest prefix before a shorter one, then the newest.
+    fn of(&self, component: u32, organisation: &PublicOrganisation, at: Timestamp) -> Vec<&PublicLocal> {
+        let exact = self.exact.get(&organisation.id).and_then(|there| there.get(&component)).into_iter().flatten();
+        let wide = self.wide.get(&component).into_iter().flatten();
+        let mut all: Vec<_> = exact
+            .map(|local| (usize::MAX, &**local))
+            .chain(wide.filter_map(|local| Some((specificity(&local.organisations, organisation)?, &**local))))
+            .filter(|(_, local)| local.holds(at))
+            .collect();
+        all.sort_by_key(|(specific, local)| std::cmp::Reverse((*specific, local.age())));
+        all.into_iter().map(|(_, local)| local).collect()
     }
 
     /// Whether nothing differs in a town for sure.
@@ -118,7 +120,7 @@ pub struct View<'a> {
     /// Its state everywhere.
     pub state: &'a ComponentState,
     /// What differs here.
-    pub local: Option<&'a PublicLocal>,
+    pub local: Said<'a>,
     /// The status here.
     pub status: Status,
     /// Where that status comes from.
@@ -137,11 +139,47 @@ pub struct View<'a> {
     pub affected_by: Option<&'a AffectedBy>,
 }
 
+/// What is said of a component in a town. Each point comes from the most specific word that
+/// makes it: a town's mode stands beside the provider's release for the whole region.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Said<'a> {
+    /// The word on status and mode: who speaks of one speaks of both.
+    pub standing: Option<&'a PublicLocal>,
+    /// Whether the provider has released it.
+    pub released: Option<bool>,
+    /// Processing.
+    pub processing: Option<Processing>,
+    /// Delivery of mail.
+    pub delivery: Option<&'a Delivery>,
+    /// A text.
+    pub text: Option<&'a Text>,
+    /// Alternatives.
+    pub alternatives: &'a [Alternative],
+}
+
+impl<'a> Said<'a> {
+    fn new(words: &[&'a PublicLocal]) -> Self {
+        Self {
+            standing: words.iter().copied().find(|local| local.status.is_some() || local.mode.is_some()),
+            released: words.iter().find_map(|local| local.released),
+            processing: words.iter().find_map(|local| local.processing),
+            delivery: words.iter().find_map(|local| local.delivery.as_ref()),
+            text: words.iter().find_map(|local| local.text.as_ref()),
+            alternatives: words
+                .iter()
+                .map(|local| local.alternatives.as_slice())
+                .find(|alternatives| !alternatives.is_empty())
+                .unwrap_or_default(),
+        }
+    }
+}
+
 impl<'a> View<'a> {
     /// The alternatives that apply here: the town's own first, then the component's.
     pub fn alternatives(&self, organisation: Option<&PublicOrganisation>, at: Timestamp) -> Vec<&'a Alternative> {
-        let local = self.local.into_iter().flat_map(|local| local.alternatives.iter());
-        local
+        self.local
+            .alternatives
+            .iter()
             .chain(self.component.alternatives.iter())
             .filter(|alternative| applies(alternative, organisation, at))
             .collect()
@@ -219,16 +257,19 @@ impl<'a> Town<'a> {
             status,
             evidence,
             since,
-            mode: local.and_then(|local| local.mode).unwrap_or(state.inputs.mode),
-            released: local.and_then(|local| local.released),
-            processing: local.and_then(|local| local.processing).unwrap_or_default(),
-            delivery: local.and_then(|local| local.delivery.as_ref()).or(what.delivery.as_ref()).filter(holds),
+            mode: local.standing.and_then(|local| local.mode).unwrap_or(state.inputs.mode),
+            released: local.released,
+            processing: local.processing.unwrap_or_default(),
+            delivery: local.delivery.or(what.delivery.as_ref()).filter(holds),
             affected_by: state.affected_by.as_ref().filter(|_| decided.is_none_or(|decided| decided.affected)),
         })
     }
 
-    fn local(&self, component: u32) -> Option<&'a PublicLocal> {
-        self.snapshot.locals.of(component, self.organisation?, self.snapshot.at).map(|local| &**local)
+    fn local(&self, component: u32) -> Said<'a> {
+        let words = self.organisation.map(|organisation| {
+            self.snapshot.locals.of(component, organisation, self.snapshot.at)
+        });
+        Said::new(words.as_deref().unwrap_or_default())
     }
 
     /// What reads differently here, if it does: by a word of the town, in its parts, or in what
@@ -249,7 +290,7 @@ impl<'a> Town<'a> {
     fn decide(&self, component: u32) -> Option<Decided> {
         let what = self.snapshot.catalogue.components.get(component as usize)?;
         let state = self.snapshot.states.get(component as usize)?;
-        let local = self.local(component);
+        let local = self.local(component).standing;
         let parts: Vec<_> = what.parts.iter().map(|&part| (part, self.decided(part))).collect();
         let parents: Vec<_> = what.edges.iter().map(|&(parent, _)| self.decided(parent)).collect();
         let parts_differ = parts.iter().any(|(_, decided)| decided.is_some());

@@ -282,7 +282,7 @@ impl<'a> Page<'a> {
             }
             @if view.processing != Processing::Normal { p { (words.processing(view.processing)) } }
             @if let Some(delivery) = &view.component.delivery { (self.delivery(delivery)) }
-            @if let Some(text) = view.local.and_then(|local| local.text.as_ref()) {
+            @if let Some(text) = view.local.text {
                 p.said { (self.text(text)) }
             }
         }

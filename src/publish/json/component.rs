@@ -89,7 +89,7 @@ impl<'a> ComponentJson<'a> {
                 .collect(),
             availability: Windows::of(&state.intervals, at, component),
             affected_by: view.affected_by.and_then(|affected| AffectedByJson::new(scope, affected)),
-            text: view.local.and_then(|local| local.text.as_ref()).map(|text| scope.text(text)),
+            text: view.local.text.map(|text| scope.text(text)),
             incident: state.incident.as_ref(),
             unknown_parts: state.unknown_parts,
             available_from: instant(component.available_from.as_ref()),
