@@ -1,4 +1,4 @@
-//! From one snapshot to bytes: JSON, Atom, HTML and metrics.
+//! From one snapshot to bytes: JSON, Atom, iCalendar, HTML and metrics.
 //!
 //! Everything here is a pure function of a [`Snapshot`] (or of `Measurements`): no IO, no clock.
 //! The same snapshot gives the same bytes. What paths exist is decided in one place, [`render`],
@@ -8,6 +8,7 @@ pub mod atom;
 pub mod documents;
 pub mod escape;
 pub mod html;
+pub mod ical;
 pub mod json;
 pub mod metrics;
 mod route;
@@ -62,7 +63,7 @@ pub struct Document {
 /// Documents that say until when they are valid (150 s at most): epoch 60 s + 10 s + 60 s at a
 /// cache whose origin is gone stay below that.
 const CACHE_EPOCH: &str = "public, max-age=10, stale-while-revalidate=30, stale-if-error=60";
-/// Feeds hold nothing but the past, which does not turn false.
+/// Feeds hold nothing but the past, which does not turn false; calendars, what was announced.
 const CACHE_FEED: &str = "public, max-age=30, stale-while-revalidate=60, stale-if-error=300";
 /// Freshness itself.
 const CACHE_ALIVE: &str = "public, max-age=5";
@@ -70,6 +71,7 @@ const CACHE_ALIVE: &str = "public, max-age=5";
 const HTML: &str = "text/html; charset=utf-8";
 const JSON: &str = "application/json; charset=utf-8";
 const ATOM: &str = "application/atom+xml; charset=utf-8";
+const CALENDAR: &str = "text/calendar; charset=utf-8";
 
 /// Renders what is asked for.
 pub fn render(snapshot: &Snapshot, target: &Target) -> Rendered {
@@ -162,6 +164,10 @@ fn document(scope: &Scope<'_>, route: Route<'_>, parameters: &Parameters<'_>) ->
         Route::Feed => (ATOM, CACHE_FEED, atom::feed(snapshot, None, language).into_bytes()),
         Route::OrganisationFeed(id) => {
             (ATOM, CACHE_FEED, atom::feed(snapshot, Some(organisation(id)?), language).into_bytes())
+        }
+        Route::Calendar => (CALENDAR, CACHE_FEED, ical::calendar(snapshot, None, language).into_bytes()),
+        Route::OrganisationCalendar(id) => {
+            (CALENDAR, CACHE_FEED, ical::calendar(snapshot, Some(organisation(id)?), language).into_bytes())
         }
         Route::Alive => (JSON, CACHE_ALIVE, json::alive(snapshot)),
         Route::Summary => (JSON, CACHE_EPOCH, json::summary(scope)),

@@ -47,6 +47,27 @@ pub fn xml_str(text: &str) -> String {
     escaped
 }
 
+/// An iCalendar TEXT value (RFC 5545, section 3.3.11). Control characters but tabs are dropped, so
+/// that no text can end its line.
+pub fn ics(text: &Plain) -> String {
+    ics_str(text.unescaped())
+}
+
+/// As [`ics`], for texts of our own.
+pub fn ics_str(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len() + 16);
+    for c in text.chars() {
+        match c {
+            '\\' | ';' | ',' => escaped.extend(['\\', c]),
+            '\n' => escaped.push_str("\\n"),
+            '\t' => escaped.push(c),
+            c if c.is_control() => {}
+            c => escaped.push(c),
+        }
+    }
+    escaped
+}
+
 /// A Prometheus label value: backslash, quote and line feed (the text exposition format).
 pub fn label(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
@@ -103,6 +124,8 @@ mod tests {
             text.render().into_string(),
             "&lt;script&gt;alert(&quot;1&quot;)&lt;/script&gt; &amp; 'x' ]]&gt;\n\\"
         );
+        assert_eq!(ics(&text), "<script>alert(\"1\")</script> & 'x' ]]>\\n\\\\");
+        assert_eq!(ics_str("a;b,c\r\nEND:VEVENT\u{0}\u{85}\t"), "a\\;b\\,c\\nEND:VEVENT\t");
         assert_eq!(label_text(&text), "<script>alert(\\\"1\\\")</script> & 'x' ]]>\\n\\\\");
         assert_eq!(terminal("a\u{1b}[31m\r"), "a\\u{1b}[31m\\r");
     }

@@ -15,9 +15,9 @@ mod maintenance;
 mod organisation;
 mod overview;
 mod page;
-mod phone;
+pub(super) mod phone;
 mod status;
-mod time;
+pub(super) mod time;
 
 use std::sync::LazyLock;
 

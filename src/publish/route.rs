@@ -12,6 +12,8 @@ pub(super) enum Route<'a> {
     Incident(&'a str),
     Feed,
     OrganisationFeed(&'a str),
+    Calendar,
+    OrganisationCalendar(&'a str),
     Alive,
     Summary,
     Organisations,
@@ -46,6 +48,7 @@ impl<'a> Found<'a> {
         let (route, suffix) = match *segments.as_slice() {
             [""] => (Route::Overview, ""),
             ["feed.atom"] => (Route::Feed, ""),
+            ["calendar.ics"] => (Route::Calendar, ""),
             ["api", "v1", .., last] => {
                 let (last, suffix) = last.strip_suffix(".json").map_or((last, ""), |last| (last, ".json"));
                 (Route::api(segments.get(2..segments.len() - 1)?, last)?, suffix)
@@ -54,6 +57,9 @@ impl<'a> Found<'a> {
             [organisation] if validate_id(organisation).is_ok() => (Route::Organisation(organisation), ""),
             [organisation, "feed.atom"] if validate_id(organisation).is_ok() => {
                 (Route::OrganisationFeed(organisation), "")
+            }
+            [organisation, "calendar.ics"] if validate_id(organisation).is_ok() => {
+                (Route::OrganisationCalendar(organisation), "")
             }
             _ => return None,
         };
@@ -97,6 +103,8 @@ impl<'a> Route<'a> {
             Self::Incident(_) => "incident",
             Self::Feed => "feed",
             Self::OrganisationFeed(_) => "organisation_feed",
+            Self::Calendar => "calendar",
+            Self::OrganisationCalendar(_) => "organisation_calendar",
             Self::Alive => "api_alive",
             Self::Summary => "api_summary",
             Self::Organisations => "api_organisations",
@@ -116,6 +124,8 @@ impl<'a> Route<'a> {
             | Self::Incident(_)
             | Self::Feed
             | Self::OrganisationFeed(_)
+            | Self::Calendar
+            | Self::OrganisationCalendar(_)
             | Self::Alive
             | Self::Summary
             | Self::OneOrganisation(_)
@@ -146,6 +156,7 @@ impl<'a> Route<'a> {
         match self {
             Self::Overview
             | Self::Feed
+            | Self::Calendar
             | Self::Alive
             | Self::Summary
             | Self::Organisations
@@ -153,6 +164,7 @@ impl<'a> Route<'a> {
             | Self::Incidents => Some(self),
             Self::Organisation(id) => organisation(id).map(Self::Organisation),
             Self::OrganisationFeed(id) => organisation(id).map(Self::OrganisationFeed),
+            Self::OrganisationCalendar(id) => organisation(id).map(Self::OrganisationCalendar),
             Self::OneOrganisation(id) => organisation(id).map(Self::OneOrganisation),
             Self::OneComponent(id) => component(id).map(Self::OneComponent),
             Self::Incident(id) | Self::OneIncident(id) => incident(id).then_some(self),
@@ -168,6 +180,8 @@ impl<'a> Route<'a> {
             Self::Incident(id) => format!("/incidents/{id}"),
             Self::Feed => "/feed.atom".to_owned(),
             Self::OrganisationFeed(id) => format!("/{id}/feed.atom"),
+            Self::Calendar => "/calendar.ics".to_owned(),
+            Self::OrganisationCalendar(id) => format!("/{id}/calendar.ics"),
             Self::Alive => "/api/v1/alive".to_owned(),
             Self::Summary => "/api/v1/summary".to_owned(),
             Self::Organisations => "/api/v1/organisations".to_owned(),

@@ -3,6 +3,7 @@
 mod atom;
 mod golden;
 mod hostile;
+pub(crate) mod ical;
 mod json;
 mod metrics;
 mod routes;

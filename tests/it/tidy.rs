@@ -206,6 +206,8 @@ fn nothing_is_left_to_do_and_no_test_is_left_out() {
         .chain(top.map(str::to_owned));
     for path in paths {
         let text = read(&path);
+        // The word for something to do in a calendar is none of them.
+        let text = text.replace(&("V".to_owned() + &unfinished[0]), "");
         for (number, line) in text.lines().enumerate() {
             if let Some(word) = unfinished.iter().chain(&left_out).find(|word| line.contains(word.as_str())) {
                 faults.push(format!("{path}:{}: `{word}`", number + 1));

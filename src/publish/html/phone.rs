@@ -5,7 +5,7 @@
 
 /// A number as it is read: German ones with their leading zero and the area code set apart where
 /// it can be told, separators of the author kept as spaces.
-pub(super) fn readable(number: &str) -> String {
+pub(in crate::publish) fn readable(number: &str) -> String {
     if number.contains(['-', '.', '(', ')']) {
         let spaced: String = number.chars().map(|c| if c.is_ascii_digit() || c == '+' { c } else { ' ' }).collect();
         let words: Vec<&str> = spaced.split_whitespace().collect();

@@ -62,17 +62,8 @@ impl Page<'_> {
         at.to_jiff().to_zoned(self.zone.clone()).date()
     }
 
-    /// The time of day. In the hour that an autumn night has twice, it says which one is meant.
     fn clock_text(&self, at: Timestamp) -> String {
-        let local = at.to_jiff().to_zoned(self.zone.clone());
-        let twice = self.zone.to_ambiguous_zoned(local.datetime()).is_ambiguous();
-        let which = match (twice, self.zone.to_offset_info(at.to_jiff()).dst().is_dst()) {
-            (false, _) => "",
-            (true, true) => self.words.pick(" (Sommerzeit)", " (summer time)"),
-            (true, false) => self.words.pick(" (Winterzeit)", " (winter time)"),
-        };
-        let hour = self.words.pick(" Uhr", "");
-        format!("{:02}:{:02}{hour}{which}", local.hour(), local.minute())
+        clock_text(self.words, &self.zone, at)
     }
 
     fn time(&self, at: Timestamp, shown: &str) -> Markup {
@@ -82,7 +73,7 @@ impl Page<'_> {
 }
 
 /// The time zone of a name, UTC if there is none of that name.
-pub(super) fn zone(name: &str) -> TimeZone {
+pub(in crate::publish) fn zone(name: &str) -> TimeZone {
     TimeZone::get(name).unwrap_or(TimeZone::UTC)
 }
 
@@ -112,8 +103,21 @@ pub(super) fn duration(words: Words, duration: Duration) -> String {
     said.join(" ")
 }
 
+/// The time of day. In the hour that an autumn night has twice, it says which one is meant.
+pub(in crate::publish) fn clock_text(words: Words, zone: &TimeZone, at: Timestamp) -> String {
+    let local = at.to_jiff().to_zoned(zone.clone());
+    let twice = zone.to_ambiguous_zoned(local.datetime()).is_ambiguous();
+    let which = match (twice, zone.to_offset_info(at.to_jiff()).dst().is_dst()) {
+        (false, _) => "",
+        (true, true) => words.pick(" (Sommerzeit)", " (summer time)"),
+        (true, false) => words.pick(" (Winterzeit)", " (winter time)"),
+    };
+    let hour = words.pick(" Uhr", "");
+    format!("{:02}:{:02}{hour}{which}", local.hour(), local.minute())
+}
+
 /// `Montag, 30. Oktober 2023`
-fn long_date(words: Words, date: Date) -> String {
+pub(in crate::publish) fn long_date(words: Words, date: Date) -> String {
     let weekday = match date.weekday() {
         Weekday::Monday => words.pick("Montag", "Monday"),
         Weekday::Tuesday => words.pick("Dienstag", "Tuesday"),
