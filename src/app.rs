@@ -5,11 +5,13 @@
 //! inputs; whatever it causes goes into bounded queues.
 
 mod core;
+mod desk;
 mod flight;
 mod launch;
 mod log_limit;
 mod measure;
 mod outbox;
+mod recent;
 
 pub use launch::{AppFault, Running, Start, run, serve};
 

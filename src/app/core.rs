@@ -8,14 +8,16 @@ use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
 
+use crate::app::desk::Answers;
 use crate::app::flight::{self, Crew, Landed, Landing, Referred, Unplanned};
 use crate::app::log_limit::LogLimit;
 use crate::app::measure::measure;
 use crate::app::outbox::Outbox;
+use crate::app::recent::Recent;
 use crate::clock::{Clock, monotonic};
 use crate::engine::judge::{ClockTrust, http_hosts, judge};
 use crate::engine::schedule::{Schedule, Timing};
-use crate::engine::{CHECKPOINT_FORMAT, Effect, Input, State};
+use crate::engine::{CHECKPOINT_FORMAT, Effect, Input, State, Step};
 use crate::history::writer::{CheckpointBody, MakeCheckpoint};
 use crate::model::catalogue::Catalogue;
 use crate::model::event::{Event, Logged};
@@ -27,6 +29,7 @@ use crate::probe::prepare::PreparedRequest;
 use crate::probe::{Prober, observe, reading, travelled};
 use crate::publish::escape::terminal;
 use crate::server::Health;
+use crate::server::desk::Asked;
 use crate::telemetry::Metrics;
 
 /// Most probes started before the loop looks at its inputs again.
@@ -74,7 +77,7 @@ pub(super) struct Shared {
 pub(super) struct Core {
     clock: Clock,
     origin: Instant,
-    state: State,
+    pub(super) state: State,
     crew: Crew,
     schedule: Schedule,
     unplanned: Unplanned,
@@ -85,7 +88,11 @@ pub(super) struct Core {
     references_asked: Option<Instant>,
     references_in_flight: bool,
     references_wanted: bool,
-    outbox: Outbox,
+    pub(super) outbox: Outbox,
+    /// Answers to editors that may be asked for again.
+    pub(super) answers: Answers,
+    /// The last probes in full.
+    pub(super) recent: Recent,
     readings: Vec<Arc<Reading>>,
     targets: Vec<Arc<str>>,
     trust: ClockTrust,
@@ -102,7 +109,7 @@ pub(super) struct Core {
     checkpoint_at: Instant,
     measured_at: Instant,
     measured_anything: bool,
-    published: Vec<HealthWord>,
+    pub(super) published: Vec<HealthWord>,
     /// Start of the oldest probe in flight by request.
     started: Vec<Option<Instant>>,
 }
@@ -144,6 +151,8 @@ impl Core {
             references_in_flight: false,
             references_wanted: true,
             outbox: parts.outbox,
+            answers: Answers::default(),
+            recent: Recent::default(),
             readings: Vec::new(),
             targets: Vec::new(),
             trust: ClockTrust::at_start(parts.clock.now(), http_hosts(&parts.state.catalogue().checks)),
@@ -214,6 +223,7 @@ impl Core {
         self.unplanned_in_flight = 0;
         self.crew.prepared = Rc::new(prepared);
         self.crew.generation += 1;
+        self.recent.clear();
         let targets: Vec<Arc<str>> =
             catalogue.checks.iter().map(|check| Arc::from(check.probe.target().as_str())).collect();
         self.readings = vec![Arc::default(); targets.len()];
@@ -241,7 +251,7 @@ impl Core {
     }
 
     /// One turn. `planned` is when it should have come.
-    pub(super) fn turn(&mut self, planned: Instant, adopt: Option<Arc<Catalogue>>) {
+    pub(super) fn turn(&mut self, planned: Instant, adopt: Option<Arc<Catalogue>>, asked: Vec<Asked>) {
         self.health.beat();
         let now = monotonic();
         let mut inputs = Vec::new();
@@ -271,6 +281,20 @@ impl Core {
         if adopted {
             self.plan();
         }
+        self.follow(step);
+        for asked in asked {
+            self.attend(asked, at);
+        }
+        self.refer(now);
+        self.start_due(now, at);
+        self.publish(now, at);
+        self.outbox.settle(now);
+        self.measure(now, at);
+    }
+
+    /// Does what a step asks for, tells people of it and hands it on to the store.
+    pub(super) fn follow(&mut self, step: Step) {
+        let now = monotonic();
         for effect in step.effects {
             self.effect(effect, now);
         }
@@ -278,11 +302,6 @@ impl Core {
             self.tell(logged, now);
         }
         self.outbox.take(step.events, step.results);
-        self.refer(now);
-        self.start_due(now, at);
-        self.publish(now, at);
-        self.outbox.settle(now);
-        self.measure(now, at);
     }
 
     /// A probe ended: observe, judge, note the reading.
@@ -346,6 +365,7 @@ impl Core {
                 travelled,
                 duration: facts.duration,
             }));
+            self.recent.note(index, verdict, observation);
         }
         self.measured_anything = true;
     }

@@ -11,6 +11,7 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::mpsc;
 use tokio::task::{JoinHandle, LocalSet};
 
 use crate::app::core::{Core, Parts, Shared};
@@ -29,6 +30,7 @@ use crate::model::verdict::Verdict;
 use crate::probe::{Prober, ProberFault};
 use crate::publish::documents::{DocumentSettings, Documents};
 use crate::publish::{self, metrics};
+use crate::server::desk::{Asked, Desk, WAITING_MAX};
 use crate::server::{self, Health, ServerConfig, ServerFault};
 use crate::telemetry::Metrics;
 
@@ -180,6 +182,7 @@ pub fn run(start: Start) -> Result<(), AppFault> {
         operations: ArcSwap::default(),
         log_lines_dropped: start.log_lines_dropped,
     });
+    let (desk, asked) = mpsc::channel(WAITING_MAX);
     let server = start_server(
         settings,
         adopt.as_ref().unwrap_or_else(|| state.catalogue()),
@@ -221,7 +224,7 @@ pub fn run(start: Start) -> Result<(), AppFault> {
     });
     (start.started)(&Running { listen: server.local_addr(), metrics_listen: server.metrics_addr() });
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let result = LocalSet::new().block_on(&runtime, run_loop(core, adopt, &acks, start.reload_from, &server));
+    let result = LocalSet::new().block_on(&runtime, run_loop(core, adopt, &acks, asked, start.reload_from, &server));
     runtime.shutdown_background();
     server.shutdown();
     result
@@ -232,6 +235,7 @@ async fn run_loop(
     mut core: Core,
     mut adopt: Option<Arc<Catalogue>>,
     acks: &Acks,
+    mut desk: mpsc::Receiver<Asked>,
     reload_from: Option<PathBuf>,
     server: &server::ServerHandle,
 ) -> Result<(), AppFault> {
@@ -241,11 +245,12 @@ async fn run_loop(
     let landing = core.landing();
     let mut reloading: Option<JoinHandle<Result<config::Loaded, LoadFailure>>> = None;
     let mut planned = monotonic();
+    let mut asked = Vec::new();
     let result = loop {
         if !server.is_running() {
             break Err(AppFault::ServerDied);
         }
-        core.turn(planned, adopt.take());
+        core.turn(planned, adopt.take(), std::mem::take(&mut asked));
         let earliest = monotonic() + TURN_EVERY;
         planned = core.next_turn().max(earliest);
         tokio::select! {
@@ -261,11 +266,15 @@ async fn run_loop(
                 reloading = None;
                 adopt = reloaded(&mut core, loaded);
             }
+            Some(one) = desk.recv() => asked.push(one),
             () = landing.arrived.notified() => {}
             () = acks.arrived.notified() => {}
             () = tokio::time::sleep_until(planned.into()) => {}
         }
         tokio::time::sleep_until(earliest.into()).await;
+        while let Ok(one) = desk.try_recv() {
+            asked.push(one);
+        }
     };
     tracing::info!("stopping");
     core.shutdown();

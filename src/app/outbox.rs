@@ -5,12 +5,14 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use tokio::sync::Notify;
+use tokio::sync::{Notify, oneshot};
 
 use crate::history::writer::{Ack, Batch, MakeCheckpoint, Writer};
+use crate::model::access::{AuditRecord, StoredAnswer};
 use crate::model::event::{Logged, StoredResult};
 use crate::model::snapshot::{HealthWord, Snapshot};
 use crate::publish::documents::Documents;
+use crate::server::desk::AdminReply;
 
 /// Without an acknowledgement for so long, what is known is published as volatile.
 pub(super) const VOLATILE_AFTER: Duration = Duration::from_secs(2);
@@ -42,7 +44,14 @@ struct Sealed {
     token: u64,
     sent_at: Instant,
     snapshot: Option<Arc<Snapshot>>,
+    replies: Vec<Promised>,
 }
+
+/// A reply and where it goes.
+type Promised = (AdminReply, oneshot::Sender<AdminReply>);
+
+/// Audit records that may wait for the disk; an editor's change beyond it is refused.
+const UNSENT_AUDITS_MAX: usize = 1_000;
 
 /// The way out.
 pub(super) struct Outbox {
@@ -53,6 +62,11 @@ pub(super) struct Outbox {
     results: Vec<StoredResult>,
     snapshot: Option<Arc<Snapshot>>,
     sealed: VecDeque<Sealed>,
+    /// What editors tried, and answers to them, on their way into the store.
+    audits: Vec<AuditRecord>,
+    answers: Vec<StoredAnswer>,
+    /// Replies that leave when what they tell of is durable.
+    replies: Vec<Promised>,
     token: u64,
     /// The storage fault in force, as a sentence.
     fault: Option<String>,
@@ -71,6 +85,9 @@ impl Outbox {
             results: Vec::new(),
             snapshot: None,
             sealed: VecDeque::new(),
+            audits: Vec::new(),
+            answers: Vec::new(),
+            replies: Vec::new(),
             token: 0,
             fault: None,
             volatile: false,
@@ -92,31 +109,58 @@ impl Outbox {
         self.snapshot = Some(Arc::new(snapshot));
     }
 
-    /// Whether decisions or a snapshot wait to be sealed.
+    /// Takes a record of what an editor tried.
+    pub(super) fn note(&mut self, audit: AuditRecord) {
+        self.audits.push(audit);
+    }
+
+    /// Takes a reply that leaves when everything taken so far is durable.
+    pub(super) fn promise(
+        &mut self,
+        stored: Option<StoredAnswer>,
+        reply: AdminReply,
+        to: oneshot::Sender<AdminReply>,
+    ) {
+        self.answers.extend(stored);
+        self.replies.push((reply, to));
+    }
+
+    /// Whether an editor's change may be taken: not while the disk does not answer.
+    pub(super) const fn is_writable(&self) -> bool {
+        self.fault.is_none() && !self.volatile && self.audits.len() < UNSENT_AUDITS_MAX
+    }
+
+    /// Whether decisions, a snapshot or replies wait to be sealed.
     pub(super) fn is_urgent(&self) -> bool {
-        !self.events.is_empty() || self.snapshot.is_some()
+        !self.events.is_empty() || self.snapshot.is_some() || !self.audits.is_empty() || !self.replies.is_empty()
     }
 
     /// Seals what was taken and sends it to the writer. What does not fit stays and is sent with
     /// the next batch.
     pub(super) fn seal(&mut self, now: Instant, checkpoint: Option<MakeCheckpoint>) {
-        if self.events.is_empty() && self.results.is_empty() && self.snapshot.is_none() && checkpoint.is_none() {
+        if !self.is_urgent() && self.results.is_empty() && checkpoint.is_none() {
             return;
         }
         self.token += 1;
         let batch = Batch {
             events: std::mem::take(&mut self.events),
             results: std::mem::take(&mut self.results),
+            audits: std::mem::take(&mut self.audits),
+            answers: std::mem::take(&mut self.answers),
             checkpoint,
             token: self.token,
-            ..Batch::default()
         };
         let snapshot = self.snapshot.take();
         match self.writer.try_send(batch) {
-            Ok(()) => self.sealed.push_back(Sealed { token: self.token, sent_at: now, snapshot }),
+            Ok(()) => {
+                let replies = std::mem::take(&mut self.replies);
+                self.sealed.push_back(Sealed { token: self.token, sent_at: now, snapshot, replies });
+            }
             Err(batch) => {
                 self.events = batch.events;
                 self.results = batch.results;
+                self.audits = batch.audits;
+                self.answers = batch.answers;
                 // Nothing of it is on its way, so the snapshot cannot wait for it.
                 self.snapshot = None;
                 if let Some(snapshot) = snapshot {
@@ -133,7 +177,12 @@ impl Outbox {
             match ack.result {
                 Ok(()) => {
                     while self.sealed.front().is_some_and(|sealed| sealed.token <= ack.token) {
-                        ready = self.sealed.pop_front().and_then(|sealed| sealed.snapshot).or(ready);
+                        let Some(sealed) = self.sealed.pop_front() else { break };
+                        ready = sealed.snapshot.or(ready);
+                        for (reply, to) in sealed.replies {
+                            // Whoever does not wait any more is not told.
+                            drop(to.send(reply));
+                        }
                     }
                     if let Some(fault) = self.fault.take() {
                         tracing::info!("storage works again (it did not: {fault})");

@@ -37,6 +37,20 @@ impl State {
         (step, Ok(subject))
     }
 
+    /// Whether an editor may change a subject, and read what is internal to it.
+    pub fn may_change(&self, editor: &Editor, subject: &Subject) -> bool {
+        let Ok(rights) = Rights::new(editor, &self.catalogue) else { return false };
+        match subject {
+            Subject::Incident(id) => {
+                self.record.incidents.get(id).is_some_and(|incident| rights.root(&incident.root).is_ok())
+            }
+            Subject::Maintenance(id) => self.record.maintenance.get(id).is_some_and(|notice| {
+                notice.components.iter().all(|covered| rights.root(&covered.component).is_ok())
+            }),
+            Subject::Component(id) => rights.root(id).is_ok(),
+        }
+    }
+
     fn decide_edit(&self, command: &Command, editor: &Editor, at: Timestamp) -> Decision {
         let rights = Rights::new(editor, &self.catalogue)?;
         match command {

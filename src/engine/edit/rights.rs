@@ -22,7 +22,13 @@ impl<'a> Rights<'a> {
 
     /// Whether the editor speaks for an organisation.
     pub(super) fn speaks_for(&self, organisation: &OrganisationId) -> bool {
-        self.editor.is_admin_of_all() || self.editor.organisations.contains(organisation)
+        if self.editor.is_admin_of_all() || self.editor.organisations.contains(organisation) {
+            return true;
+        }
+        // A token outlives a change of its body's id.
+        let index = self.catalogue.organisation_index(organisation.as_str());
+        let known = index.and_then(|index| self.catalogue.organisations.get(index as usize));
+        known.is_some_and(|known| known.formerly.iter().any(|former| self.editor.organisations.contains(former)))
     }
 
     /// Whether the editor speaks for the organisation with this index.

@@ -1,0 +1,501 @@
+//! Editors' requests in the engine's loop: what is asked, decided, previewed and answered. An
+//! answer to a change leaves when the change is durable.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+
+use crate::app::core::Core;
+use crate::editing::{self, Read, Request};
+use crate::model::access::{AuditRecord, Outcome, StoredAnswer};
+use crate::model::catalogue::Reach;
+use crate::model::editing::{Command, Refusal, RefusalKind, Subject};
+use crate::model::id::ComponentId;
+use crate::model::incident::Incident;
+use crate::model::notice::{LocalNotice, MaintenanceNotice};
+use crate::model::snapshot::Snapshot;
+use crate::model::time::Timestamp;
+use crate::publish::{self, Rendered, Target};
+use crate::server::desk::{AdminReply, AdminRequest, Asked};
+
+/// Most answers kept in memory for a repeated request, until the store has them.
+const ANSWERS_MAX: usize = 256;
+
+/// Most items in a list.
+const LISTED_MAX: usize = 200;
+
+/// What editors left with the loop.
+#[derive(Debug, Default)]
+pub(super) struct Answers {
+    kept: HashMap<(String, String), ([u8; 32], AdminReply)>,
+    order: VecDeque<(String, String)>,
+}
+
+impl Answers {
+    fn keep(&mut self, key: (String, String), hash: [u8; 32], reply: AdminReply) {
+        if self.kept.insert(key.clone(), (hash, reply)).is_none() {
+            self.order.push_back(key);
+        }
+        while self.order.len() > ANSWERS_MAX {
+            if let Some(oldest) = self.order.pop_front() {
+                self.kept.remove(&oldest);
+            }
+        }
+    }
+}
+
+/// What was decided about a request.
+enum Decided {
+    /// Nothing changes: the reply may leave.
+    Now(AdminReply),
+    /// Something changed: the reply leaves when it is durable.
+    Changed(AdminReply, Option<u64>),
+}
+
+impl Core {
+    /// Answers a request, now or when what it changed is durable.
+    pub(super) fn attend(&mut self, asked: Asked, at: Timestamp) {
+        let Asked { request, reply } = asked;
+        let decided = self.decide_request(&request, at);
+        let reads = matches!(request.method.as_str(), "GET" | "HEAD");
+        let (answer, position) = match &decided {
+            Decided::Now(answer) => (answer, None),
+            Decided::Changed(answer, position) => (answer, *position),
+        };
+        if !reads && !request.dry_run && answer.status != 503 {
+            let audit = audit(&request, answer.status, position, at);
+            self.outbox.note(audit);
+        }
+        match decided {
+            Decided::Now(answer) => {
+                // Whoever does not wait any more is not told.
+                drop(reply.send(answer));
+            }
+            Decided::Changed(answer, _) => {
+                let stored = request.idempotency_key.map(|key| StoredAnswer {
+                    token: request.editor.token.clone(),
+                    request_hash: hash(&request.method, &request.path, &request.body),
+                    key,
+                    at,
+                    status: answer.status,
+                    headers: answer.headers.clone(),
+                    body: answer.body.clone(),
+                });
+                if let Some(stored) = &stored {
+                    let key = (stored.token.clone(), stored.key.clone());
+                    self.answers.keep(key, stored.request_hash, answer.clone());
+                }
+                self.outbox.promise(stored, answer, reply);
+            }
+        }
+    }
+
+    fn decide_request(&mut self, request: &AdminRequest, at: Timestamp) -> Decided {
+        if let Some(answer) = self.answered_before(request) {
+            return Decided::Now(answer);
+        }
+        let catalogue = Arc::clone(self.state.catalogue());
+        let asked = editing::read(&request.method, &request.path, &request.body, &catalogue);
+        let decided = asked.and_then(|asked| match asked {
+            Request::Read(read) => self.read(&read, request, at).map(Decided::Now),
+            Request::Change(command) => self.change(&command, request, at),
+        });
+        decided.unwrap_or_else(|refusal| Decided::Now(problem(&refusal, &request.path)))
+    }
+
+    /// The same request with the same key is answered as before, also while the first answer is
+    /// on its way to the disk.
+    fn answered_before(&self, request: &AdminRequest) -> Option<AdminReply> {
+        let key = request.idempotency_key.clone()?;
+        let (known, answer) = self.answers.kept.get(&(request.editor.token.clone(), key))?;
+        if *known == hash(&request.method, &request.path, &request.body) {
+            let mut answer = answer.clone();
+            answer.headers.push(("idempotency-replayed".to_owned(), "true".to_owned()));
+            return Some(answer);
+        }
+        let refusal = Refusal::new(RefusalKind::Invalid, "this Idempotency-Key was used for another request");
+        Some(problem(&refusal, &request.path))
+    }
+
+    fn change(&mut self, command: &Command, request: &AdminRequest, at: Timestamp) -> Result<Decided, Refusal> {
+        if !self.outbox.is_writable() {
+            return Ok(Decided::Now(unavailable("the store cannot be written at the moment; nothing was changed")));
+        }
+        if let Some(expected) = &request.if_match {
+            self.must_match(command, expected)?;
+        }
+        if request.dry_run {
+            let mut copy = self.state.clone();
+            let (_, changed) = copy.edit(command, &request.editor, at);
+            let subject = changed?;
+            let snapshot = copy.snapshot(at, &self.published, true);
+            let mut body = shown(&copy.record, &snapshot, &subject);
+            if let Value::Object(fields) = &mut body {
+                fields.insert("dry_run".to_owned(), true.into());
+                fields.insert("preview".to_owned(), preview(&snapshot, &subject));
+            }
+            return Ok(Decided::Now(json_reply(200, Vec::new(), &body)));
+        }
+        let before = self.state.record.position;
+        let (step, changed) = self.state.edit(command, &request.editor, at);
+        self.follow(step);
+        let subject = changed?;
+        let snapshot = self.state.snapshot(at, &self.published, false);
+        let body = shown(&self.state.record, &snapshot, &subject);
+        self.outbox.show(snapshot);
+        let mut headers = vec![("etag".to_owned(), etag(self.revision(&subject)))];
+        let created = matches!(command, Command::OpenIncident(_) | Command::PlanMaintenance(_) | Command::Split(..));
+        if created {
+            headers.push(("location".to_owned(), format!("/api/v1/admin{}", path_of(&subject))));
+        }
+        let status = if created { 201 } else { 200 };
+        Ok(Decided::Changed(json_reply(status, headers, &body), Some(before + 1)))
+    }
+
+    fn must_match(&self, command: &Command, expected: &str) -> Result<(), Refusal> {
+        let subject = match command {
+            Command::OpenIncident(_) | Command::PlanMaintenance(_) => None,
+            Command::EditIncident(id, _)
+            | Command::AddUpdate(id, _)
+            | Command::CorrectUpdate(id, ..)
+            | Command::RetractUpdate(id, _)
+            | Command::Merge(id, _)
+            | Command::Split(id, _)
+            | Command::Overlay(id, ..) => Some(Subject::Incident(id.clone())),
+            Command::EditMaintenance(id, _) | Command::UpdateMaintenance(id, _) => {
+                Some(Subject::Maintenance(id.clone()))
+            }
+            Command::Override(id, _) | Command::SetLocal(id, _) | Command::RemoveLocal(id, _) => {
+                Some(Subject::Component(id.clone()))
+            }
+        };
+        let Some(subject) = subject else { return Ok(()) };
+        let current = etag(self.revision(&subject));
+        let matches = expected.split(',').map(str::trim).any(|tag| tag == "*" || tag == current);
+        if matches {
+            return Ok(());
+        }
+        Err(Refusal::new(
+            RefusalKind::Stale,
+            format!("it was changed since: its ETag is now {current}; look at it again before you change it"),
+        ))
+    }
+
+    /// What tells one state of a subject from another.
+    fn revision(&self, subject: &Subject) -> u64 {
+        let record = &self.state.record;
+        match subject {
+            Subject::Incident(id) => record.incidents.get(id).map_or(0, |incident| incident.revision),
+            Subject::Maintenance(id) => record.maintenance.get(id).map_or(0, |notice| notice.revision),
+            Subject::Component(id) => {
+                let locals: Vec<u64> = locals_of(record, id).map(|local| local.key).collect();
+                let digest = Sha256::digest(format!("{:?}{locals:?}", record.overrides.get(id)));
+                digest.iter().take(8).fold(0, |value, byte| (value << 8) | u64::from(*byte))
+            }
+        }
+    }
+
+    fn read(&mut self, read: &Read, request: &AdminRequest, at: Timestamp) -> Result<AdminReply, Refusal> {
+        let one = |core: &mut Self, subject: Subject| {
+            let snapshot = core.state.snapshot(at, &core.published, false);
+            let mut body = shown(&core.state.record, &snapshot, &subject);
+            core.outbox.show(snapshot);
+            if !core.state.may_change(&request.editor, &subject)
+                && let Value::Object(fields) = &mut body
+            {
+                fields.remove("internal");
+            }
+            json_reply(200, vec![("etag".to_owned(), etag(core.revision(&subject)))], &body)
+        };
+        let record = &self.state.record;
+        match read {
+            Read::Incidents => {
+                let mut all: Vec<&Arc<Incident>> = record.incidents.values().collect();
+                all.sort_by(|a, b| (b.is_open(), b.started_at, &b.id).cmp(&(a.is_open(), a.started_at, &a.id)));
+                let listed: Vec<Value> = all
+                    .into_iter()
+                    .filter(|incident| self.state.may_change(&request.editor, &Subject::Incident(incident.id.clone())))
+                    .take(LISTED_MAX)
+                    .map(|incident| self.incident_line(incident, at))
+                    .collect();
+                Ok(json_reply(200, Vec::new(), &json!({ "incidents": listed })))
+            }
+            Read::Maintenances => {
+                let mut all: Vec<&Arc<MaintenanceNotice>> = record.maintenance.values().collect();
+                all.sort_by(|a, b| (a.is_over(), a.from.at, &a.id).cmp(&(b.is_over(), b.from.at, &b.id)));
+                let listed: Vec<Value> = all
+                    .into_iter()
+                    .filter(|notice| self.state.may_change(&request.editor, &Subject::Maintenance(notice.id.clone())))
+                    .take(LISTED_MAX)
+                    .map(|notice| self.maintenance_line(notice))
+                    .collect();
+                Ok(json_reply(200, Vec::new(), &json!({ "maintenance": listed })))
+            }
+            Read::Incident(id) if record.incidents.contains_key(id) => Ok(one(self, Subject::Incident(id.clone()))),
+            Read::Incident(id) => Err(Refusal::not_found(format!("there is no incident `{id}`"))),
+            Read::Maintenance(id) if record.maintenance.contains_key(id) => {
+                Ok(one(self, Subject::Maintenance(id.clone())))
+            }
+            Read::Maintenance(id) => Err(Refusal::not_found(format!("there is no maintenance `{id}`"))),
+            Read::Component(id) => {
+                self.known(id, request)?;
+                Ok(one(self, Subject::Component(id.clone())))
+            }
+            Read::Probes(id) => self.probes(id, request),
+            Read::Audit => Err(Refusal::not_found("the audit log is read from the store")),
+        }
+    }
+
+    /// A component that is public, or that this editor may change.
+    fn known(&self, id: &ComponentId, request: &AdminRequest) -> Result<u32, Refusal> {
+        let catalogue = self.state.catalogue();
+        catalogue
+            .component_index(id.as_str())
+            .filter(|&index| {
+                catalogue.component(index).is_some_and(|component| component.public)
+                    || self.state.may_change(&request.editor, &Subject::Component(id.clone()))
+            })
+            .ok_or_else(|| Refusal::not_found(format!("there is no component `{id}`")))
+    }
+
+    fn probes(&self, id: &ComponentId, request: &AdminRequest) -> Result<AdminReply, Refusal> {
+        let index = self.known(id, request)?;
+        if !self.state.may_change(&request.editor, &Subject::Component(id.clone())) {
+            return Err(Refusal::forbidden("what its probes saw is for whoever owns it"));
+        }
+        let catalogue = self.state.catalogue();
+        let checks = catalogue.node(index).map(|node| node.checks.clone()).unwrap_or_default();
+        let checks: Vec<Value> = checks
+            .filter_map(|index| {
+                let check = catalogue.checks.get(index as usize)?;
+                let record = self.state.record.checks.get(index as usize)?;
+                Some(json!({
+                    "id": check.id.as_str(),
+                    "kind": check.probe.kind(),
+                    "target": check.probe.target(),
+                    "verdict": record.verdict,
+                    "reason": record.reason,
+                    "since": record.since.to_string(),
+                    "probes": self.recent.of(index),
+                }))
+            })
+            .collect();
+        Ok(json_reply(200, Vec::new(), &json!({ "component": id.as_str(), "checks": checks })))
+    }
+
+    fn incident_line(&self, incident: &Incident, at: Timestamp) -> Value {
+        let language = self.state.catalogue().site.language();
+        json!({
+            "id": incident.id,
+            "title": publish::wording::body(&incident.title, language, language),
+            "status": incident.status,
+            "impact": incident.impact,
+            "root": incident.root,
+            "started_at": incident.started_at.to_string(),
+            "resolved_at": incident.resolved_at.map(|at| at.to_string()),
+            "next_update_by": incident.next_update_by.map(|at| at.to_string()),
+            "overdue": incident.is_overdue(at),
+            "touched": incident.touched,
+            "revision": incident.revision,
+        })
+    }
+
+    fn maintenance_line(&self, notice: &MaintenanceNotice) -> Value {
+        let language = self.state.catalogue().site.language();
+        json!({
+            "id": notice.id,
+            "title": notice.title.get(language, language),
+            "status": notice.phase,
+            "from": notice.from.at.to_string(),
+            "until": notice.until.at.to_string(),
+            "ends": notice.ends,
+            "declared": notice.declared.is_some(),
+            "revision": notice.revision,
+        })
+    }
+}
+
+/// A subject as the public reads it, with what only editors read beside it.
+fn shown(record: &crate::engine::Record, snapshot: &Snapshot, subject: &Subject) -> Value {
+    let public = |path: String, field: &str| {
+        let rendered = publish::render(snapshot, &Target { path, query: Vec::new() });
+        let Rendered::Document(document) = rendered else { return Value::Null };
+        let mut value: Value = serde_json::from_slice(&document.body).unwrap_or_default();
+        value.get_mut(field).map(Value::take).unwrap_or_default()
+    };
+    let (field, id, mut value, internal) = match subject {
+        Subject::Incident(id) => {
+            let public = public(format!("/api/v1/incidents/{id}"), "incident");
+            ("incident", id.to_string(), public, record.incidents.get(id).map(|incident| incident_internal(incident)))
+        }
+        Subject::Maintenance(id) => {
+            let public = public(format!("/api/v1/maintenance/{id}"), "maintenance");
+            let internal = record.maintenance.get(id).map(|notice| maintenance_internal(notice));
+            ("maintenance", id.to_string(), public, internal)
+        }
+        Subject::Component(id) => {
+            let public = public(format!("/api/v1/components/{id}"), "component");
+            ("component", id.to_string(), public, Some(component_internal(record, id)))
+        }
+    };
+    if value.is_null() {
+        // The public does not read of it: all of it is internal, or announced later.
+        value = json!({ "id": id, "public": false });
+    }
+    json!({ field: value, "internal": internal })
+}
+
+fn incident_internal(incident: &Incident) -> Value {
+    let texts: Vec<Value> = incident
+        .updates
+        .iter()
+        .filter_map(|update| {
+            let text = update.internal.as_ref()?;
+            Some(json!({ "update": format!("{}-{}", incident.id, update.number), "text": text }))
+        })
+        .collect();
+    json!({
+        "root": incident.root,
+        "root_set": incident.root_set,
+        "touched": incident.touched,
+        "components": incident.given,
+        "attached": incident.attached,
+        "texts": texts,
+        "revision": incident.revision,
+    })
+}
+
+fn maintenance_internal(notice: &MaintenanceNotice) -> Value {
+    let components: Vec<_> = notice.components.iter().map(|covered| &covered.component).collect();
+    json!({ "components": components, "declared": notice.declared.is_some(), "revision": notice.revision })
+}
+
+fn component_internal(record: &crate::engine::Record, id: &ComponentId) -> Value {
+    let reach = |reach: &Reach| match reach {
+        Reach::Prefix(prefix) => prefix.clone(),
+        Reach::Organisation(id) => id.to_string(),
+        Reach::Except(id) => format!("!{id}"),
+    };
+    let locals: Vec<Value> = locals_of(record, id)
+        .map(|local| {
+            json!({
+                "organisations": local.organisations.iter().map(reach).collect::<Vec<_>>(),
+                "status": local.status,
+                "mode": local.mode,
+                "released": local.released,
+                "processing": local.processing,
+                "delivery": local.delivery.as_ref().map(|delivery| delivery.state),
+                "text": local.text,
+                "since": local.since.to_string(),
+                "until": local.until.map(|at| at.to_string()),
+                "declared": local.declared,
+            })
+        })
+        .collect();
+    let set = record.overrides.get(id).map(|set| {
+        json!({ "status": set.status, "at": set.at.to_string(), "until": set.until.map(|at| at.to_string()) })
+    });
+    json!({ "override": set, "local": locals })
+}
+
+fn locals_of<'a>(
+    record: &'a crate::engine::Record,
+    id: &'a ComponentId,
+) -> impl Iterator<Item = &'a Arc<LocalNotice>> {
+    record.locals.values().filter(move |local| local.component == *id)
+}
+
+/// What the public would read, in every language: the page of an incident or a maintenance.
+fn preview(snapshot: &Snapshot, subject: &Subject) -> Value {
+    let path = match subject {
+        Subject::Incident(id) => format!("/incidents/{id}"),
+        Subject::Maintenance(id) => format!("/maintenance/{id}"),
+        Subject::Component(id) => {
+            let shown = snapshot.catalogue.component_index.get(id.as_str());
+            let component = shown.and_then(|&index| snapshot.catalogue.components.get(index as usize));
+            let owner = component.and_then(|c| snapshot.catalogue.organisations.get(c.owner as usize));
+            owner.map(|owner| format!("/{}", owner.id)).unwrap_or_default()
+        }
+    };
+    let pages = snapshot.catalogue.site.languages.iter().enumerate().filter_map(|(index, language)| {
+        let path = if index == 0 { path.clone() } else { format!("/{language}{path}") };
+        match publish::render(snapshot, &Target { path, query: Vec::new() }) {
+            Rendered::Document(document) => {
+                Some((language.to_string(), Value::from(String::from_utf8_lossy(&document.body).into_owned())))
+            }
+            _ => None,
+        }
+    });
+    Value::Object(pages.collect())
+}
+
+fn path_of(subject: &Subject) -> String {
+    match subject {
+        Subject::Incident(id) => format!("/incidents/{id}"),
+        Subject::Maintenance(id) => format!("/maintenance/{id}"),
+        Subject::Component(id) => format!("/components/{id}"),
+    }
+}
+
+fn etag(revision: u64) -> String {
+    format!("\"{revision}\"")
+}
+
+fn json_reply(status: u16, headers: Vec<(String, String)>, body: &Value) -> AdminReply {
+    AdminReply { status, headers, body: body.to_string().into_bytes() }
+}
+
+/// A refusal as problem details (RFC 9457), with a closed word and the field it is about.
+fn problem(refusal: &Refusal, path: &str) -> AdminReply {
+    let status = refusal.kind.status();
+    let title = http::StatusCode::from_u16(status).ok().and_then(|status| status.canonical_reason());
+    let mut body = json!({
+        "type": "about:blank",
+        "title": title.unwrap_or_default(),
+        "status": status,
+        "code": refusal.kind.as_str(),
+        "detail": refusal.detail,
+    });
+    if let (Value::Object(fields), Some(pointer)) = (&mut body, &refusal.pointer) {
+        fields.insert("errors".to_owned(), json!([{ "pointer": pointer, "detail": refusal.detail }]));
+    }
+    let allow = (refusal.kind == RefusalKind::MethodNotAllowed)
+        .then(|| ("allow".to_owned(), editing::allowed(path).join(", ")));
+    json_reply(status, allow.into_iter().collect(), &body)
+}
+
+fn unavailable(detail: &str) -> AdminReply {
+    let body = json!({
+        "type": "about:blank",
+        "title": "Service Unavailable",
+        "status": 503,
+        "code": "unavailable",
+        "detail": detail,
+    });
+    json_reply(503, vec![("retry-after".to_owned(), "5".to_owned())], &body)
+}
+
+fn audit(request: &AdminRequest, status: u16, position: Option<u64>, at: Timestamp) -> AuditRecord {
+    AuditRecord {
+        at,
+        actor: request.editor.token.clone(),
+        action: request.method.clone(),
+        subject: request.path.clone(),
+        outcome: if status < 400 { Outcome::Done } else { Outcome::Refused },
+        status,
+        detail: String::from_utf8_lossy(&request.body).into_owned(),
+        position,
+    }
+}
+
+/// What tells the same request from another one.
+fn hash(method: &str, path: &str, body: &[u8]) -> [u8; 32] {
+    let mut hasher = Sha256::new();
+    for part in [method.as_bytes(), path.as_bytes(), body] {
+        hasher.update((part.len() as u64).to_be_bytes());
+        hasher.update(part);
+    }
+    hasher.finalize().into()
+}
