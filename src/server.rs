@@ -43,8 +43,8 @@ use crate::telemetry::Metrics;
 const BACKLOG: i32 = 1024;
 /// Connections on the operator's listener, which a few scrapers use.
 const METRICS_CONNECTIONS_MAX: usize = 64;
-/// Threads for writing metrics, one per listener.
-const BLOCKING_THREADS_MAX: usize = 2;
+/// Threads for metrics: per listener one that writes and one that compresses.
+const BLOCKING_THREADS_MAX: usize = 4;
 /// Longest wait for those threads at the end.
 const BLOCKING_WAIT: Duration = Duration::from_millis(100);
 /// The sweep runs so many times within the shortest patience.

@@ -386,21 +386,17 @@ fn start_server(
         .collect();
     let public = {
         let (shared, metrics) = (Arc::clone(shared), metrics.clone());
-        move |openmetrics: bool| {
-            let mut out = Vec::new();
-            write_own(&metrics, openmetrics, &mut out);
-            metrics::write(&shared.measurements.load(), None, openmetrics, &mut out);
-            out
+        move |openmetrics: bool, out: &mut Vec<u8>, full: metrics::Full<'_>| {
+            write_own(&metrics, openmetrics, out);
+            metrics::write(&shared.measurements.load(), None, openmetrics, out, full);
         }
     };
     let internal = {
         let (shared, metrics) = (Arc::clone(shared), metrics.clone());
-        move |openmetrics: bool| {
-            let mut out = Vec::new();
+        move |openmetrics: bool, out: &mut Vec<u8>, full: metrics::Full<'_>| {
             let operations = shared.operations.load();
-            write_own(&metrics, openmetrics, &mut out);
-            metrics::write(&operations.measurements, Some(&operations.targets), openmetrics, &mut out);
-            out
+            write_own(&metrics, openmetrics, out);
+            metrics::write(&operations.measurements, Some(&operations.targets), openmetrics, out, full);
         }
     };
     Ok(server::start(config, Arc::clone(documents), Arc::clone(health), metrics, Arc::new(public), Arc::new(internal))?)

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use crate::model::check::Phase;
 use crate::model::observation::TlsFacts;
-use crate::model::snapshot::{Gauged, Measured, Measurements};
+use crate::model::snapshot::{Gauged, Measured, Measurements, Reading};
 use crate::model::status::{Evidence, Status};
 use crate::model::time::Timestamp;
 use crate::publish::escape;
@@ -22,22 +22,41 @@ pub const TEXT: &str = "text/plain; version=0.0.4; charset=utf-8";
 /// The media type of OpenMetrics.
 pub const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
-/// Appends every family. With `targets` (one per check, in the order of `measurements.checks`)
-/// series carry the operator's labels: `target`, and the texts of certificates. With
-/// `openmetrics` the document ends here (`# EOF`), so what else belongs to it comes before.
-pub fn write(measurements: &Measurements, targets: Option<&[Arc<str>]>, openmetrics: bool, out: &mut Vec<u8>) {
+/// Takes what is written so far, so that it can be sent while the rest is written. It leaves an
+/// empty buffer; or what it was given, which then grows.
+pub type Full<'f> = &'f mut dyn FnMut(&mut Vec<u8>);
+
+/// What a sample has beside its name and labels is at most so long, but for floats of unusual size.
+const SAMPLE_REST_BYTES: usize = 32;
+
+/// What the lines before a family's samples have beside its help and four times its name.
+const HEAD_REST_BYTES: usize = 64;
+
+/// What a check's labels have beside its own words and the vantage.
+const LABELS_BYTES: usize = 32;
+
+const EOF: &[u8] = b"# EOF\n";
+
+/// Appends every family; `full` is called whenever the next sample might not find room in `out`.
+/// With `targets` (one per check, in the order of `measurements.checks`) series carry the
+/// operator's labels: `target`, and the texts of certificates. With `openmetrics` the document
+/// ends here (`# EOF`), so what else belongs to it comes before.
+pub fn write(
+    measurements: &Measurements,
+    targets: Option<&[Arc<str>]>,
+    openmetrics: bool,
+    out: &mut Vec<u8>,
+    full: Full<'_>,
+) {
     let probed = probed(measurements, targets);
-    // About 20 series a check and 11 a component.
-    let series = probed.len() * 20 + measurements.components.len() * 11;
-    out.reserve(series.saturating_mul(128));
-    let mut families = Families { out, openmetrics };
+    let mut families = Families { out, full, openmetrics };
     every_probe(&mut families, &probed);
     http(&mut families, &probed);
     certificates(&mut families, &probed, targets.is_some());
     dns(&mut families, &probed);
     components(&mut families, measurements);
     if openmetrics {
-        out.extend_from_slice(b"# EOF\n");
+        families.with_room(EOF.len()).extend_from_slice(EOF);
     }
 }
 
@@ -71,6 +90,8 @@ pub fn adopt(text: &[u8], openmetrics: bool, out: &mut Vec<u8>) {
 /// A check with its labels, written once.
 struct Probed<'a> {
     measured: &'a Measured,
+    /// The check's, at hand: each family asks for it again.
+    reading: &'a Reading,
     /// `component="…",check="…",vantage="…"`
     labels: String,
     /// Whether there is anything beside its settings.
@@ -87,14 +108,18 @@ impl Probed<'_> {
 fn probed<'a>(measurements: &'a Measurements, targets: Option<&[Arc<str>]>) -> Vec<Probed<'a>> {
     let vantage = escape::label(&measurements.vantage);
     let label = |(index, measured): (usize, &'a Measured)| {
-        let mut labels =
-            format!("component=\"{}\",check=\"{}\",vantage=\"{vantage}\"", measured.component, measured.check);
+        let (component, check) = (measured.component.as_str(), measured.check.as_str());
+        let mut labels = String::with_capacity(LABELS_BYTES + component.len() + check.len() + vantage.len());
+        for part in ["component=\"", component, "\",check=\"", check, "\",vantage=\"", &vantage, "\""] {
+            labels.push_str(part);
+        }
         if let Some(target) = targets.and_then(|targets| targets.get(index)) {
             labels.push_str(",target=\"");
             labels.push_str(&escape::label(target));
             labels.push('"');
         }
-        Probed { measured, labels, has_run: measured.reading.ended_at != Timestamp::default() }
+        let reading = &*measured.reading;
+        Probed { measured, reading, labels, has_run: reading.ended_at != Timestamp::default() }
     };
     measurements.checks.iter().enumerate().map(label).collect()
 }
@@ -104,32 +129,32 @@ fn every_probe(families: &mut Families<'_>, probed: &[Probed<'_>]) {
         "probe_success",
         "1 if the probe succeeded, also slowly; 0 if it failed or was turned away; absent while blind.",
         probed,
-        |p| p.measured.reading.success.filter(|_| p.has_run).map(Value::of_bool),
+        |p| p.reading.success.filter(|_| p.has_run).map(Value::of_bool),
     );
     families.checks("probe_duration_seconds", "How long the probe took.", probed, |p| {
-        p.has_run.then_some(Value::Seconds(p.measured.reading.duration))
+        p.has_run.then_some(Value::Seconds(p.reading.duration))
     });
     families.checks("probe_timeout_seconds", "After how long the probe is given up.", probed, |p| {
         Some(Value::Seconds(p.measured.timeout))
     });
     families.checks("probe_dns_lookup_time_seconds", "How long the look-up of the target's name took.", probed, |p| {
-        p.has_run.then(|| Value::Seconds(p.measured.reading.phases.resolve.unwrap_or_default()))
+        p.has_run.then(|| Value::Seconds(p.reading.phases.resolve.unwrap_or_default()))
     });
     families.checks("probe_ip_protocol", "4 or 6: the IP version that was used.", probed, |p| {
-        p.measured.reading.ipv6.map(|ipv6| Value::Unsigned(if ipv6 { 6 } else { 4 }))
+        p.reading.ipv6.map(|ipv6| Value::Unsigned(if ipv6 { 6 } else { 4 }))
     });
     families.checks(
         "probe_ip_addr_hash",
         "A hash of the address that was used; it shows that the address changed.",
         probed,
-        |p| p.measured.reading.address_hash.map(|hash| Value::Unsigned(hash.into())),
+        |p| p.reading.address_hash.map(|hash| Value::Unsigned(hash.into())),
     );
     families.family(
         "probe_failure_reason_info",
         "1, with the reason why the last probe was not up as label.",
         |samples| {
             for p in probed {
-                if let Some(reason) = p.measured.reading.reason {
+                if let Some(reason) = p.reading.reason {
                     samples.add(&p.labels, &format!(",reason=\"{reason}\""), Value::Unsigned(1));
                 }
             }
@@ -151,31 +176,31 @@ fn http(families: &mut Families<'_>, probed: &[Probed<'_>]) {
         },
     );
     families.checks("probe_http_status_code", "The HTTP status code, 0 without an answer.", probed, |p| {
-        p.of("http", || Value::Unsigned(p.measured.reading.http_status.unwrap_or_default().into()))
+        p.of("http", || Value::Unsigned(p.reading.http_status.unwrap_or_default().into()))
     });
     families.checks("probe_http_version", "The HTTP version of the answer.", probed, |p| {
-        p.of("http", || Value::Float(p.measured.reading.http_version.unwrap_or_default()))
+        p.of("http", || Value::Float(p.reading.http_version.unwrap_or_default()))
     });
     families.checks("probe_http_redirects", "How many redirects were followed.", probed, |p| {
-        p.of("http", || Value::Unsigned(p.measured.reading.redirects.unwrap_or_default().into()))
+        p.of("http", || Value::Unsigned(p.reading.redirects.unwrap_or_default().into()))
     });
     families.checks("probe_http_ssl", "1 if the last hop used TLS.", probed, |p| {
-        p.of("http", || Value::of_bool(p.measured.reading.http_ssl.unwrap_or_default()))
+        p.of("http", || Value::of_bool(p.reading.http_ssl.unwrap_or_default()))
     });
     families.checks(
         "probe_http_content_length",
         "Content-Length of the answer in bytes, -1 if it had none.",
         probed,
-        |p| p.of("http", || Value::Signed(p.measured.reading.content_length.unwrap_or_default())),
+        |p| p.of("http", || Value::Signed(p.reading.content_length.unwrap_or_default())),
     );
     families.checks("probe_http_uncompressed_body_length", "Bytes of the body that were read.", probed, |p| {
-        p.of("http", || Value::Unsigned(p.measured.reading.body_bytes.unwrap_or_default()))
+        p.of("http", || Value::Unsigned(p.reading.body_bytes.unwrap_or_default()))
     });
     families.checks(
         "probe_http_last_modified_timestamp_seconds",
         "Last-Modified of the answer, as Unix time.",
         probed,
-        |p| p.measured.reading.last_modified.map(Value::Instant),
+        |p| p.reading.last_modified.map(Value::Instant),
     );
     families.checks(
         "probe_failed_due_to_regex",
@@ -183,20 +208,20 @@ fn http(families: &mut Families<'_>, probed: &[Probed<'_>]) {
         probed,
         |p| {
             (p.has_run && matches!(p.measured.kind, "http" | "tcp"))
-                .then(|| Value::of_bool(p.measured.reading.failed_content.unwrap_or_default()))
+                .then(|| Value::of_bool(p.reading.failed_content.unwrap_or_default()))
         },
     );
 }
 
 fn certificates(families: &mut Families<'_>, probed: &[Probed<'_>], for_operator: bool) {
     fn accepted<'p>(p: &'p Probed<'_>) -> Option<&'p TlsFacts> {
-        p.measured.reading.tls.as_deref().filter(|tls| tls.refused.is_none() && tls.version.is_some())
+        p.reading.tls.as_deref().filter(|tls| tls.refused.is_none() && tls.version.is_some())
     }
     families.checks(
         "probe_ssl_earliest_cert_expiry",
         "When the first certificate of the chain ends, as Unix time; also if the chain was refused.",
         probed,
-        |p| p.measured.reading.tls.as_ref()?.earliest_expiry().map(Value::Instant),
+        |p| p.reading.tls.as_ref()?.earliest_expiry().map(Value::Instant),
     );
     families.checks(
         "probe_ssl_last_chain_expiry_timestamp_seconds",
@@ -246,29 +271,29 @@ fn dns(families: &mut Families<'_>, probed: &[Probed<'_>]) {
         phases(samples, probed, "dns", &split);
     });
     families.checks("probe_dns_query_succeeded", "1 if an answer came.", probed, |p| {
-        p.of("dns", || Value::of_bool(p.measured.reading.dns_records.is_some()))
+        p.of("dns", || Value::of_bool(p.reading.dns_records.is_some()))
     });
     families.checks("probe_dns_answer_rrs", "Records in the answer section.", probed, |p| {
-        p.of("dns", || Value::Unsigned(p.measured.reading.dns_records.unwrap_or_default().0.into()))
+        p.of("dns", || Value::Unsigned(p.reading.dns_records.unwrap_or_default().0.into()))
     });
     families.checks("probe_dns_authority_rrs", "Records in the authority section.", probed, |p| {
-        p.of("dns", || Value::Unsigned(p.measured.reading.dns_records.unwrap_or_default().1.into()))
+        p.of("dns", || Value::Unsigned(p.reading.dns_records.unwrap_or_default().1.into()))
     });
     families.checks("probe_dns_additional_rrs", "Records in the additional section.", probed, |p| {
-        p.of("dns", || Value::Unsigned(p.measured.reading.dns_records.unwrap_or_default().2.into()))
+        p.of("dns", || Value::Unsigned(p.reading.dns_records.unwrap_or_default().2.into()))
     });
     families.checks("probe_dns_serial", "The serial of the zone.", probed, |p| {
-        p.measured.reading.dns_serial.map(|serial| Value::Unsigned(serial.into()))
+        p.reading.dns_serial.map(|serial| Value::Unsigned(serial.into()))
     });
 }
 
 /// One series per phase; each phase that is named may be the sum of several of ours.
-fn phases(samples: &mut Samples<'_>, probed: &[Probed<'_>], kind: &str, split: &[(&str, Vec<Phase>)]) {
+fn phases(samples: &mut Samples<'_, '_>, probed: &[Probed<'_>], kind: &str, split: &[(&str, Vec<Phase>)]) {
     let split: Vec<(String, &[Phase])> =
         split.iter().map(|(name, sum)| (format!(",phase=\"{name}\""), sum.as_slice())).collect();
     for p in probed.iter().filter(|p| p.has_run && p.measured.kind == kind) {
         for (extra, sum) in &split {
-            let took = sum.iter().filter_map(|&phase| p.measured.reading.phases.get(phase)).sum();
+            let took = sum.iter().filter_map(|&phase| p.reading.phases.get(phase)).sum();
             samples.add(&p.labels, extra, Value::Seconds(took));
         }
     }
@@ -345,28 +370,22 @@ fn components(families: &mut Families<'_>, measurements: &Measurements) {
 /// The document as it grows, family by family.
 struct Families<'o> {
     out: &'o mut Vec<u8>,
+    full: Full<'o>,
     openmetrics: bool,
 }
 
 impl Families<'_> {
+    /// Where the next so many bytes go.
+    fn with_room(&mut self, bytes: usize) -> &mut Vec<u8> {
+        if self.out.capacity() - self.out.len() < bytes {
+            (self.full)(self.out);
+        }
+        self.out
+    }
+
     /// A family of gauges. One without samples is left out.
-    fn family(&mut self, name: &str, help: &str, samples: impl FnOnce(&mut Samples<'_>)) {
-        let begin = self.out.len();
-        for part in ["# HELP ", name, " ", help, "\n# TYPE ", name, " gauge\n"] {
-            self.out.extend_from_slice(part.as_bytes());
-        }
-        let unit =
-            ["seconds", "ratio"].into_iter().find(|unit| name.strip_suffix(unit).is_some_and(|n| n.ends_with('_')));
-        if let Some(unit) = unit.filter(|_| self.openmetrics) {
-            for part in ["# UNIT ", name, " ", unit, "\n"] {
-                self.out.extend_from_slice(part.as_bytes());
-            }
-        }
-        let head = self.out.len();
-        samples(&mut Samples { out: self.out, name });
-        if self.out.len() == head {
-            self.out.truncate(begin);
-        }
+    fn family(&mut self, name: &str, help: &str, samples: impl FnOnce(&mut Samples<'_, '_>)) {
+        samples(&mut Samples { families: self, name, help, described: false });
     }
 
     /// A family with at most one sample per check.
@@ -382,21 +401,45 @@ impl Families<'_> {
 }
 
 /// The samples of one family.
-struct Samples<'o> {
-    out: &'o mut Vec<u8>,
-    name: &'o str,
+struct Samples<'f, 'o> {
+    families: &'f mut Families<'o>,
+    name: &'f str,
+    help: &'f str,
+    /// The lines before the samples are written.
+    described: bool,
 }
 
-impl Samples<'_> {
+impl Samples<'_, '_> {
     /// Adds a sample; `labels` and `extra` together are its labels, escaped already.
     fn add(&mut self, labels: &str, extra: &str, value: Value) {
-        self.out.extend_from_slice(self.name.as_bytes());
-        self.out.push(b'{');
-        self.out.extend_from_slice(labels.as_bytes());
-        self.out.extend_from_slice(extra.as_bytes());
-        self.out.extend_from_slice(b"} ");
-        value.write(self.out);
-        self.out.push(b'\n');
+        if !self.described {
+            self.describe();
+        }
+        let out = self.families.with_room(self.name.len() + labels.len() + extra.len() + SAMPLE_REST_BYTES);
+        out.extend_from_slice(self.name.as_bytes());
+        out.push(b'{');
+        out.extend_from_slice(labels.as_bytes());
+        out.extend_from_slice(extra.as_bytes());
+        out.extend_from_slice(b"} ");
+        value.write(out);
+        out.push(b'\n');
+    }
+
+    fn describe(&mut self) {
+        self.described = true;
+        let openmetrics = self.families.openmetrics;
+        let name = self.name;
+        let out = self.families.with_room(self.help.len() + 4 * name.len() + HEAD_REST_BYTES);
+        for part in ["# HELP ", name, " ", self.help, "\n# TYPE ", name, " gauge\n"] {
+            out.extend_from_slice(part.as_bytes());
+        }
+        let unit =
+            ["seconds", "ratio"].into_iter().find(|unit| name.strip_suffix(unit).is_some_and(|n| n.ends_with('_')));
+        if let Some(unit) = unit.filter(|_| openmetrics) {
+            for part in ["# UNIT ", name, " ", unit, "\n"] {
+                out.extend_from_slice(part.as_bytes());
+            }
+        }
     }
 }
 

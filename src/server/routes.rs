@@ -22,7 +22,7 @@ use http::header::{
     ACCESS_CONTROL_MAX_AGE, ALLOW, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_SECURITY_POLICY, CONTENT_TYPE, LOCATION,
     VARY, X_CONTENT_TYPE_OPTIONS,
 };
-use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Version};
 use hyper::body::{Body as _, Incoming};
 use prometheus::IntCounterVec;
 use tokio::sync::oneshot;
@@ -412,12 +412,19 @@ async fn readyz(State(operation): State<Arc<Operation>>) -> impl IntoResponse {
     (status, [(CONTENT_TYPE, HeaderValue::from_static("application/json"))], text.to_string())
 }
 
-async fn metrics_text(State(operation): State<Arc<Operation>>, headers: HeaderMap) -> impl IntoResponse {
+async fn metrics_text(
+    State(operation): State<Arc<Operation>>,
+    method: Method,
+    version: Version,
+    headers: HeaderMap,
+) -> impl IntoResponse {
     let field = |name| headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok());
     let openmetrics = negotiate::wants_openmetrics(field(ACCEPT));
     let gzip = field(ACCEPT_ENCODING)
         .is_some_and(|accepted| negotiate::encoding(accepted, |offered| offered == Encoding::Gzip).is_some());
-    let Some(scraped) = operation.scrapes.get(openmetrics, gzip).await else {
+    // HEAD tells the length. HTTP/1.0 has no other way to tell a broken answer from a whole one.
+    let whole = method == Method::HEAD || version < Version::HTTP_11;
+    let Some(scraped) = operation.scrapes.get(openmetrics, gzip, whole).await else {
         return (StatusCode::SERVICE_UNAVAILABLE, "the metrics could not be written\n").into_response();
     };
     let content_type = if openmetrics {
@@ -425,13 +432,10 @@ async fn metrics_text(State(operation): State<Arc<Operation>>, headers: HeaderMa
     } else {
         "text/plain; version=0.0.4; charset=utf-8"
     };
-    let mut response = match scraped.gzip.as_ref().filter(|_| gzip) {
-        Some(bytes) => {
-            let encoding = [(CONTENT_ENCODING, HeaderValue::from_static(Encoding::Gzip.token()))];
-            (encoding, bytes.clone()).into_response()
-        }
-        None => scraped.identity.clone().into_response(),
-    };
+    let mut response = axum::body::Body::new(scraped).into_response();
+    if gzip {
+        response.headers_mut().insert(CONTENT_ENCODING, HeaderValue::from_static(Encoding::Gzip.token()));
+    }
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
     response.headers_mut().insert(VARY, HeaderValue::from_static("Accept, Accept-Encoding"));
     response

@@ -9,6 +9,7 @@ use std::sync::mpsc;
 use turmwacht::model::snapshot::{PublicCatalogue, Snapshot};
 use turmwacht::model::time::Timestamp;
 use turmwacht::publish::documents::{DocumentSettings, Documents};
+use turmwacht::publish::metrics::Full;
 use turmwacht::publish::{Document, Rendered, Target};
 use turmwacht::server::{self, Health, ServerConfig};
 use turmwacht::telemetry::Metrics;
@@ -41,13 +42,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         maintenances: Vec::new(),
     }));
     let metrics = Metrics::new()?;
-    let write = |metrics: Metrics| {
-        Arc::new(move |_: bool| {
-            let mut out = Vec::new();
-            metrics.write(&mut out);
-            out
-        })
-    };
+    let write = |metrics: Metrics| Arc::new(move |_: bool, out: &mut Vec<u8>, _: Full<'_>| metrics.write(out));
     let config = ServerConfig::new(listen.parse()?, format!("http://{listen}"), 4096);
     let (public, internal) = (write(metrics.clone()), write(metrics.clone()));
     let _server = server::start(config, documents, Arc::new(Health::default()), &metrics, public, internal)?;

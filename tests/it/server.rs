@@ -4,4 +4,5 @@ mod documents;
 mod http;
 mod limits;
 mod operation;
+mod scrape;
 mod world;

@@ -92,7 +92,7 @@ fn metrics_give_back_what_was_written() {
         let targets: Vec<Arc<str>> = measurements.checks.iter().map(|_| Arc::from(*hostile)).collect();
         for openmetrics in [false, true] {
             let mut out = Vec::new();
-            metrics::write(&measurements, Some(&targets), openmetrics, &mut out);
+            metrics::write(&measurements, Some(&targets), openmetrics, &mut out, &mut |_| {});
             let exposition = super::metrics::parse(&String::from_utf8(out).expect("UTF-8"), openmetrics);
             let info = exposition
                 .samples

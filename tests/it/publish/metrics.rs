@@ -192,7 +192,7 @@ pub(super) fn measurements() -> Measurements {
 
 fn exposed(targets: Option<&[Arc<str>]>, openmetrics: bool) -> String {
     let mut out = Vec::new();
-    write(&measurements(), targets, openmetrics, &mut out);
+    write(&measurements(), targets, openmetrics, &mut out, &mut |_| {});
     String::from_utf8(out).expect("UTF-8")
 }
 
@@ -316,12 +316,29 @@ fn values_are_written_exactly() {
         measurements.checks =
             vec![measured("a", "b", "tcp", Reading { duration: Duration::from_micros(micros), ..reading(None) })];
         let mut out = Vec::new();
-        write(&measurements, None, false, &mut out);
+        write(&measurements, None, false, &mut out, &mut |_| {});
         let text = String::from_utf8(out).expect("UTF-8");
         let expected = format!("probe_duration_seconds{{component=\"a\",check=\"b\",vantage=\"rz-1\"}} {written}");
         assert!(text.lines().any(|line| line == expected), "{text}");
     }
     let mut empty = Vec::new();
-    write(&Measurements { at: Timestamp::default(), ..Measurements::default() }, None, false, &mut empty);
+    let nothing = Measurements { at: Timestamp::default(), ..Measurements::default() };
+    write(&nothing, None, false, &mut empty, &mut |_| {});
     assert!(empty.is_empty());
+}
+
+#[test]
+fn what_is_full_is_handed_over_and_the_parts_are_the_document() {
+    const ROOM: usize = 2048;
+    for openmetrics in [false, true] {
+        let (mut parts, mut part) = (Vec::new(), Vec::with_capacity(ROOM));
+        write(&measurements(), Some(&targets()), openmetrics, &mut part, &mut |part| {
+            parts.push(std::mem::replace(part, Vec::with_capacity(ROOM)));
+        });
+        parts.push(part);
+        assert!(parts.len() > 5, "{}", parts.len());
+        // No part had to grow, and each ends with a line.
+        assert!(parts.iter().all(|part| part.capacity() == ROOM && part.ends_with(b"\n")));
+        assert_eq!(String::from_utf8(parts.concat()).expect("UTF-8"), exposed(Some(&targets()), openmetrics));
+    }
 }

@@ -6,6 +6,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use turmwacht::model::snapshot::{HealthWord, Snapshot};
+use turmwacht::publish::metrics::Full;
 use turmwacht::server::{self, Health};
 
 use super::world::{Client, World, at_once, config, snapshot};
@@ -77,7 +78,7 @@ fn a_port_in_use_is_one_sentence() {
     let world = World::new();
     let mut taken = config();
     taken.listen = world.server.local_addr();
-    let writer = Arc::new(|_| Vec::new());
+    let writer = Arc::new(|_: bool, _: &mut Vec<u8>, _: Full<'_>| ());
     let fault = server::start(
         taken.clone(),
         Arc::clone(&world.documents),
@@ -116,7 +117,7 @@ fn a_stuck_engine_and_a_defect_in_the_metrics_are_told_apart_and_end_nothing() {
     documents.publish(snapshot(1));
     let health = Arc::new(Health::new(Duration::from_millis(50)));
     let metrics = turmwacht::telemetry::Metrics::new().unwrap();
-    let panics: server::WriteMetrics = Arc::new(|_| panic!("a defect in a writer"));
+    let panics: server::WriteMetrics = Arc::new(|_, _, _| panic!("a defect in a writer"));
     let server =
         server::start(config(), documents, Arc::clone(&health), &metrics, Arc::clone(&panics), panics).unwrap();
     let ask = |path: &str| Client::to(server.local_addr()).ask("GET", path, &[]).status;

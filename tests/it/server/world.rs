@@ -9,6 +9,7 @@ use std::time::Duration;
 use turmwacht::model::snapshot::{PublicCatalogue, Snapshot};
 use turmwacht::model::time::Timestamp;
 use turmwacht::publish::documents::{DocumentSettings, Documents};
+use turmwacht::publish::metrics::Full;
 use turmwacht::publish::{Document, Rendered, Target};
 use turmwacht::server::{self, Health, ServerConfig, ServerHandle};
 use turmwacht::telemetry::Metrics;
@@ -43,7 +44,7 @@ impl Gate {
         self.changed.notify_all();
     }
 
-    fn pass(&self) {
+    pub(super) fn pass(&self) {
         let open = self.open.lock().unwrap();
         drop(self.changed.wait_timeout_while(open, PATIENCE, |open| !*open).unwrap());
     }
@@ -160,10 +161,10 @@ impl World {
         let scrapes = Arc::new(AtomicUsize::new(0));
         let writer = |name: &'static str| {
             let scrapes = Arc::clone(&scrapes);
-            Arc::new(move |openmetrics: bool| {
+            Arc::new(move |openmetrics: bool, out: &mut Vec<u8>, _: Full<'_>| {
                 scrapes.fetch_add(1, Ordering::SeqCst);
                 let end = if openmetrics { "# EOF\n" } else { "" };
-                format!("{name} 1\n{end}").into_bytes()
+                out.extend_from_slice(format!("{name} 1\n{end}").as_bytes());
             })
         };
         let server = server::start(
@@ -275,18 +276,19 @@ impl Client {
 
     /// The next answer, `None` if the server closes without one.
     pub(super) fn reply(&mut self, head_only: bool) -> Option<Reply> {
-        let end = loop {
-            if let Some(end) = self.unread.windows(4).position(|window| window == b"\r\n\r\n") {
-                break end + 4;
+        let mut reply = self.head()?;
+        if head_only || reply.status == 304 || reply.status == 204 {
+            return Some(reply);
+        }
+        if reply.header("transfer-encoding") == Some("chunked") {
+            loop {
+                let chunk = self.chunk().expect("not closed within a body");
+                if chunk.is_empty() {
+                    break;
+                }
+                reply.body.extend(chunk);
             }
-            if !self.read_more() {
-                return None;
-            }
-        };
-        let head = String::from_utf8(self.unread.drain(..end).collect()).unwrap();
-        let status = head.split(' ').nth(1).unwrap().parse().unwrap();
-        let mut reply = Reply { status, head, body: Vec::new() };
-        if !head_only && status != 304 && status != 204 {
+        } else {
             let length: usize = reply.header("content-length").expect("a length").parse().unwrap();
             while self.unread.len() < length {
                 assert!(self.read_more(), "closed within a body");
@@ -294,6 +296,38 @@ impl Client {
             reply.body = self.unread.drain(..length).collect();
         }
         Some(reply)
+    }
+
+    /// The head of the next answer, `None` if the server closes without one.
+    pub(super) fn head(&mut self) -> Option<Reply> {
+        let head = String::from_utf8(self.until(b"\r\n\r\n")?).unwrap();
+        let status = head.split(' ').nth(1).unwrap().parse().unwrap();
+        Some(Reply { status, head, body: Vec::new() })
+    }
+
+    /// The next chunk of a body, empty at its end; `None` if the server closes before it.
+    pub(super) fn chunk(&mut self) -> Option<Vec<u8>> {
+        let size = String::from_utf8(self.until(b"\r\n")?).unwrap();
+        let length = usize::from_str_radix(size.trim_end(), 16).unwrap();
+        while self.unread.len() < length + 2 {
+            if !self.read_more() {
+                return None;
+            }
+        }
+        let mut chunk: Vec<u8> = self.unread.drain(..length + 2).collect();
+        assert_eq!(chunk.split_off(length), b"\r\n");
+        Some(chunk)
+    }
+
+    fn until(&mut self, mark: &[u8]) -> Option<Vec<u8>> {
+        loop {
+            if let Some(at) = self.unread.windows(mark.len()).position(|window| window == mark) {
+                return Some(self.unread.drain(..at + mark.len()).collect());
+            }
+            if !self.read_more() {
+                return None;
+            }
+        }
     }
 
     /// Whether the server closes without a further byte.
