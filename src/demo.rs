@@ -6,21 +6,27 @@
 
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
+use jiff::tz::TimeZone;
+
 use crate::app::{self, AppFault, Start};
 use crate::clock::system_time;
 use crate::config;
+use crate::history::token::{Order, Tokens};
+use crate::model::access::Role;
+use crate::model::alternative::Alternative;
 use crate::model::catalogue::{Catalogue, Declared};
 use crate::model::check::{HttpProbe, Probe, TlsSettings};
 use crate::model::settings::Reference;
-use crate::model::time::millis;
+use crate::model::time::Timestamp;
 use crate::model::window::When;
 use crate::scenario::Scenario;
 
+mod editors;
 mod world;
 
 /// Shortest interval that a compressed time line has.
@@ -65,7 +71,8 @@ pub fn run(
     let mut declared = scenario.catalogue.declared().clone();
     declared.site = site;
     compress(&mut declared, speed);
-    move_planned(&mut declared, millis(system_time().since(scenario.start)));
+    let line = TimeLine { start: scenario.start, now: system_time(), speed, zone: scenario.zone.clone() };
+    line.plan(&mut declared);
     let world = world::World::start(scenario, speed)?;
     for (check, index) in declared.checks.iter_mut().zip(0u32..) {
         if let (Probe::Http(http), Some(address)) = (&mut check.probe, world.address(index)) {
@@ -74,8 +81,14 @@ pub fn run(
     }
     settings.references = vec![Reference { text: "the demo's own".to_owned(), probe: reference(world.reference())? }];
     let title = scenario.title.clone();
+    let token = editors_token(&settings.storage.path)?;
+    let story = scenario.clone();
     let started = move |running: &app::Running| {
         announce(&format!("{title}\nlive at http://{}/ — stop with Ctrl-C", running.listen));
+        announce(&format!("to edit: TURMWACHT_SERVER=http://{} TURMWACHT_TOKEN={token}", running.listen));
+        if let Err(error) = editors::start(&story, line, running.desk.clone()) {
+            tracing::error!("the demo's editors cannot start: {error}");
+        }
     };
     app::run(Start {
         settings,
@@ -97,22 +110,77 @@ fn compress(declared: &mut Declared, speed: f64) {
     }
 }
 
-/// Moves planned work as far as the scenario's start lies back, by whole days where it was
-/// planned by days.
-fn move_planned(declared: &mut Declared, by_ms: i64) {
-    let days = by_ms / 86_400_000;
-    let move_on = |when: &mut When| {
-        when.at = when.at.shifted(if when.date.is_some() { days * 86_400_000 } else { by_ms });
-        when.date = when.date.and_then(|date| date.checked_add(jiff::Span::new().days(days)).ok());
-    };
-    for maintenance in &mut declared.maintenances {
-        move_on(&mut maintenance.from);
-        move_on(&mut maintenance.until);
-        [&mut maintenance.announced_at, &mut maintenance.last_chance_before, &mut maintenance.back_from]
+/// Where the story's times lie in today's telling: as far from its start as in the story, divided
+/// by the speed.
+#[derive(Debug, Clone)]
+struct TimeLine {
+    start: Timestamp,
+    now: Timestamp,
+    speed: f64,
+    zone: TimeZone,
+}
+
+impl TimeLine {
+    fn at(&self, at: Timestamp) -> Timestamp {
+        let (ahead, behind) = (at.since(self.start), self.start.since(at));
+        self.now.plus(ahead.div_f64(self.speed)).minus(behind.div_f64(self.speed))
+    }
+
+    /// A time as people write it; a date that ends something is included. `None` if it is none.
+    fn text(&self, text: &str, ends: bool) -> Option<String> {
+        let when = match (text.parse::<jiff::Timestamp>(), text.parse::<jiff::civil::DateTime>()) {
+            (Ok(at), _) => Timestamp::from_jiff(at),
+            (_, Ok(_)) if text.len() == 10 => {
+                let date = text.parse().ok()?;
+                let when = if ends { When::through_date(date, &self.zone) } else { When::from_date(date, &self.zone) };
+                when?.at
+            }
+            (_, Ok(local)) => When::from_local(local, &self.zone)?.at,
+            _ => return None,
+        };
+        Some(self.at(when).to_string())
+    }
+
+    /// Planned times lie closer together than days, so they become instants.
+    fn plan(&self, declared: &mut Declared) {
+        let move_on = |when: &mut When| *when = When::instant(self.at(when.at));
+        for maintenance in &mut declared.maintenances {
+            move_on(&mut maintenance.from);
+            move_on(&mut maintenance.until);
+            [&mut maintenance.announced_at, &mut maintenance.last_chance_before, &mut maintenance.back_from]
+                .into_iter()
+                .flatten()
+                .for_each(move_on);
+            maintenance.components.iter_mut().filter_map(|covered| covered.until.as_mut()).for_each(move_on);
+            maintenance.alternatives.iter_mut().for_each(|alternative| self.plan_alternative(alternative));
+        }
+        for local in &mut declared.locals {
+            [&mut local.from, &mut local.until].into_iter().flatten().for_each(move_on);
+            local.alternatives.iter_mut().for_each(|alternative| self.plan_alternative(alternative));
+        }
+        for component in &mut declared.components {
+            [&mut component.available_from, &mut component.retired_at].into_iter().flatten().for_each(move_on);
+            component.alternatives.iter_mut().for_each(|alternative| self.plan_alternative(alternative));
+            if let Some(delivery) = &mut component.delivery {
+                [&mut delivery.since, &mut delivery.until].into_iter().flatten().for_each(|at| *at = self.at(*at));
+            }
+        }
+    }
+
+    fn plan_alternative(&self, alternative: &mut Alternative) {
+        [&mut alternative.valid_from, &mut alternative.valid_until]
             .into_iter()
             .flatten()
-            .for_each(move_on);
+            .for_each(|when| *when = When::instant(self.at(when.at)));
     }
+}
+
+/// A token for whoever tries the commands on the demo.
+fn editors_token(store: &Path) -> Result<String, DemoFault> {
+    let order =
+        Order { role: Role::Admin, organisations: Vec::new(), label: "demo".to_owned(), expires_at: None };
+    let issued = Tokens::open(store).map_err(AppFault::from)?.issue(&order, "demo", system_time());
+    issued.map(|issued| issued.text.reveal().to_owned()).map_err(|fault| DemoFault::Config(fault.to_string()))
 }
 
 /// The same question, to our own socket: the name stays, the address is ours.

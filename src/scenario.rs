@@ -34,7 +34,7 @@ pub const BUILT_IN: &[(&str, &str)] = &[
 const OWN_TABLES: &[&str] = &["scenario", "timeline", "notice", "fault", "expect", "golden"];
 
 /// A scenario, ready to play.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Scenario {
     /// Its name.
     pub name: String,

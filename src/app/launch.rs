@@ -99,12 +99,14 @@ pub struct Start {
 }
 
 /// A started program.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Running {
     /// Where the public listener listens.
     pub listen: SocketAddr,
     /// Where the operator's metrics listener listens.
     pub metrics_listen: Option<SocketAddr>,
+    /// Where editors' requests go.
+    pub desk: Desk,
 }
 
 impl std::fmt::Debug for Start {
@@ -222,7 +224,7 @@ pub fn run(start: Start) -> Result<(), AppFault> {
         config_stale,
         recovered,
     });
-    (start.started)(&Running { listen: server.local_addr(), metrics_listen: server.metrics_addr() });
+    (start.started)(&Running { listen: server.local_addr(), metrics_listen: server.metrics_addr(), desk });
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let result = LocalSet::new().block_on(&runtime, run_loop(core, adopt, &acks, asked, start.reload_from, &server));
     runtime.shutdown_background();
