@@ -9,6 +9,7 @@
 
 mod config;
 mod e2e;
+mod editing;
 mod engine;
 mod history;
 mod pages;

@@ -455,8 +455,8 @@ fn promised(by: Option<Timestamp>, at: Timestamp) -> Result<(), Refusal> {
 
 fn sensible_end(end: Option<&Expected>) -> Result<(), Refusal> {
     match end {
-        Some(Expected { earliest: Some(earliest), latest: Some(latest), .. }) if latest < earliest => {
-            Err(Refusal::field("/expected_end/latest", "it lies before `earliest`"))
+        Some(Expected { earliest: Some(earliest), latest: Some(latest), .. }) if latest <= earliest => {
+            Err(Refusal::field("/expected_end/latest", "it must lie after `earliest`"))
         }
         Some(Expected { earliest: None, latest: None, label: None }) => {
             let detail = "give `earliest`, `latest` or `label`, or null if the end cannot be foreseen";

@@ -1,0 +1,111 @@
+//! What differs in some towns, and statuses set by hand.
+
+use serde_json::{Value, json};
+use turmwacht::model::status::{Evidence, Mode, Status};
+
+use super::{World, admin, text};
+
+fn read(world: &mut World, component: &str, organisation: &str) -> (Status, Mode, Option<bool>) {
+    let snapshot = world.snapshot();
+    let view = snapshot
+        .view(snapshot.catalogue.component_index[component], Some(snapshot.catalogue.organisation_index[organisation]))
+        .unwrap();
+    (view.status, view.mode, view.released)
+}
+
+#[test]
+fn the_most_specific_word_counts_point_by_point_then_the_newest() {
+    let mut world = World::new();
+    world.probe("portal", false, 2);
+    let say = |world: &mut World, body: Value| world.done(&admin(), "PUT /components/portal/local", &body);
+    say(&mut world, json!({ "organisations": ["05"], "mode": "off" }));
+    assert_eq!(read(&mut world, "portal", "witten"), (Status::MajorOutage, Mode::Off, None));
+    say(&mut world, json!({ "organisations": ["05954", "!witten"], "mode": "emergency", "released": true }));
+    assert_eq!(read(&mut world, "portal", "witten").1, Mode::Off);
+    assert_eq!(read(&mut world, "portal", "kreis"), (Status::PartialOutage, Mode::Emergency, Some(true)));
+    say(&mut world, json!({ "organisations": ["hattingen"], "mode": "basic" }));
+    assert_eq!(read(&mut world, "portal", "hattingen"), (Status::DegradedPerformance, Mode::Basic, Some(true)));
+    say(&mut world, json!({ "organisations": ["hattingen"], "mode": "regular" }));
+    assert_eq!(read(&mut world, "portal", "hattingen").0, Status::Operational);
+    // What depends on it in the town reads it there and nowhere else.
+    say(&mut world, json!({ "organisations": ["hattingen"], "mode": "off" }));
+    assert_eq!(read(&mut world, "melder", "hattingen").0, Status::MajorOutage);
+    world.done(&admin(), "DELETE /components/portal/local", &json!({ "organisations": ["hattingen"] }));
+    assert_eq!(read(&mut world, "portal", "hattingen").1, Mode::Emergency);
+    world.refused(&admin(), "DELETE /components/portal/local", &json!({ "organisations": ["hattingen"] }), 404, "no editor's word");
+    world.assert_restores();
+}
+
+#[test]
+fn a_word_ends_when_it_was_said_to() {
+    let mut world = World::new();
+    world.probe("portal", false, 2);
+    let body = json!({ "organisations": ["hattingen"], "status": "partial_outage", "until": "2023-11-01T08:00" });
+    world.done(&admin(), "PUT /components/portal/local", &body);
+    assert_eq!(read(&mut world, "portal", "hattingen").0, Status::PartialOutage);
+    world.pass(2 * 3600);
+    world.probe("portal", false, 2);
+    assert_eq!(read(&mut world, "portal", "hattingen").0, Status::Operational);
+    assert!(world.state.record.locals.is_empty());
+    world.assert_restores();
+}
+
+#[test]
+fn a_local_word_must_say_something_to_somebody() {
+    let mut world = World::new();
+    let cases = [
+        (json!({ "organisations": [], "mode": "off" }), "at least one organisation"),
+        (json!({ "organisations": ["!witten"], "mode": "off" }), "at least one organisation"),
+        (json!({ "organisations": ["hattingen"] }), "say what differs"),
+        (json!({ "organisations": ["nirgendwo"], "mode": "off" }), "no organisation `nirgendwo`"),
+        (json!({ "organisations": ["9"], "mode": "off" }), "no ARS prefix"),
+        (json!({ "organisations": ["08"], "mode": "off" }), "no page of theirs"),
+        (json!({ "organisations": ["hattingen"], "mode": "off", "until": "2023-10-01" }), "in the past"),
+        (json!({ "organisations": ["hattingen"], "status": "under_maintenance" }), "maintenance instead"),
+        (json!({ "organisations": ["hattingen"], "mode": "halb" }), "unknown variant `halb`"),
+    ];
+    for (body, says) in cases {
+        world.refused(&admin(), "PUT /components/portal/local", &body, 422, says);
+    }
+    world.refused(&admin(), "PUT /components/nobody/local", &json!({ "organisations": ["hattingen"], "mode": "off" }), 404, "no component");
+}
+
+#[test]
+fn a_status_by_hand_wins_and_something_better_ends_within_a_week() {
+    let mut world = World::new();
+    world.probe("homepage-w", false, 1);
+    world.probe("portal", true, 3);
+    let set = |body: Value| ("PUT /components/portal/override", body);
+    let (request, body) = set(json!({ "status": "operational" }));
+    world.refused(&admin(), request, &body, 422, "within 7 days");
+    let (request, body) = set(json!({ "status": "operational", "until": "2023-11-20" }));
+    world.refused(&admin(), request, &body, 422, "within 7 days");
+    let (request, body) = set(json!({ "status": "degraded_performance", "until": "2023-11-01T07:00" }));
+    world.done(&admin(), request, &body);
+    assert_eq!(world.status("portal"), Status::DegradedPerformance);
+    let index = world.state.catalogue().component_index("portal").unwrap();
+    assert_eq!(world.state.record.components[index as usize].evidence, Evidence::Notice);
+    let snapshot = world.snapshot();
+    assert!(snapshot.states[snapshot.catalogue.component_index["portal"] as usize].set_by_hand.is_some());
+    world.assert_restores();
+    for _ in 0..60 {
+        world.probe("portal", true, 1);
+    }
+    assert_eq!(world.status("portal"), Status::MajorOutage, "it lapsed");
+    let (request, body) = set(json!({ "status": "major_outage" }));
+    world.done(&admin(), request, &body);
+    world.done(&admin(), "DELETE /components/portal/override", &Value::Null);
+    world.refused(&admin(), "DELETE /components/portal/override", &Value::Null, 404, "not set by hand");
+}
+
+#[test]
+fn a_towns_text_stays_in_the_town() {
+    let mut world = World::new();
+    world.done(&admin(), "PUT /components/portal/local", &json!({ "organisations": ["hattingen"], "text": text("Nur bei uns.") }));
+    let snapshot = world.snapshot();
+    let texts = |organisation: &str| {
+        let organisation = snapshot.catalogue.organisation_index[organisation];
+        snapshot.view(snapshot.catalogue.component_index["portal"], Some(organisation)).unwrap().local.text.is_some()
+    };
+    assert!(texts("hattingen") && !texts("witten") && !texts("kreis"));
+}
