@@ -211,11 +211,17 @@ impl State {
             .filter_map(|check| catalogue.checks.get(check as usize).map(|check| check.timeout))
             .max();
         let Some(timeout) = silent else { return false };
-        let until = *self.deferred.entry(root).or_insert_with(|| {
-            let until = at.plus(timeout);
+        // From when its own failure was recorded, so that a restart does not begin to wait anew.
+        let own = catalogue.node(root).map(|node| node.checks.clone()).unwrap_or_default();
+        let failed_at = own
+            .filter_map(|check| self.record.checks.get(check as usize))
+            .filter(|record| record.verdict != Verdict::Up)
+            .map(|record| record.turned_at)
+            .max();
+        let until = failed_at.unwrap_or(at).plus(timeout);
+        if at < until && self.deferred.insert(root, until) != Some(until) {
             self.timers.set(until, Timer::Planned);
-            until
-        });
+        }
         at < until
     }
 

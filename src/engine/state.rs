@@ -43,6 +43,9 @@ pub struct CheckRecord {
     pub reason: Option<Reason>,
     /// Since when.
     pub since: Timestamp,
+    /// When that was recorded.
+    #[serde(default)]
+    pub turned_at: Timestamp,
     /// Results in a row that differ from it.
     pub streak: Streak,
     /// The slot of the last counted result.
@@ -60,6 +63,7 @@ impl CheckRecord {
             verdict: Verdict::Unknown,
             reason: None,
             since,
+            turned_at: since,
             streak: Streak::default(),
             slot: None,
             seen_at: None,
@@ -289,7 +293,7 @@ impl State {
             }
             Event::CheckTurned { check, verdict, reason, since } => {
                 if let Some(index) = self.catalogue.check_index(check) {
-                    self.turn_check(index, *verdict, *reason, *since);
+                    self.turn_check(index, *verdict, *reason, (*since, logged.at));
                 }
             }
             Event::StatusChanged(changed) => {
@@ -431,11 +435,18 @@ impl State {
         self.touched.extend(self.catalogue.checks.get(index as usize).map(|check| check.component));
     }
 
-    fn turn_check(&mut self, index: u32, verdict: Verdict, reason: Option<Reason>, since: Timestamp) {
+    fn turn_check(
+        &mut self,
+        index: u32,
+        verdict: Verdict,
+        reason: Option<Reason>,
+        (since, turned_at): (Timestamp, Timestamp),
+    ) {
         let Some(record) = self.record.checks.get_mut(index as usize) else { return };
         record.verdict = verdict;
         record.reason = reason;
         record.since = since;
+        record.turned_at = turned_at;
         record.streak.waits_until = None;
         confirm::used_up(verdict, &mut record.streak.results);
         if verdict == Verdict::Unknown && reason.is_none() {
@@ -480,6 +491,7 @@ impl State {
             self.timers.set(since.plus(self.catalogue.watch.quiet), Timer::Quiet(id));
         }
         self.planned_due = true;
+        self.all_touched = true;
         self.arm_planned();
         self.recompute_covered();
         self.recompute_given();

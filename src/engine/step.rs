@@ -17,6 +17,9 @@ use crate::model::status::{Evidence, Lifecycle, Mode, Status, roll_up};
 use crate::model::time::Timestamp;
 use crate::model::verdict::{Path, Reason, Verdict};
 
+/// Rounds of statuses and incidents in a step, at most; two suffice unless incidents merge.
+const ROUNDS_MAX: usize = 8;
+
 /// Sets the hosts of references apart from those of targets.
 const REFERENCE: u64 = 0x9e37_79b9_7f4a_7c15;
 
@@ -382,8 +385,23 @@ impl State {
         }
     }
 
-    /// Decides every status that may have changed, then the incidents.
+    /// Decides every status that may have changed, then the incidents. Where one incident takes
+    /// over what editors said in another, statuses follow once more.
     pub(super) fn settle(&mut self, step: &mut Step, at: Timestamp) {
+        for _ in 0..ROUNDS_MAX {
+            self.settle_statuses(step, at);
+            if self.all_touched || !self.touched.is_empty() || !self.changed.is_empty() {
+                self.decide_incidents(step, at);
+                self.orphans_due = false;
+            }
+            self.changed.clear();
+            if self.dirty.is_empty() {
+                break;
+            }
+        }
+    }
+
+    fn settle_statuses(&mut self, step: &mut Step, at: Timestamp) {
         while let Some((_, component)) = self.dirty.pop_first() {
             self.note_inputs(component, at);
             if let Some(changed) = self.decide_status(component, at) {
@@ -398,11 +416,6 @@ impl State {
                 }
             }
         }
-        if self.all_touched || !self.touched.is_empty() || !self.changed.is_empty() {
-            self.decide_incidents(step, at);
-            self.orphans_due = false;
-        }
-        self.changed.clear();
     }
 
     /// Notes that a component must be shown anew where only what its status is decided from has

@@ -21,10 +21,10 @@ enum Happening {
     Edit(u8, u8, u8),
 }
 
-fn happenings() -> impl Strategy<Value = Vec<Happening>> {
+fn happenings(minutes_max: u8) -> impl Strategy<Value = Vec<Happening>> {
     let one = prop_oneof![
         4 => (any::<u8>(), any::<bool>()).prop_map(|(component, down)| Happening::Probe(component, down)),
-        1 => (1u8..90).prop_map(Happening::Pass),
+        1 => (1..=minutes_max).prop_map(Happening::Pass),
         3 => (0u8..13, any::<u8>(), any::<u8>()).prop_map(|(what, a, b)| Happening::Edit(what, a, b)),
     ];
     proptest::collection::vec(one, 1..28)
@@ -133,7 +133,7 @@ proptest! {
     #[test]
     fn invariants_hold_whatever_happens(
         edges in proptest::collection::vec((any::<u8>(), any::<u8>(), any::<u8>()), 2..9),
-        happenings in happenings(),
+        happenings in happenings(90),
     ) {
         let mut world = World::of(&catalogue(&edges));
         let name = |n: u8| format!("c{}", usize::from(n) % edges.len());
@@ -170,11 +170,12 @@ proptest! {
         }
     }
 
-    /// The log alone gives the state, after each of its events.
+    /// The log alone gives the state, after each of its events. What was heard over our own paths is
+    /// not in it, so no gap here is longer than evidence lasts.
     #[test]
     fn a_restart_between_any_two_events_goes_on_as_if_nothing_had_been(
         edges in proptest::collection::vec((any::<u8>(), any::<u8>(), any::<u8>()), 2..6),
-        happenings in happenings(),
+        happenings in happenings(1),
     ) {
         let text = catalogue(&edges);
         let mut live = World::of(&text);
