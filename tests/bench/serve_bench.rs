@@ -39,6 +39,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         states: Vec::new(),
         incidents: Vec::new(),
         maintenances: Vec::new(),
+        locals: Arc::default(),
+        changes: Arc::default(),
     }));
     let metrics = Metrics::new()?;
     let write = |metrics: Metrics| {
