@@ -180,7 +180,12 @@ fn document(scope: &Scope<'_>, route: Route<'_>, parameters: &Parameters<'_>) ->
         }
         Route::Incidents => (JSON, CACHE_EPOCH, json::incidents(scope, parameters)?),
         Route::OneIncident(id) => {
-            (JSON, CACHE_EPOCH, json::incident(scope, scope.incident(id).ok_or(Fault::NotFound)?))
+            let incident = scope.incident(id).ok_or(Fault::NotFound)?;
+            (JSON, CACHE_EPOCH, json::incident(scope, incident, parameters)?)
+        }
+        Route::Maintenances => (JSON, CACHE_EPOCH, json::maintenances(scope, parameters)?),
+        Route::OneMaintenance(id) => {
+            (JSON, CACHE_EPOCH, json::maintenance(scope, scope.maintenance(id).ok_or(Fault::NotFound)?))
         }
     };
     Ok(Document { content_type, body, cache_control })

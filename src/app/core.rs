@@ -451,6 +451,8 @@ impl Core {
             self.show_again_at = now + SHOW_EVERY;
             if renew {
                 self.epoch_minute = minute;
+                // A promise may come due by the time alone.
+                self.measured_anything = true;
             }
             let snapshot = self.state.snapshot(at, &health, renew);
             self.published = health;

@@ -9,14 +9,23 @@ use crate::model::catalogue::{Catalogue, Declared};
 use crate::model::event::{EVENT_VERSION, Event};
 
 /// Every kind of event this release knows.
-const KINDS: [&str; 10] = [
+const KINDS: [&str; 19] = [
     "catalogue_adopted",
     "check_counted",
     "check_turned",
     "status_changed",
     "incident_opened",
     "incident_moved",
+    "incident_edited",
+    "update_retracted",
+    "update_corrected",
+    "overlay_set",
+    "maintenance_planned",
+    "maintenance_edited",
     "maintenance_moved",
+    "local_began",
+    "local_ended",
+    "override_set",
     "path_turned",
     "clock_stepped",
     "skipped",

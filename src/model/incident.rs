@@ -338,7 +338,7 @@ pub struct Incident {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub touched_at: Option<Timestamp>,
     /// Whether the root is set and the engine does not move it.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub root_set: bool,
     /// The states that editors give components while it is open.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
@@ -365,12 +365,17 @@ pub struct Incident {
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub overlays: BTreeMap<OrganisationId, Overlay>,
     /// Position of the event that last changed it.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub revision: u64,
     /// What it concerns, by component id.
     pub concerned: Vec<Concerned>,
     /// Its updates, oldest first.
     pub updates: Vec<Update>,
+}
+
+/// Whether a field says nothing: it came after the first release, whose bytes stay.
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
 }
 
 impl Incident {

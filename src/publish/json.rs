@@ -7,6 +7,7 @@
 mod component;
 mod incident;
 mod list;
+mod maintenance;
 mod organisation;
 
 use serde::{Serialize, Serializer};
@@ -17,8 +18,9 @@ use crate::model::status::{Lifecycle, Status};
 use crate::model::time::Timestamp;
 use crate::model::window::When;
 use crate::publish::json::component::ComponentJson;
-use crate::publish::json::incident::{IncidentJson, MaintenanceJson};
+use crate::publish::json::incident::IncidentJson;
 use crate::publish::json::list::Filter;
+use crate::publish::json::maintenance::MaintenanceJson;
 use crate::publish::json::organisation::{OrganisationJson, OrganisationKeys};
 use crate::publish::scope::Scope;
 use crate::publish::{Fault, Parameters};
@@ -134,8 +136,33 @@ pub(super) fn incidents(scope: &Scope<'_>, parameters: &Parameters<'_>) -> Resul
 }
 
 /// `/api/v1/incidents/{id}`
-pub(super) fn incident(scope: &Scope<'_>, incident: &PublicIncident) -> Vec<u8> {
-    single(scope, "incident", &IncidentJson::new(scope, incident, None))
+pub(super) fn incident<'a>(
+    scope: &Scope<'a>,
+    incident: &'a PublicIncident,
+    parameters: &Parameters<'_>,
+) -> Result<Vec<u8>, Fault> {
+    let page = list::organisation(scope, parameters)?.and_then(|index| scope.page(index));
+    if page.as_ref().is_some_and(|page| !page.shows_any(&scope.components_of(incident))) {
+        return Err(Fault::NotFound);
+    }
+    Ok(single(scope, "incident", &IncidentJson::new(scope, incident, page.as_ref())))
+}
+
+/// `/api/v1/maintenance`
+pub(super) fn maintenances(scope: &Scope<'_>, parameters: &Parameters<'_>) -> Result<Vec<u8>, Fault> {
+    let filter = Filter::of_maintenances(scope, parameters)?;
+    Ok(page(
+        scope,
+        "maintenance",
+        filter
+            .maintenances(scope)
+            .map(|planned| (list::maintenance_cursor(planned), MaintenanceJson::new(scope, planned, None))),
+    ))
+}
+
+/// `/api/v1/maintenance/{id}`
+pub(super) fn maintenance(scope: &Scope<'_>, maintenance: &PublicMaintenance) -> Vec<u8> {
+    single(scope, "maintenance", &MaintenanceJson::new(scope, maintenance, None))
 }
 
 /// Whether a maintenance is announced or under way, or was called off and would not be over yet.

@@ -55,6 +55,7 @@ pub fn write(
     certificates(&mut families, &probed, targets.is_some());
     dns(&mut families, &probed);
     components(&mut families, measurements);
+    notices(&mut families, measurements);
     if openmetrics {
         families.with_room(EOF.len()).extend_from_slice(EOF);
     }
@@ -349,6 +350,9 @@ fn components(families: &mut Families<'_>, measurements: &Measurements) {
             }
         },
     );
+}
+
+fn notices(families: &mut Families<'_>, measurements: &Measurements) {
     families.family(
         "turmwacht_incident_info",
         "1 while the incident is open; root and owner are empty if the root is internal.",
@@ -361,6 +365,16 @@ fn components(families: &mut Families<'_>, measurements: &Measurements) {
                     incident.owner.as_ref().map_or("", |owner| owner.as_str()),
                     incident.impact,
                 );
+                samples.add("", &extra, Value::Unsigned(1));
+            }
+        },
+    );
+    families.family(
+        "turmwacht_notices_overdue",
+        "1 for each incident whose promised update is due, and for each maintenance beyond its end.",
+        |samples| {
+            for overdue in &measurements.overdue {
+                let extra = format!("kind=\"{}\",id=\"{}\"", overdue.kind, escape::label(&overdue.id));
                 samples.add("", &extra, Value::Unsigned(1));
             }
         },

@@ -22,6 +22,8 @@ pub(super) enum Route<'a> {
     OneComponent(&'a str),
     Incidents,
     OneIncident(&'a str),
+    Maintenances,
+    OneMaintenance(&'a str),
 }
 
 /// A route with how it was written.
@@ -87,10 +89,12 @@ impl<'a> Route<'a> {
             ([], "organisations") => Some(Self::Organisations),
             ([], "components") => Some(Self::Components),
             ([], "incidents") => Some(Self::Incidents),
+            ([], "maintenance") => Some(Self::Maintenances),
             (_, "") => None,
             (["organisations"], id) => Some(Self::OneOrganisation(id)),
             (["components"], id) => Some(Self::OneComponent(id)),
             (["incidents"], id) => Some(Self::OneIncident(id)),
+            (["maintenance"], id) => Some(Self::OneMaintenance(id)),
             _ => None,
         }
     }
@@ -113,6 +117,8 @@ impl<'a> Route<'a> {
             Self::OneComponent(_) => "api_component",
             Self::Incidents => "api_incidents",
             Self::OneIncident(_) => "api_incident",
+            Self::Maintenances => "api_maintenances",
+            Self::OneMaintenance(_) => "api_maintenance",
         }
     }
 
@@ -129,10 +135,12 @@ impl<'a> Route<'a> {
             | Self::Alive
             | Self::Summary
             | Self::OneOrganisation(_)
-            | Self::OneIncident(_) => &["lang"],
-            Self::Organisations | Self::Incidents => &["ars", "cursor", "kind", "lang", "leika", "status"],
+            | Self::OneMaintenance(_) => &["lang"],
+            Self::Organisations | Self::Incidents | Self::Maintenances => {
+                &["ars", "cursor", "kind", "lang", "leika", "status"]
+            }
             Self::Components => &["ars", "cursor", "kind", "lang", "leika", "organisation", "status"],
-            Self::OneComponent(_) => &["lang", "organisation"],
+            Self::OneComponent(_) | Self::OneIncident(_) => &["lang", "organisation"],
         }
     }
 
@@ -153,6 +161,7 @@ impl<'a> Route<'a> {
                 .or_else(|| present().filter(|id| catalogue.component_index.contains_key(*id)))
         };
         let incident = |id: &str| snapshot.incidents.iter().any(|incident| incident.id.as_str() == id);
+        let maintenance = |id: &str| snapshot.maintenances.iter().any(|maintenance| maintenance.id.as_str() == id);
         match self {
             Self::Overview
             | Self::Feed
@@ -161,13 +170,15 @@ impl<'a> Route<'a> {
             | Self::Summary
             | Self::Organisations
             | Self::Components
-            | Self::Incidents => Some(self),
+            | Self::Incidents
+            | Self::Maintenances => Some(self),
             Self::Organisation(id) => organisation(id).map(Self::Organisation),
             Self::OrganisationFeed(id) => organisation(id).map(Self::OrganisationFeed),
             Self::OrganisationCalendar(id) => organisation(id).map(Self::OrganisationCalendar),
             Self::OneOrganisation(id) => organisation(id).map(Self::OneOrganisation),
             Self::OneComponent(id) => component(id).map(Self::OneComponent),
             Self::Incident(id) | Self::OneIncident(id) => incident(id).then_some(self),
+            Self::OneMaintenance(id) => maintenance(id).then_some(self),
         }
     }
 
@@ -190,6 +201,8 @@ impl<'a> Route<'a> {
             Self::OneComponent(id) => format!("/api/v1/components/{id}"),
             Self::Incidents => "/api/v1/incidents".to_owned(),
             Self::OneIncident(id) => format!("/api/v1/incidents/{id}"),
+            Self::Maintenances => "/api/v1/maintenance".to_owned(),
+            Self::OneMaintenance(id) => format!("/api/v1/maintenance/{id}"),
         }
     }
 }

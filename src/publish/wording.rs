@@ -156,6 +156,15 @@ impl Words {
         }
     }
 
+    /// The provider's word on whether something may be used, as a sentence.
+    pub const fn released(self, released: bool) -> &'static str {
+        if released {
+            self.pick("Vom Anbieter freigegeben.", "Released by the provider.")
+        } else {
+            self.pick("Vom Anbieter noch nicht freigegeben.", "Not yet released by the provider.")
+        }
+    }
+
     /// Category of a cause.
     pub const fn cause(self, cause: Cause) -> &'static str {
         match cause {
@@ -259,6 +268,40 @@ pub const fn alternatives_heading(words: Words) -> &'static str {
 /// What is said where nobody knows the end.
 pub const fn no_end_known(words: Words) -> &'static str {
     words.pick("Ende derzeit nicht absehbar", "It is not known yet when this will end")
+}
+
+/// What goes before the end that somebody expects.
+pub const fn end_expected(words: Words) -> &'static str {
+    words.pick("Voraussichtliches Ende", "Expected end")
+}
+
+/// A heading for what a town says of its own.
+pub const fn local_word(words: Words) -> &'static str {
+    words.pick("Hinweis", "Note")
+}
+
+/// A town's name as it stands after "in": without the word for what it is.
+pub fn town_name(name: &str) -> &str {
+    let ranks = [
+        "Stadt ",
+        "Gemeinde ",
+        "Hansestadt ",
+        "Landeshauptstadt ",
+        "Town of ",
+        "City of ",
+        "Municipality of ",
+        "Hanseatic City of ",
+    ];
+    ranks.iter().find_map(|rank| name.strip_prefix(rank)).unwrap_or(name)
+}
+
+/// Several names in a row: "Menden, Hemer und Balve".
+pub fn listed(words: Words, names: &[String]) -> String {
+    match names {
+        [] => String::new(),
+        [only] => only.clone(),
+        [firsts @ .., last] => format!("{} {} {last}", firsts.join(", "), words.pick("und", "and")),
+    }
 }
 
 /// A closed word at the beginning of a sentence.

@@ -40,6 +40,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         states: Vec::new(),
         incidents: Vec::new(),
         maintenances: Vec::new(),
+        locals: Arc::default(),
+        changes: Arc::default(),
     }));
     let metrics = Metrics::new()?;
     let write = |metrics: Metrics| Arc::new(move |_: bool, out: &mut Vec<u8>, _: Full<'_>| metrics.write(out));

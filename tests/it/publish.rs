@@ -30,6 +30,8 @@ const ROUTES: &[&str] = &[
     "/api/v1/incidents",
     "/api/v1/incidents/i-open",
     "/api/v1/incidents/i-closed",
+    "/api/v1/maintenance",
+    "/api/v1/maintenance/umstellung",
 ];
 
 /// The target of a path with an optional query.

@@ -10,6 +10,7 @@ use crate::model::availability::{Availability, Intervals};
 use crate::model::catalogue::Reach;
 use crate::model::id::{ComponentId, IncidentId, OrganisationId};
 use crate::model::local::View;
+use crate::model::notice::Override;
 use crate::model::snapshot::{AffectedBy, PublicComponent, Shown};
 use crate::model::status::{ComponentKind, Delivery, DeliveryState, Evidence, Lifecycle, Mode, Processing, Status};
 use crate::model::text::Plain;
@@ -51,6 +52,7 @@ pub(super) struct ComponentJson<'a> {
     unknown_parts: u32,
     available_from: Option<Time>,
     ozg: Option<u32>,
+    r#override: Option<OverrideJson>,
 }
 
 impl<'a> ComponentJson<'a> {
@@ -73,7 +75,7 @@ impl<'a> ComponentJson<'a> {
             mode: view.mode,
             released: view.released,
             processing: view.processing,
-            delivery: view.delivery.and_then(|delivery| DeliveryJson::at(delivery, at)),
+            delivery: view.delivery.map(DeliveryJson::new),
             reason: state.reason,
             owner: catalogue.organisations.get(component.owner as usize).map(|owner| &owner.id),
             part_of: component.part_of.and_then(id_of),
@@ -94,7 +96,23 @@ impl<'a> ComponentJson<'a> {
             unknown_parts: state.unknown_parts,
             available_from: instant(component.available_from.as_ref()),
             ozg: component.ozg,
+            r#override: state.set_by_hand.filter(|set| set.holds(at)).map(OverrideJson::new),
         }
+    }
+}
+
+/// A status set by hand.
+#[derive(Serialize)]
+struct OverrideJson {
+    status: Status,
+    until: Option<Time>,
+    /// Always true: readers must not take it for a measurement.
+    set_by_hand: bool,
+}
+
+impl OverrideJson {
+    fn new(set: Override) -> Self {
+        Self { status: set.status, until: set.until.map(Time), set_by_hand: true }
     }
 }
 
@@ -117,13 +135,8 @@ struct DeliveryJson {
 }
 
 impl DeliveryJson {
-    fn at(delivery: &Delivery, at: Timestamp) -> Option<Self> {
-        let applies = delivery.since.is_none_or(|since| since <= at) && delivery.until.is_none_or(|until| until > at);
-        applies.then(|| Self {
-            state: delivery.state,
-            since: delivery.since.map(Time),
-            until: delivery.until.map(Time),
-        })
+    fn new(delivery: &Delivery) -> Self {
+        Self { state: delivery.state, since: delivery.since.map(Time), until: delivery.until.map(Time) }
     }
 }
 

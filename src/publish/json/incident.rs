@@ -1,17 +1,15 @@
-//! The JSON of an incident and of a maintenance.
+//! The JSON of an incident.
 
 use serde::Serialize;
 
-use crate::model::catalogue::Ends;
-use crate::model::event::MaintenancePhase;
-use crate::model::id::{ComponentId, IncidentId, MaintenanceId, OrganisationId};
-use crate::model::incident::{Cause, Impact, IncidentStatus};
-use crate::model::snapshot::{PublicIncident, PublicMaintenance};
+use crate::model::alternative::Link;
+use crate::model::id::{ComponentId, IncidentId, OrganisationId};
+use crate::model::incident::{Cause, Ending, Expected, Impact, IncidentStatus, Overlay, Reference};
+use crate::model::snapshot::{PublicIncident, PublicUpdate};
 use crate::model::status::Status;
 use crate::model::text::Plain;
-use crate::model::window::When;
 use crate::publish::json::component::{AlternativeJson, ShownJson};
-use crate::publish::json::{PAGE_ITEMS_MAX, Time, instant};
+use crate::publish::json::{PAGE_ITEMS_MAX, Time};
 use crate::publish::scope::{Page, Scope};
 
 /// An incident; within an organisation only what stands on its page.
@@ -25,17 +23,22 @@ pub(super) struct IncidentJson<'a> {
     root: ShownJson<'a>,
     started_at: Time,
     resolved_at: Option<Time>,
-    /// Nobody has promised an end: automatic incidents never do.
-    expected_end: Option<()>,
+    /// Null unless somebody has named one; a resolved incident expects nothing.
+    expected_end: Option<ExpectedJson>,
     next_update_by: Option<Time>,
     overdue: bool,
     url: String,
     components: Vec<ConcernedJson<'a>>,
     organisations: Vec<&'a OrganisationId>,
     alternatives: Vec<AlternativeJson<'a>>,
-    unaffected: [&'a ComponentId; 0],
-    references: [&'a str; 0],
-    updates: Vec<UpdateJson>,
+    unaffected: Vec<&'a ComponentId>,
+    references: Vec<ReferenceJson<'a>>,
+    updates: Vec<UpdateJson<'a>>,
+    merged_into: Option<&'a IncidentId>,
+    /// The organisation's own words; null where none is asked for.
+    overlay: Option<OverlayJson<'a>>,
+    /// Every organisation's own words; within an organisation its own only.
+    overlays: Vec<OverlaidJson<'a>>,
 }
 
 /// A concerned component and its status.
@@ -45,15 +48,120 @@ struct ConcernedJson<'a> {
     status: Status,
 }
 
-/// One update. No components or organisations: it concerns all of the incident's.
+/// A fuzzy end: what was said of it, and nothing else.
 #[derive(Serialize)]
-struct UpdateJson {
+struct ExpectedJson {
+    earliest: Option<Time>,
+    latest: Option<Time>,
+    label: Option<Plain>,
+}
+
+impl ExpectedJson {
+    fn new(scope: &Scope<'_>, expected: &Expected) -> Self {
+        Self {
+            earliest: expected.earliest.map(Time),
+            latest: expected.latest.map(Time),
+            label: expected.label.as_ref().map(|label| scope.text(label)),
+        }
+    }
+}
+
+/// What an update said about the end: null that it cannot be foreseen.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum EndingJson {
+    Unknown,
+    Expected(ExpectedJson),
+}
+
+/// Where more can be read.
+#[derive(Serialize)]
+struct ReferenceJson<'a> {
+    url: &'a Link,
+    label: Option<Plain>,
+}
+
+impl<'a> ReferenceJson<'a> {
+    fn new(scope: &Scope<'_>, reference: &'a Reference) -> Self {
+        Self { url: &reference.url, label: reference.label.as_ref().map(|label| scope.text(label)) }
+    }
+}
+
+/// One update. Without components or organisations it concerns all of the incident's.
+#[derive(Serialize)]
+struct UpdateJson<'a> {
     id: String,
     at: Time,
     status: IncidentStatus,
     text: Plain,
-    components: [(); 0],
-    organisations: [(); 0],
+    components: Vec<ConcernedJson<'a>>,
+    organisations: Vec<&'a OrganisationId>,
+    /// Taken back: it says nothing any more, and only its place is left.
+    retracted: bool,
+    corrected_at: Option<Time>,
+    /// Absent if it said nothing about the end.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    expected_end: Option<EndingJson>,
+}
+
+impl<'a> UpdateJson<'a> {
+    fn new(scope: &Scope<'a>, incident: &PublicIncident, update: &'a PublicUpdate, page: Option<&Page<'_>>) -> Self {
+        let retracted = update.retracted_at.is_some();
+        let components = update.components.iter().filter(|(id, _)| !retracted && is_on(scope, page, id));
+        let organisations = update.organisations.iter().map(|id| scope.present(id));
+        let ending = update.ending.as_ref().filter(|_| !retracted);
+        Self {
+            id: format!("{}-{}", incident.id, update.number),
+            at: Time(update.at),
+            status: update.status,
+            text: if retracted { Plain::default() } else { scope.body(&update.body) },
+            components: components.map(|(id, status)| ConcernedJson { id: id.as_str(), status: *status }).collect(),
+            organisations: organisations.filter(|id| page.is_none_or(|page| **id == page.organisation.id)).collect(),
+            retracted,
+            corrected_at: update.corrected_at.map(Time),
+            expected_end: ending.map(|ending| match ending {
+                Ending::Unknown => EndingJson::Unknown,
+                Ending::Expected(expected) => EndingJson::Expected(ExpectedJson::new(scope, expected)),
+            }),
+        }
+    }
+}
+
+/// Whether a component stands on a page; everywhere, if none is asked for.
+fn is_on(scope: &Scope<'_>, page: Option<&Page<'_>>, component: &ComponentId) -> bool {
+    page.is_none_or(|page| scope.component(component.as_str()).is_some_and(|index| page.shows.contains(&index)))
+}
+
+/// A town's own words, on its own page.
+#[derive(Serialize)]
+struct OverlayJson<'a> {
+    text: Plain,
+    alternatives: Vec<AlternativeJson<'a>>,
+    updated_at: Time,
+    version: u32,
+    /// Whether the incident has moved on since.
+    drifted: bool,
+}
+
+/// A town's own words beside those of others.
+#[derive(Serialize)]
+struct OverlaidJson<'a> {
+    organisation: &'a OrganisationId,
+    text: Plain,
+    updated_at: Time,
+    drifted: bool,
+}
+
+impl<'a> OverlayJson<'a> {
+    fn new(scope: &Scope<'_>, incident: &PublicIncident, overlay: &'a Overlay) -> Self {
+        Self {
+            text: scope.text(&overlay.text),
+            alternatives: overlay.alternatives.iter().map(|way| AlternativeJson::new(scope, way)).collect(),
+            updated_at: Time(overlay.at),
+            version: overlay.version,
+            drifted: incident.has_drifted(overlay),
+        }
+    }
 }
 
 impl<'a> IncidentJson<'a> {
@@ -66,17 +174,15 @@ impl<'a> IncidentJson<'a> {
             Some(page) => vec![&page.organisation.id],
             None => scope.organisations_of(&components).into_iter().map(|organisation| &organisation.id).collect(),
         };
-        // What is over needs no way around it.
-        let alternatives =
-            if incident.is_open() { scope.alternatives_of(&components, page, PAGE_ITEMS_MAX) } else { Vec::new() };
-        let updates = incident.updates.iter().rev().map(|update| UpdateJson {
-            id: format!("{}-{}", incident.id, update.number),
-            at: Time(update.at),
-            status: update.status,
-            text: scope.body(&update.body),
-            components: [],
-            organisations: [],
-        });
+        // What is over needs no way around it, and nothing more is expected of it.
+        let alternatives = if incident.is_open() {
+            scope.alternatives_of(incident, &components, page, PAGE_ITEMS_MAX)
+        } else {
+            Vec::new()
+        };
+        let expected = incident.expected_end.as_ref().filter(|_| incident.is_open());
+        let updates = incident.updates.iter().rev().filter(|update| scope.tells(update, page));
+        let overlay = page.and_then(|page| scope.overlay_of(incident, page.organisation));
         Self {
             id: &incident.id,
             title: scope.body(&incident.title),
@@ -86,9 +192,9 @@ impl<'a> IncidentJson<'a> {
             root: ShownJson::new(scope, &incident.root),
             started_at: Time(incident.started_at),
             resolved_at: incident.resolved_at.map(Time),
-            expected_end: None,
-            next_update_by: None,
-            overdue: false,
+            expected_end: expected.map(|expected| ExpectedJson::new(scope, expected)),
+            next_update_by: incident.next_update_by.filter(|_| incident.is_open()).map(Time),
+            overdue: incident.is_overdue(scope.snapshot.at),
             url: scope.address(&format!("/incidents/{}", incident.id)),
             components: scope
                 .concerned(incident, page)
@@ -100,83 +206,27 @@ impl<'a> IncidentJson<'a> {
                 .into_iter()
                 .map(|alternative| AlternativeJson::new(scope, alternative))
                 .collect(),
-            unaffected: [],
-            references: [],
-            updates: updates.collect(),
+            unaffected: incident.unaffected.iter().filter(|id| is_on(scope, page, id)).collect(),
+            references: incident.references.iter().map(|reference| ReferenceJson::new(scope, reference)).collect(),
+            updates: updates.map(|update| UpdateJson::new(scope, incident, update, page)).collect(),
+            merged_into: incident.merged_into.as_ref(),
+            overlay: overlay.map(|overlay| OverlayJson::new(scope, incident, overlay)),
+            overlays: overlays(scope, incident, page),
         }
     }
 }
 
-/// A maintenance; within an organisation only what stands on its page.
-#[derive(Serialize)]
-pub(super) struct MaintenanceJson<'a> {
-    id: &'a MaintenanceId,
-    title: Plain,
-    status: MaintenancePhase,
-    from: Time,
-    /// The first instant after it, also where an inclusive date was written.
-    until: Time,
-    date_only: bool,
-    ends: Ends,
-    components: Vec<&'a ComponentId>,
-    unaffected: Vec<&'a ComponentId>,
-    alternatives: Vec<AlternativeJson<'a>>,
-    announced_at: Option<Time>,
-    last_chance_before: Option<Time>,
-    back_from: Option<Time>,
-    updates: [(); 0],
-    dates: Dates,
-}
-
-/// The local dates as written, ends inclusive; null where an instant was written.
-#[derive(Serialize)]
-struct Dates {
-    from: Option<jiff::civil::Date>,
-    until: Option<jiff::civil::Date>,
-    last_chance_before: Option<jiff::civil::Date>,
-    back_from: Option<jiff::civil::Date>,
-}
-
-impl<'a> MaintenanceJson<'a> {
-    pub(super) fn new(scope: &Scope<'a>, maintenance: &'a PublicMaintenance, page: Option<&Page<'a>>) -> Self {
-        let on_page = |ids: &[&'a ComponentId]| {
-            let shown = |id: &&ComponentId| {
-                page.is_none_or(|page| {
-                    scope.component(id.as_str()).is_some_and(|component| page.shows.contains(&component))
-                })
-            };
-            ids.iter().copied().filter(shown).collect::<Vec<_>>()
-        };
-        let at = scope.snapshot.at;
-        let alternatives = maintenance.alternatives.iter().filter(|alternative| {
-            alternative.valid_until.as_ref().is_none_or(|until| until.at > at)
-                && page.is_none_or(|page| {
-                    alternative.serves.is_empty()
-                        || crate::model::local::specificity(&alternative.serves, page.organisation).is_some()
-                })
-        });
-        let date = |when: Option<&When>| when.and_then(|when| when.date);
-        Self {
-            id: &maintenance.id,
-            title: scope.text(&maintenance.title),
-            status: maintenance.phase,
-            from: Time(maintenance.from.at),
-            until: Time(maintenance.until.at),
-            date_only: maintenance.from.date.is_some() && maintenance.until.date.is_some(),
-            ends: maintenance.ends,
-            components: on_page(&maintenance.components.iter().map(|covered| &covered.component).collect::<Vec<_>>()),
-            unaffected: on_page(&maintenance.unaffected.iter().collect::<Vec<_>>()),
-            alternatives: alternatives.map(|alternative| AlternativeJson::new(scope, alternative)).collect(),
-            announced_at: instant(Some(&maintenance.announced_at)),
-            last_chance_before: instant(maintenance.last_chance_before.as_ref()),
-            back_from: instant(maintenance.back_from.as_ref()),
-            updates: [],
-            dates: Dates {
-                from: maintenance.from.date,
-                until: maintenance.until.date,
-                last_chance_before: date(maintenance.last_chance_before.as_ref()),
-                back_from: date(maintenance.back_from.as_ref()),
-            },
-        }
-    }
+/// The words of every organisation that is still there.
+fn overlays<'a>(scope: &Scope<'a>, incident: &'a PublicIncident, page: Option<&Page<'_>>) -> Vec<OverlaidJson<'a>> {
+    let present = incident.overlays.iter().map(|(id, overlay)| (scope.present(id), overlay));
+    present
+        .filter(|(id, _)| scope.snapshot.catalogue.organisation_index.contains_key(*id))
+        .filter(|(id, _)| page.is_none_or(|page| **id == page.organisation.id))
+        .map(|(organisation, overlay)| OverlaidJson {
+            organisation,
+            text: scope.text(&overlay.text),
+            updated_at: Time(overlay.at),
+            drifted: incident.has_drifted(overlay),
+        })
+        .collect()
 }

@@ -1,16 +1,18 @@
 //! Lists: which items a request asks for, and in which order they are paged.
 //!
-//! Organisations and components are paged by id, incidents by their begin (newest first) and id.
+//! Organisations and components are paged by id, incidents by their begin (newest first) and id,
+//! maintenances by their begin (earliest first) and id.
 //! A cursor is the place of the last item given out, not a count, so that items that come and go
 //! between two requests are neither repeated nor skipped.
 
 use std::cmp::Reverse;
 use std::sync::Arc;
 
+use crate::model::event::MaintenancePhase;
 use crate::model::id::ID_LENGTH_MAX;
 use crate::model::incident::IncidentStatus;
 use crate::model::local::View;
-use crate::model::snapshot::{PublicComponent, PublicIncident};
+use crate::model::snapshot::{PublicComponent, PublicIncident, PublicMaintenance};
 use crate::model::status::{ComponentKind, OrganisationKind, Status};
 use crate::model::time::Timestamp;
 use crate::publish::scope::Scope;
@@ -58,6 +60,14 @@ impl<'p, S: Copy + 'static, K: Copy + 'static> Filter<'p, S, K> {
             status: closed_word(words, "status", parameters.status, statuses)?,
             kind: closed_word(words, "kind", parameters.kind, kinds)?,
         })
+    }
+
+    /// Refuses a cursor that is not the place of an incident or a maintenance.
+    fn with_readable_cursor(self, scope: &Scope<'_>) -> Result<Self, Fault> {
+        match self.cursor.map(parse_cursor) {
+            Some(None) => Err(cursor_fault(Words::of(scope.language))),
+            Some(Some(_)) | None => Ok(self),
+        }
     }
 
     /// Whether each component stands on a page of an organisation whose ARS begins as asked for.
@@ -163,6 +173,22 @@ impl<'p> Filter<'p, Status, ComponentKind> {
     }
 }
 
+impl<S: Copy + 'static> Filter<'_, S, ComponentKind> {
+    /// Whether any of the components is asked for; all are where nothing is.
+    fn asks_for_any_of<'a>(&'a self, scope: &'a Scope<'_>) -> impl Fn(&[u32]) -> bool + 'a {
+        let components = &scope.snapshot.catalogue.components;
+        let within = self.within_ars(scope);
+        let unrestricted = self.ars.is_none() && self.leika.is_none() && self.kind.is_none();
+        let fits = move |index: u32| {
+            within.holds(index)
+                && components.get(index as usize).is_some_and(|component| {
+                    self.has_leika(component) && self.kind.is_none_or(|kind| component.kind == kind)
+                })
+        };
+        move |indexes| unrestricted || indexes.iter().copied().any(&fits)
+    }
+}
+
 impl<'p> Filter<'p, IncidentStatus, ComponentKind> {
     pub(super) fn of_incidents(scope: &Scope<'_>, parameters: &Parameters<'p>) -> Result<Self, Fault> {
         let filter = Self::new(
@@ -171,24 +197,13 @@ impl<'p> Filter<'p, IncidentStatus, ComponentKind> {
             (IncidentStatus::ALL, IncidentStatus::parse, IncidentStatus::as_str),
             (ComponentKind::ALL, ComponentKind::parse, ComponentKind::as_str),
         )?;
-        match filter.cursor.map(parse_incident_cursor) {
-            Some(None) => Err(cursor_fault(Words::of(scope.language))),
-            Some(Some(_)) | None => Ok(filter),
-        }
+        filter.with_readable_cursor(scope)
     }
 
     /// The incidents asked for, newest first: those that concern a component that fits.
     pub(super) fn incidents<'a>(&'a self, scope: &'a Scope<'a>) -> impl Iterator<Item = &'a PublicIncident> {
-        let components = &scope.snapshot.catalogue.components;
-        let within = self.within_ars(scope);
-        let cursor = self.cursor.and_then(parse_incident_cursor);
-        let unrestricted = self.ars.is_none() && self.leika.is_none() && self.kind.is_none();
-        let fits = |index: u32| {
-            within.holds(index)
-                && components.get(index as usize).is_some_and(|component| {
-                    self.has_leika(component) && self.kind.is_none_or(|kind| component.kind == kind)
-                })
-        };
+        let asked_for = self.asks_for_any_of(scope);
+        let cursor = self.cursor.and_then(parse_cursor).map(|(begin, id)| (Reverse(begin), id));
         let mut found: Vec<&PublicIncident> = scope
             .snapshot
             .incidents
@@ -197,10 +212,41 @@ impl<'p> Filter<'p, IncidentStatus, ComponentKind> {
             .filter(|incident| {
                 cursor.is_none_or(|cursor| place(incident) > cursor)
                     && self.status.is_none_or(|status| incident.status == status)
-                    && (unrestricted || scope.components_of(incident).into_iter().any(fits))
+                    && asked_for(&scope.components_of(incident))
             })
             .collect();
         found.sort_unstable_by_key(|incident| place(incident));
+        found.into_iter()
+    }
+}
+
+impl<'p> Filter<'p, MaintenancePhase, ComponentKind> {
+    pub(super) fn of_maintenances(scope: &Scope<'_>, parameters: &Parameters<'p>) -> Result<Self, Fault> {
+        let filter = Self::new(
+            scope,
+            parameters,
+            (MaintenancePhase::ALL, MaintenancePhase::parse, MaintenancePhase::as_str),
+            (ComponentKind::ALL, ComponentKind::parse, ComponentKind::as_str),
+        )?;
+        filter.with_readable_cursor(scope)
+    }
+
+    /// The maintenances asked for, by begin: those that cover a component that fits.
+    pub(super) fn maintenances<'a>(&'a self, scope: &'a Scope<'a>) -> impl Iterator<Item = &'a PublicMaintenance> {
+        let asked_for = self.asks_for_any_of(scope);
+        let cursor = self.cursor.and_then(parse_cursor);
+        let mut found: Vec<&PublicMaintenance> = scope
+            .snapshot
+            .maintenances
+            .iter()
+            .map(Arc::as_ref)
+            .filter(|planned| {
+                cursor.is_none_or(|cursor| (planned.from.at, planned.id.as_str()) > cursor)
+                    && self.status.is_none_or(|status| planned.phase == status)
+                    && asked_for(&scope.covered_by(planned))
+            })
+            .collect();
+        found.sort_unstable_by_key(|planned| (planned.from.at, planned.id.as_str()));
         found.into_iter()
     }
 }
@@ -230,9 +276,15 @@ pub(super) fn incident_cursor(incident: &PublicIncident) -> String {
     format!("{}.{}", incident.started_at.as_millis(), incident.id)
 }
 
-fn parse_incident_cursor(cursor: &str) -> Option<(Reverse<Timestamp>, &str)> {
-    let (started_at, id) = cursor.split_once('.')?;
-    Some((Reverse(Timestamp::from_millis(started_at.parse().ok()?)), id))
+/// The cursor of a page that ends with this maintenance.
+pub(super) fn maintenance_cursor(maintenance: &PublicMaintenance) -> String {
+    format!("{}.{}", maintenance.from.at.as_millis(), maintenance.id)
+}
+
+/// The begin and the id in a cursor of incidents or maintenances.
+fn parse_cursor(cursor: &str) -> Option<(Timestamp, &str)> {
+    let (begin, id) = cursor.split_once('.')?;
+    Some((Timestamp::from_millis(begin.parse().ok()?), id))
 }
 
 const fn is_cursor_byte(byte: u8) -> bool {

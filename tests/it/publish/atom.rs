@@ -4,14 +4,17 @@ use std::sync::Arc;
 
 use quick_xml::Reader;
 use quick_xml::events::Event;
+use turmwacht::model::catalogue::Reach;
 use turmwacht::model::event::MaintenancePhase;
-use turmwacht::model::id::IncidentId;
-use turmwacht::model::incident::Body;
-use turmwacht::model::snapshot::{PublicMaintenance, Snapshot};
+use turmwacht::model::id::{IncidentId, OrganisationId};
+use turmwacht::model::incident::{Body, Ending, Expected};
+use turmwacht::model::local::PublicLocal;
+use turmwacht::model::snapshot::Snapshot;
+use turmwacht::model::status::{Mode, Status};
 use turmwacht::model::text::Text;
 use turmwacht::model::window::When;
 
-use super::sample::{land, sample, time};
+use super::sample::{land, sample, time, word};
 use super::text;
 
 /// An entry or feed as a reader understands it.
@@ -27,6 +30,8 @@ pub(super) struct Read {
     pub(super) categories: Vec<String>,
     /// `rel href`
     pub(super) links: Vec<String>,
+    /// Of a feed, its tombstones: `ref when`
+    pub(super) deleted: Vec<String>,
 }
 
 /// Reads a feed: its head and its entries.
@@ -80,6 +85,11 @@ pub(super) fn read(xml: &str) -> (Read, Vec<Read>) {
                         attribute("rel").expect("a rel"),
                         attribute("href").expect("a href")
                     )),
+                    "at:deleted-entry" => current.deleted.push(format!(
+                        "{} {}",
+                        attribute("ref").expect("a ref"),
+                        attribute("when").expect("an instant")
+                    )),
                     other => panic!("unexpected {other:?}"),
                 }
             }
@@ -106,7 +116,10 @@ fn an_entry_is_the_same_in_every_feed_and_language() {
     assert_eq!(ids(&snapshot, "/en/feed.atom"), all);
     let of_town = ids(&snapshot, "/hattingen/feed.atom");
     assert_eq!(ids(&snapshot, "/en/hattingen/feed.atom"), of_town);
-    assert!(of_town.iter().all(|entry| all.contains(entry)));
+    // All but the town's own words, which stand in its feed only.
+    let (own, shared): (Vec<_>, Vec<_>) = of_town.iter().partition(|(id, _, _)| id.contains("/overlay/"));
+    assert!(shared.iter().all(|entry| all.contains(entry)));
+    assert_eq!(own.len(), 1);
     // Hattingen's page shows nothing of Witten's homepage.
     assert!(all.len() > of_town.len() && of_town.iter().all(|(id, _, _)| !id.contains("i-closed")));
     let named: Vec<&str> = all.iter().map(|(id, _, _)| id.as_str()).collect();
@@ -114,10 +127,18 @@ fn an_entry_is_the_same_in_every_feed_and_language() {
         named,
         [
             "tag:status.example.org,2023:incident/i-open/2",
+            "tag:status.example.org,2023:incident/i-open/3",
             "tag:status.example.org,2023:incident/i-open/1",
+            "tag:status.example.org,2023:local/serviceportal-en/0000000000000007/1699257600000",
+            "tag:status.example.org,2023:maintenance/netz/4",
+            "tag:status.example.org,2023:maintenance/netz/3",
+            "tag:status.example.org,2023:maintenance/netz/2",
+            "tag:status.example.org,2023:local/mail-en/0000000000000006/1699084800000",
             "tag:status.example.org,2023:maintenance/umstellung/announced",
             "tag:status.example.org,2023:incident/i-closed/2",
             "tag:status.example.org,2023:incident/i-closed/1",
+            "tag:status.example.org,2023:maintenance/netz/announced",
+            "tag:status.example.org,2023:maintenance/wartungsfenster/announced",
         ]
     );
 }
@@ -135,8 +156,8 @@ fn a_feed_has_what_rfc_4287_wants() {
     );
     let newest = &entries[0];
     assert_eq!(newest.title, "Disruption: Service portal Ennepe-Ruhr – cause identified");
-    assert_eq!((&*newest.updated, &*newest.published), ("2023-11-06T09:25:00.25Z", "2023-11-06T09:25:00.25Z"));
-    assert_eq!(newest.content, "The cause has been found.");
+    assert_eq!((&*newest.updated, &*newest.published), ("2023-11-06T09:25:00.25Z", "2023-11-06T09:20:00Z"));
+    assert_eq!(newest.content, "The cause has been found. Expected end: not before mid-November.");
     assert_eq!(newest.links, ["alternate https://status.example.org/en/incidents/i-open"]);
     for category in [
         "tag:status.example.org,2026:incident-status identified",
@@ -162,6 +183,7 @@ fn unchanged_content_is_unchanged_bytes() {
     let empty = |mut snapshot: Snapshot| {
         snapshot.incidents.clear();
         snapshot.maintenances.clear();
+        snapshot.changes = Arc::default();
         text(&snapshot, "/witten/feed.atom")
     };
     assert_eq!(empty(later), empty(sample()));
@@ -190,8 +212,10 @@ fn a_feed_holds_the_fifty_newest_with_stable_ties() {
         .map(|number| {
             let mut incident = (*one).clone();
             incident.id = IncidentId::new(format!("i-{number:02}"));
+            incident.updates.truncate(2);
             for update in &mut incident.updates {
                 update.at = time("2023-11-06T09:14:00Z");
+                update.corrected_at = None;
             }
             Arc::new(incident)
         })
@@ -216,21 +240,227 @@ fn a_text_that_is_not_translated_says_its_language() {
     let mut snapshot = sample();
     let incident = Arc::make_mut(&mut snapshot.incidents[0]);
     incident.updates[1].body = Body::Written(Text::single("de", "Nur auf Deutsch."));
+    incident.updates[1].ending = None;
     let english = text(&snapshot, "/en/feed.atom");
     assert!(english.contains("<content type=\"text\" xml:lang=\"de\">Nur auf Deutsch.</content>"), "{english}");
     assert!(!text(&snapshot, "/feed.atom").contains("<content type=\"text\" xml:lang"));
+    // What we add to it is in the same language.
+    Arc::make_mut(&mut snapshot.incidents[0]).updates[1].ending = Some(Ending::Unknown);
+    let english = text(&snapshot, "/en/feed.atom");
+    assert!(english.contains("Nur auf Deutsch. Ende derzeit nicht absehbar.</content>"), "{english}");
 }
 
 #[test]
-fn a_maintenance_is_announced_once_it_is_and_until_it_is_called_off() {
-    let announced = |change: fn(&mut PublicMaintenance)| {
+fn what_was_said_about_the_end_is_told_and_nothing_else() {
+    let said = |ending: Option<Ending>| {
         let mut snapshot = sample();
-        change(Arc::make_mut(&mut snapshot.maintenances[0]));
-        text(&snapshot, "/feed.atom").contains("maintenance/umstellung")
+        Arc::make_mut(&mut snapshot.incidents[0]).updates[1].ending = ending;
+        entry(&snapshot, "/feed.atom", "i-open/2").expect("an entry").content
     };
-    assert!(announced(|_| {}));
-    assert!(announced(|maintenance| maintenance.phase = MaintenancePhase::Completed));
-    assert!(!announced(|maintenance| maintenance.phase = MaintenancePhase::Cancelled));
-    assert!(!announced(|maintenance| maintenance.announced_at = None));
-    assert!(!announced(|maintenance| maintenance.announced_at = Some(When::instant(time("2023-11-06T09:30:01Z")))));
+    let at = |text| Some(time(text));
+    assert_eq!(said(None), "Die Ursache ist gefunden.");
+    assert_eq!(said(Some(Ending::Unknown)), "Die Ursache ist gefunden. Ende derzeit nicht absehbar.");
+    let bounds = Expected { earliest: at("2023-12-15T11:00:00Z"), latest: at("2024-01-15T11:00:00Z"), label: None };
+    assert_eq!(
+        said(Some(Ending::Expected(bounds))),
+        "Die Ursache ist gefunden. Voraussichtliches Ende: frühestens 15.12.2023, 12:00 Uhr, spätestens 15.01.2024, \
+         12:00 Uhr."
+    );
+    let words = Expected {
+        earliest: at("2023-12-15T11:00:00Z"),
+        label: Some(Text::single("de", "ab Mitte Dezember")),
+        latest: None,
+    };
+    assert_eq!(
+        said(Some(Ending::Expected(words))),
+        "Die Ursache ist gefunden. Voraussichtliches Ende: ab Mitte Dezember."
+    );
+}
+
+/// The entries of a feed by the end of their ids.
+fn entry(snapshot: &Snapshot, path: &str, id: &str) -> Option<Read> {
+    read(&text(snapshot, path)).1.into_iter().find(|entry| entry.id.ends_with(id))
+}
+
+#[test]
+fn an_update_that_was_taken_back_leaves_a_tombstone_and_no_word() {
+    for path in ["/feed.atom", "/hattingen/feed.atom", "/en/witten/feed.atom"] {
+        let (feed, _) = read(&text(&sample(), path));
+        assert_eq!(feed.deleted, ["tag:status.example.org,2023:incident/i-open/4 2023-11-06T09:24:00Z"], "{path}");
+        assert_eq!(entry(&sample(), path, "i-open/4"), None, "{path}");
+    }
+    // Whoever it never concerned is not told that it is gone.
+    let mut snapshot = sample();
+    Arc::make_mut(&mut snapshot.incidents[0]).updates[3].organisations = vec![OrganisationId::new("witten")];
+    assert!(read(&text(&snapshot, "/hattingen/feed.atom")).0.deleted.is_empty());
+    assert_eq!(read(&text(&snapshot, "/witten/feed.atom")).0.deleted.len(), 1);
+    // It counts as the feed's last change.
+    Arc::make_mut(&mut snapshot.incidents[0]).updates[3].retracted_at = Some(time("2023-11-06T09:29:00Z"));
+    assert_eq!(read(&text(&snapshot, "/witten/feed.atom")).0.updated, "2023-11-06T09:29:00Z");
+}
+
+#[test]
+fn a_corrected_update_keeps_its_id_and_moves_its_date() {
+    let mut snapshot = sample();
+    let corrected = entry(&snapshot, "/feed.atom", "i-open/2").expect("an entry");
+    let incident = Arc::make_mut(&mut snapshot.incidents[0]);
+    incident.updates[1].corrected_at = Some(time("2024-01-06T09:27:00Z"));
+    incident.updates[1].body = Body::Written(Text::single("de", "Anders."));
+    let again = entry(&snapshot, "/feed.atom", "i-open/2").expect("an entry");
+    assert_eq!((&again.id, &again.published), (&corrected.id, &corrected.published));
+    assert_eq!(again.updated, "2024-01-06T09:27:00Z");
+    assert!(again.content.starts_with("Anders.") && again.content != corrected.content);
+}
+
+#[test]
+fn a_feed_holds_only_what_concerns_its_page() {
+    let snapshot = sample();
+    let has = |path: &str, id: &str| entry(&snapshot, path, id).is_some();
+    // An update for Witten.
+    assert!(has("/feed.atom", "i-open/3") && has("/witten/feed.atom", "i-open/3"));
+    assert!(!has("/hattingen/feed.atom", "i-open/3") && !has("/ennepe-ruhr-kreis/feed.atom", "i-open/3"));
+    let of_witten = entry(&snapshot, "/feed.atom", "i-open/3").expect("an entry").categories;
+    let ars: Vec<&String> = of_witten.iter().filter(|category| category.contains("schluessel:rs")).collect();
+    assert_eq!(ars, ["urn:de:bund:destatis:bevoelkerungsstatistik:schluessel:rs 059540036036"]);
+    // What differs in Hattingen.
+    let here = "local/serviceportal-en/0000000000000007/1699257600000";
+    assert!(has("/feed.atom", here) && has("/hattingen/feed.atom", here));
+    assert!(!has("/witten/feed.atom", here) && !has("/ennepe-ruhr-kreis/feed.atom", here));
+    // Maintenance of Witten's homepage.
+    assert!(has("/witten/feed.atom", "netz/3") && !has("/hattingen/feed.atom", "netz/3"));
+    // A difference of something that the page does not show.
+    let of_mail = "local/mail-en/0000000000000006/1699084800000";
+    assert!(has("/ennepe-ruhr-kreis/feed.atom", of_mail) && !has("/witten/feed.atom", of_mail));
+}
+
+#[test]
+fn a_towns_own_words_stand_in_its_own_feed_only() {
+    let snapshot = sample();
+    let overlay = entry(&snapshot, "/hattingen/feed.atom", "incident/i-open/overlay/hattingen/2").expect("an entry");
+    assert_eq!(overlay.title, "Störung: Serviceportal Ennepe-Ruhr – Hinweis: Stadt Hattingen");
+    assert_eq!(overlay.content, "In Hattingen hilft das Bürgerbüro.");
+    assert_eq!((&*overlay.updated, &*overlay.published), ("2023-11-06T09:21:00Z", "2023-11-06T09:21:00Z"));
+    for path in ["/feed.atom", "/witten/feed.atom", "/ennepe-ruhr-kreis/feed.atom", "/en/feed.atom"] {
+        let feed = text(&snapshot, path);
+        assert!(!feed.contains("Bürgerbüro") && !feed.contains("overlay/hattingen"), "{path}");
+    }
+    // Another version is another entry.
+    let mut later = sample();
+    let overlays = &mut Arc::make_mut(&mut later.incidents[0]).overlays;
+    overlays.values_mut().for_each(|overlay| overlay.version += 1);
+    assert!(entry(&later, "/hattingen/feed.atom", "overlay/hattingen/3").is_some());
+    assert!(entry(&later, "/hattingen/feed.atom", "overlay/hattingen/2").is_none());
+}
+
+#[test]
+fn every_word_on_a_maintenance_is_an_entry() {
+    let snapshot = sample();
+    let said = |id: &str| {
+        let entry = entry(&snapshot, "/feed.atom", id).expect("an entry");
+        (entry.title, entry.content)
+    };
+    let (title, content) = said("maintenance/umstellung/announced");
+    assert_eq!(title, "Umstellung auf neue Software – angekündigt");
+    assert_eq!(
+        content,
+        "Planmäßig unterbrochen: von 01.12.2023 bis 08.12.2023 (einschließlich). Letzte Gelegenheit vorher: \
+         30.11.2023. Wieder da ab 09.12.2023. Bitte Unterlagen vorher abholen."
+    );
+    let (title, content) = said("maintenance/netz/3");
+    assert_eq!(title, "Arbeiten am Netz – läuft");
+    assert_eq!(content, "Die Homepage läuft wieder. Wieder da: Homepage Witten (seit 05.11.2023, 21:00 Uhr).");
+    let (title, content) = said("maintenance/netz/4");
+    assert_eq!(title, "Arbeiten am Netz – dauert länger als geplant");
+    assert!(content.ends_with("Das Ende ist derzeit nicht absehbar."), "{content}");
+    let (_, content) = said("maintenance/wartungsfenster/announced");
+    assert!(content.starts_with("Kehrt regelmäßig wieder, das nächste Mal von 14.11.2023, 19:00 Uhr"), "{content}");
+}
+
+#[test]
+fn the_dates_of_a_maintenance_stand_with_its_newest_announcement() {
+    let mut snapshot = sample();
+    let maintenance = Arc::make_mut(&mut snapshot.maintenances[2]);
+    let postponed = Body::Written(Text::single("de", "Es wird eine Woche später."));
+    maintenance.updates.push(word(2, "2023-11-05T10:00:00Z", MaintenancePhase::Announced, postponed));
+    maintenance.until = When::instant(time("2023-12-15T11:00:00Z"));
+    let said = |id: &str| entry(&snapshot, "/feed.atom", id).expect("an entry").content;
+    assert_eq!(said("maintenance/umstellung/announced"), "Angekündigt: Umstellung auf neue Software.");
+    let newest = said("maintenance/umstellung/2");
+    assert!(
+        newest.starts_with(
+            "Es wird eine Woche später. Planmäßig unterbrochen: von 01.12.2023 bis 15.12.2023, 12:00 Uhr."
+        ),
+        "{newest}"
+    );
+    // What was called off has its own entry, and the announcement stays.
+    let maintenance = Arc::make_mut(&mut snapshot.maintenances[2]);
+    maintenance.phase = MaintenancePhase::Cancelled;
+    let off = Body::Written(Text::single("de", "Fällt aus."));
+    maintenance.updates.push(word(3, "2023-11-05T11:00:00Z", MaintenancePhase::Cancelled, off));
+    let off = entry(&snapshot, "/feed.atom", "maintenance/umstellung/3").expect("an entry");
+    assert_eq!((&*off.title, &*off.content), ("Umstellung auf neue Software – abgesagt", "Fällt aus."));
+    assert!(entry(&snapshot, "/feed.atom", "maintenance/umstellung/announced").is_some());
+}
+
+#[test]
+fn what_differs_is_told_with_the_places() {
+    let title = |organisations: Vec<Reach>, change: fn(&mut PublicLocal)| {
+        let mut snapshot = sample();
+        let mut local = (*snapshot.changes[0]).clone();
+        local.organisations = organisations;
+        change(&mut local);
+        snapshot.changes = Arc::new(vec![Arc::new(local)]);
+        entry(&snapshot, "/feed.atom", "1699257600000").map(|entry| entry.title)
+    };
+    let town = |id: &str| Reach::Organisation(OrganisationId::new(id));
+    assert_eq!(
+        title(vec![town("hattingen")], |local| local.mode = Some(Mode::Emergency)).as_deref(),
+        Some("Serviceportal Ennepe-Ruhr: Notbetrieb in Hattingen")
+    );
+    assert_eq!(
+        title(vec![town("witten"), town("hattingen")], |local| {
+            local.mode = None;
+            local.status = Some(Status::PartialOutage);
+        })
+        .as_deref(),
+        Some("Serviceportal Ennepe-Ruhr: teilweise gestört in Hattingen und Witten")
+    );
+    assert_eq!(
+        title(vec![town("ennepe-ruhr-kreis")], |local| local.mode = None).as_deref(),
+        Some("Serviceportal Ennepe-Ruhr: Hinweis (Ennepe-Ruhr-Kreis)")
+    );
+    // Whom nobody's page shows is not told of.
+    assert_eq!(title(vec![town("nowhere")], |_| {}), None);
+    let told = entry(&sample(), "/feed.atom", "1699257600000").expect("an entry");
+    assert_eq!(
+        told.content,
+        "Basisbetrieb (reduzierte Funktionalität). Vom Anbieter freigegeben. Die Bearbeitung dauert zurzeit länger. \
+         Anträge bitte auf Papier. Seit 06.11.2023, 09:00 Uhr."
+    );
+    assert_eq!(told.links, ["alternate https://status.example.org/hattingen"]);
+    assert!(told.categories.contains(&"tag:status.example.org,2026:mode basic".to_owned()), "{:?}", told.categories);
+    // In the whole Land they are counted.
+    let mut everywhere = land(300, 0);
+    let local = PublicLocal {
+        component: everywhere.catalogue.components[0].id.clone(),
+        organisations: vec![Reach::Prefix("05".to_owned())],
+        ..(*sample().changes[0]).clone()
+    };
+    everywhere.changes = Arc::new(vec![Arc::new(local)]);
+    let told = entry(&everywhere, "/feed.atom", "1699257600000").expect("an entry");
+    assert!(told.title.ends_with(" bei 300 Organisationen"), "{}", told.title);
+}
+
+#[test]
+fn only_the_newest_changes_make_a_feed() {
+    let mut snapshot = sample();
+    let one = (*snapshot.changes[0]).clone();
+    let changes =
+        (0..200u64).map(|key| PublicLocal { key, since: one.since.shifted(-1000 * key as i64), ..one.clone() });
+    snapshot.changes = Arc::new(changes.map(Arc::new).collect());
+    snapshot.incidents.clear();
+    snapshot.maintenances.clear();
+    let entries = ids(&snapshot, "/hattingen/feed.atom");
+    assert_eq!(entries.len(), 50);
+    assert!(entries[0].0.contains("/0000000000000000/") && entries[49].0.contains("/0000000000000031/"));
 }

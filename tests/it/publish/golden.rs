@@ -68,3 +68,12 @@ fn a_town_sees_a_component_with_its_own_local() {
         insta::assert_snapshot!("de_component_in_hattingen", pretty(&body));
     });
 }
+
+#[test]
+fn a_town_sees_an_incident_with_its_own_words() {
+    let snapshot = sample();
+    let body = text(&snapshot, "/api/v1/incidents/i-open?organisation=hattingen");
+    insta::with_settings!({ omit_expression => true }, {
+        insta::assert_snapshot!("de_incident_in_hattingen", pretty(&body));
+    });
+}

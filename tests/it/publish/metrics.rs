@@ -7,7 +7,7 @@ use std::time::Duration;
 use turmwacht::model::id::{CheckId, IncidentId, OrganisationId};
 use turmwacht::model::incident::Impact;
 use turmwacht::model::observation::{CertificateFacts, Phases, TlsFacts};
-use turmwacht::model::snapshot::{Gauged, Measured, Measurements, OpenIncident, Reading};
+use turmwacht::model::snapshot::{Gauged, Measured, Measurements, OpenIncident, Overdue, Reading};
 use turmwacht::model::status::{ComponentKind, Evidence, Status};
 use turmwacht::model::text::Text;
 use turmwacht::model::time::Timestamp;
@@ -187,6 +187,10 @@ pub(super) fn measurements() -> Measurements {
             gauged("mail", Status::Operational, Evidence::Declared),
         ],
         incidents: vec![OpenIncident { id: IncidentId::new("i-1"), root: None, owner: None, impact: Impact::Critical }],
+        overdue: vec![
+            Overdue { kind: "incident", id: "i-1".to_owned() },
+            Overdue { kind: "maintenance", id: "umstellung".to_owned() },
+        ],
     }
 }
 
@@ -279,10 +283,11 @@ fn components_and_incidents_have_families_of_ours() {
          owner=\"ennepe-ruhr-kreis\"} 1",
         "turmwacht_component_availability_ratio{component=\"portal\",window=\"24h\"} 0.9875",
         "turmwacht_incident_info{incident=\"i-1\",root=\"\",owner=\"\",impact=\"critical\"} 1",
+        "turmwacht_notices_overdue{kind=\"incident\",id=\"i-1\"} 1",
+        "turmwacht_notices_overdue{kind=\"maintenance\",id=\"umstellung\"} 1",
     ] {
         assert!(text.lines().any(|found| found == line), "{line}");
     }
-    assert!(!text.contains("turmwacht_notices_overdue"));
 }
 
 #[test]
@@ -310,6 +315,7 @@ fn values_are_written_exactly() {
     let mut measurements = measurements();
     measurements.components.clear();
     measurements.incidents.clear();
+    measurements.overdue.clear();
     for (micros, written) in
         [(0, "0"), (1, "0.000001"), (1_000_000, "1"), (61_500_000, "61.5"), (10_020_030, "10.02003")]
     {

@@ -52,6 +52,9 @@ fn moved_addresses_are_forwarded() {
         ("/api/v1/components/portal-alt.json", "/api/v1/components/serviceportal-en.json"),
         ("/api/v1/components?ars=05954&lang=en&status=unknown", "/en/api/v1/components?ars=05954&status=unknown"),
         ("/de/api/v1/components?cursor=%26%23", "/api/v1/components?cursor=%26%23"),
+        ("/api/v1/maintenance/", "/api/v1/maintenance"),
+        ("/de/api/v1/maintenance/umstellung.json", "/api/v1/maintenance/umstellung.json"),
+        ("/api/v1/incidents/i-open?lang=en&organisation=witten", "/en/api/v1/incidents/i-open?organisation=witten"),
     ] {
         assert_eq!(answer(&snapshot, from), Rendered::Moved(to.to_owned()), "{from}");
     }
@@ -78,6 +81,8 @@ fn unknown_and_internal_things_look_alike() {
         &format!("/{INTERNAL_ID}"),
         "/incidents/unknown",
         "/api/v1/incidents/unknown",
+        "/api/v1/incidents/i-closed?organisation=hattingen",
+        "/api/v1/maintenance/unknown",
         "/api/v1/organisations/unknown.json",
         "/unknown/feed.atom",
         "/fr/hattingen",
@@ -156,7 +161,9 @@ fn known_parameters_and_labels_follow_the_path() {
         ("/api/v1/components", "api_components", &["ars", "cursor", "kind", "lang", "leika", "organisation", "status"]),
         ("/api/v1/components/a.b", "api_component", &["lang", "organisation"]),
         ("/api/v1/organisations/a", "api_organisation", &["lang"]),
-        ("/api/v1/incidents/a", "api_incident", &["lang"]),
+        ("/api/v1/incidents/a", "api_incident", &["lang", "organisation"]),
+        ("/api/v1/maintenance.json", "api_maintenances", &["ars", "cursor", "kind", "lang", "leika", "status"]),
+        ("/en/api/v1/maintenance/a", "api_maintenance", &["lang"]),
         ("/favicon.ico", "other", &[]),
         ("/a/b/c/d/e/f/g/h", "other", &[]),
         ("", "other", &[]),
@@ -201,7 +208,7 @@ fn paths() -> impl Strategy<Value = String> {
     let word = prop_oneof![
         3 => prop::sample::select(vec![
             "", "de", "en", "api", "v1", "v1.json", "organisations", "components", "incidents", "feed.atom",
-            "hattingen", "serviceportal-en", "i-open", "summary.json", "alive", ".json", "..", "hattingen-alt",
+            "maintenance", "umstellung", "hattingen", "serviceportal-en", "i-open", "summary.json", "alive", ".json", "..", "hattingen-alt",
         ]).prop_map(str::to_owned),
         1 => any::<String>(),
     ];

@@ -1,18 +1,23 @@
 //! A county with two towns, a shared portal that is down because of an internal provider, a
-//! closed incident, a planned maintenance, and what differs in one town.
+//! closed incident, three maintenances, what differs in one town, and a status set by hand.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use turmwacht::model::alternative::{Alternative, AlternativeKind, Link};
 use turmwacht::model::availability::Intervals;
 use turmwacht::model::catalogue::{Ends, Reach, Site, SiteLinks};
+use turmwacht::model::decision::Inputs;
 use turmwacht::model::event::MaintenancePhase;
 use turmwacht::model::id::{ComponentId, IncidentId, MaintenanceId, OrganisationId};
-use turmwacht::model::incident::{Body, Cause, Impact, IncidentStatus, Message, MessageCode, Update};
+use turmwacht::model::incident::{
+    Body, Cause, Ending, Expected, Impact, IncidentStatus, Message, MessageCode, Overlay, Reference,
+};
+use turmwacht::model::local::{Locals, PublicLocal};
+use turmwacht::model::notice::{CoveredNotice, MaintenanceUpdate, Override};
 use turmwacht::model::snapshot::{
-    AffectedBy, ComponentState, PublicCatalogue, PublicComponent, PublicIncident, PublicLocal, PublicMaintenance,
-    PublicOrganisation, Shown, Snapshot, VALID_FOR,
+    AffectedBy, ComponentState, PublicCatalogue, PublicComponent, PublicIncident, PublicMaintenance,
+    PublicOrganisation, PublicUpdate, Shown, Snapshot, VALID_FOR,
 };
 use turmwacht::model::status::{
     ComponentKind, Delivery, DeliveryState, Evidence, Lifecycle, Mode, OrganisationKind, Processing, Status,
@@ -91,7 +96,7 @@ pub(super) fn component(id: &str, kind: ComponentKind, name: Text, owner: u32, s
         alternatives: Vec::new(),
         available_from: None,
         delivery: None,
-        locals: Vec::new(),
+        edges: Vec::new(),
     }
 }
 
@@ -101,7 +106,6 @@ pub(super) fn state(status: Status, evidence: Evidence, since: Timestamp) -> Com
     intervals.begin(since, status, evidence);
     ComponentState {
         status,
-        without_derived: status,
         evidence,
         since,
         checked_at: Some(time("2023-11-06T09:29:40Z")),
@@ -111,6 +115,10 @@ pub(super) fn state(status: Status, evidence: Evidence, since: Timestamp) -> Com
         affected_by: None,
         incident: None,
         unknown_parts: 0,
+        set_by_hand: None,
+        inputs: Inputs { own: (evidence == Evidence::Own).then_some(status), ..Inputs::default() },
+        hidden: None,
+        aside: false,
         intervals: Arc::new(intervals),
     }
 }
@@ -183,30 +191,13 @@ fn components(texts: &Texts<'_>) -> Vec<PublicComponent> {
         alternative(AlternativeKind::Phone, &["tel:+4923242040"], texts.text("Bürgertelefon", "Citizens' telephone"));
     phone.hours = Some(Plain::new("Mo-Fr 08:00-12:00"));
     portal.alternatives = vec![phone];
-    let mut neighbour = alternative(
-        AlternativeKind::NeighbourOffice,
-        &[],
-        texts.text("Standesamt Sprockhövel", "Registry office Sprockhövel"),
-    );
-    neighbour.hours_text = Some(texts.text("nach Vereinbarung", "by appointment"));
-    portal.locals = vec![PublicLocal {
-        organisations: vec![Reach::Organisation(OrganisationId::new("hattingen"))],
-        status: None,
-        mode: Some(Mode::Basic),
-        released: Some(true),
-        processing: Some(Processing::Delayed),
-        text: Some(texts.text("Anträge bitte auf Papier.", "Please apply on paper.")),
-        alternatives: vec![neighbour],
-        from: None,
-        until: None,
-    }];
-
     let name = texts.text("Standesamt", "Registry office");
     let mut office = component("standesamt-hattingen", ComponentKind::Service, name, 1, &[1]);
     office.parts = vec![2, 3];
     let name = texts.text("Anmeldung zur Eheschließung", "Registering a marriage");
     let mut marriage = component("standesamt-hattingen.eheschliessung", ComponentKind::Capability, name, 1, &[1]);
     marriage.part_of = Some(1);
+    marriage.edges = vec![(0, None)];
     marriage.depends_on = vec![component_id("serviceportal-en")];
     let name = texts.text("Termin reservieren", "Book an appointment");
     let mut booking = component("standesamt-hattingen.termin", ComponentKind::Capability, name, 1, &[1]);
@@ -243,7 +234,13 @@ fn states(texts: &Texts<'_>) -> Vec<ComponentState> {
     let fell = time("2023-11-06T09:12:00Z");
     let calm = time("2023-10-01T00:00:00Z");
     let mut portal = state(Status::MajorOutage, Evidence::Derived, fell);
-    portal.without_derived = Status::Operational;
+    let fallen = Inputs {
+        own: Some(Status::Operational),
+        derived: Some((Status::MajorOutage, Evidence::Derived)),
+        ..Inputs::default()
+    };
+    portal.inputs = fallen;
+    portal.hidden = Some((Status::MajorOutage, Evidence::Derived));
     portal.reason = Some(Reason::Timeout);
     portal.affected_by = Some(AffectedBy { path: vec![provider(texts)], incident: Some(IncidentId::new("i-open")) });
     portal.incident = Some(IncidentId::new("i-open"));
@@ -261,8 +258,14 @@ fn states(texts: &Texts<'_>) -> Vec<ComponentState> {
         incident: Some(IncidentId::new("i-open")),
     });
     marriage.incident = Some(IncidentId::new("i-open"));
+    marriage.inputs = Inputs { own: None, ..fallen };
     let booking = state(Status::Operational, Evidence::Own, calm);
-    let website = state(Status::Operational, Evidence::Own, time("2023-11-02T11:00:00Z"));
+    let mut website = state(Status::Operational, Evidence::Own, time("2023-11-02T11:00:00Z"));
+    website.set_by_hand = Some(Override {
+        status: Status::Operational,
+        at: time("2023-11-06T08:00:00Z"),
+        until: Some(time("2023-11-07T08:00:00Z")),
+    });
     let mut mail = state(Status::Unknown, Evidence::Own, time("2023-11-06T09:20:00Z"));
     mail.last_known = Some(Status::Operational);
     let mut card = state(Status::Operational, Evidence::Declared, calm);
@@ -271,8 +274,42 @@ fn states(texts: &Texts<'_>) -> Vec<ComponentState> {
     vec![portal, office, marriage, booking, website, mail, card]
 }
 
-pub(super) fn update(number: u32, at: Timestamp, status: IncidentStatus, body: Body) -> Update {
-    Update { number, at, status, body }
+pub(super) fn update(number: u32, at: Timestamp, status: IncidentStatus, body: Body) -> PublicUpdate {
+    PublicUpdate {
+        number,
+        at,
+        status,
+        body,
+        components: Vec::new(),
+        organisations: Vec::new(),
+        ending: None,
+        retracted_at: None,
+        corrected_at: None,
+    }
+}
+
+/// An incident of one component, as the engine opens it.
+pub(super) fn incident(id: &str, title: Body, root: Shown, started_at: Timestamp) -> PublicIncident {
+    PublicIncident {
+        id: IncidentId::new(id),
+        title,
+        status: IncidentStatus::Investigating,
+        impact: Impact::Critical,
+        cause: None,
+        components: root.id.iter().map(|id| (id.clone(), root.name.clone(), Status::MajorOutage)).collect(),
+        root,
+        started_at,
+        resolved_at: None,
+        merged_into: None,
+        expected_end: None,
+        next_update_by: None,
+        references: Vec::new(),
+        alternatives: Vec::new(),
+        unaffected: Vec::new(),
+        overlays: BTreeMap::new(),
+        updates: Vec::new(),
+        revision: 1,
+    }
 }
 
 fn message(code: MessageCode, component: Text) -> Body {
@@ -288,91 +325,266 @@ fn message(code: MessageCode, component: Text) -> Body {
 fn incidents(texts: &Texts<'_>) -> Vec<PublicIncident> {
     let portal = || texts.text("Serviceportal Ennepe-Ruhr", "Service portal Ennepe-Ruhr");
     let website = || texts.text("Homepage Witten", "Website of Witten");
+    let concerned = |id: &str, name: Text| (component_id(id), name, Status::MajorOutage);
     let open = PublicIncident {
-        id: IncidentId::new("i-open"),
-        title: message(MessageCode::Title, portal()),
         status: IncidentStatus::Identified,
-        impact: Impact::Critical,
         cause: Some(Cause::Cyberattack),
-        root: provider(texts),
-        started_at: time("2023-11-06T09:12:00Z"),
-        resolved_at: None,
+        expected_end: Some(Expected {
+            earliest: Some(time("2023-11-20T00:00:00Z")),
+            latest: None,
+            label: Some(texts.text("nicht vor Mitte November", "not before mid-November")),
+        }),
+        next_update_by: Some(time("2023-11-06T09:29:00Z")),
+        references: vec![Reference {
+            url: Link::parse("https://www.example.org/?a=1&b=2").expect("a link"),
+            label: Some(texts.text("Pressemitteilung", "Press release")),
+        }],
+        alternatives: vec![alternative(
+            AlternativeKind::OtherPage,
+            &["https://formulare.example.org/"],
+            texts.text("Formulare zum Ausdrucken", "Forms to print"),
+        )],
+        unaffected: vec![component_id("website-witten"), component_id("standesamt-hattingen.termin")],
+        overlays: overlays(texts),
         components: vec![
-            (component_id("serviceportal-en"), portal(), Status::MajorOutage),
-            (component_id("standesamt-hattingen"), texts.text("Standesamt", "Registry office"), Status::MajorOutage),
-            (
-                component_id("standesamt-hattingen.eheschliessung"),
+            concerned("serviceportal-en", portal()),
+            concerned("standesamt-hattingen", texts.text("Standesamt", "Registry office")),
+            concerned(
+                "standesamt-hattingen.eheschliessung",
                 texts.text("Anmeldung zur Eheschließung", "Registering a marriage"),
-                Status::MajorOutage,
             ),
         ],
-        updates: vec![
-            update(
-                1,
-                time("2023-11-06T09:14:00Z"),
-                IncidentStatus::Investigating,
-                message(MessageCode::Opened, portal()),
-            ),
-            update(
-                2,
-                time("2023-11-06T09:25:00.250Z"),
-                IncidentStatus::Identified,
-                Body::Written(texts.text("Die Ursache ist gefunden.", "The cause has been found.")),
-            ),
-        ],
+        updates: updates(texts),
+        ..incident("i-open", message(MessageCode::Title, portal()), provider(texts), time("2023-11-06T09:12:00Z"))
     };
+    let opened = message(MessageCode::Opened, website());
+    let resolved = message(MessageCode::Resolved, website());
     let closed = PublicIncident {
-        id: IncidentId::new("i-closed"),
-        title: message(MessageCode::Title, website()),
         status: IncidentStatus::Resolved,
         impact: Impact::Major,
-        cause: None,
-        root: Shown { id: Some(component_id("website-witten")), name: website() },
-        started_at: time("2023-11-02T10:00:00Z"),
         resolved_at: Some(time("2023-11-02T11:00:00Z")),
+        merged_into: Some(IncidentId::new("i-open")),
         components: vec![
             (component_id("website-witten"), website(), Status::PartialOutage),
             (component_id("removed-since"), texts.text("Altes Formular", "Old form"), Status::MajorOutage),
         ],
         updates: vec![
-            update(
-                1,
-                time("2023-11-02T10:03:00Z"),
-                IncidentStatus::Investigating,
-                message(MessageCode::Opened, website()),
-            ),
-            update(
-                2,
-                time("2023-11-02T11:00:00Z"),
-                IncidentStatus::Resolved,
-                message(MessageCode::Resolved, website()),
-            ),
+            update(1, time("2023-11-02T10:03:00Z"), IncidentStatus::Investigating, opened),
+            update(2, time("2023-11-02T11:00:00Z"), IncidentStatus::Resolved, resolved),
         ],
+        ..incident(
+            "i-closed",
+            message(MessageCode::Title, website()),
+            Shown { id: Some(component_id("website-witten")), name: website() },
+            time("2023-11-02T10:00:00Z"),
+        )
     };
     vec![open, closed]
+}
+
+/// The updates of the open incident: an automatic one, one with states and an end that was
+/// corrected, one for a single town, and one that was taken back.
+fn updates(texts: &Texts<'_>) -> Vec<PublicUpdate> {
+    let portal = texts.text("Serviceportal Ennepe-Ruhr", "Service portal Ennepe-Ruhr");
+    let written = |german, english| Body::Written(texts.text(german, english));
+    let (investigating, identified) = (IncidentStatus::Investigating, IncidentStatus::Identified);
+    vec![
+        update(1, time("2023-11-06T09:14:00Z"), investigating, message(MessageCode::Opened, portal)),
+        PublicUpdate {
+            components: vec![(component_id("standesamt-hattingen.eheschliessung"), Status::MajorOutage)],
+            ending: Some(Ending::Expected(Expected {
+                label: Some(texts.text("nicht vor Mitte November", "not before mid-November")),
+                ..Expected::default()
+            })),
+            corrected_at: Some(time("2023-11-06T09:25:00.250Z")),
+            ..update(
+                2,
+                time("2023-11-06T09:20:00Z"),
+                identified,
+                written("Die Ursache ist gefunden.", "The cause has been found."),
+            )
+        },
+        PublicUpdate {
+            organisations: vec![OrganisationId::new("witten")],
+            ending: Some(Ending::Unknown),
+            ..update(
+                3,
+                time("2023-11-06T09:22:00Z"),
+                identified,
+                written("Nur in Witten: auch die Kasse.", "In Witten only: payment, too."),
+            )
+        },
+        PublicUpdate {
+            components: vec![(component_id("serviceportal-en"), Status::MajorOutage)],
+            retracted_at: Some(time("2023-11-06T09:24:00Z")),
+            ..update(4, time("2023-11-06T09:23:00Z"), identified, Body::Written(Text::default()))
+        },
+    ]
+}
+
+fn overlays(texts: &Texts<'_>) -> BTreeMap<OrganisationId, Overlay> {
+    // Written under the id that the town had before.
+    let hattingen = Overlay {
+        text: texts.text("In Hattingen hilft das Bürgerbüro.", "In Hattingen the citizens' office helps."),
+        alternatives: vec![alternative(
+            AlternativeKind::EmergencySite,
+            &["https://notfall.hattingen.example/"],
+            texts.text("Notfall-Seite Hattingen", "Emergency site of Hattingen"),
+        )],
+        at: time("2023-11-06T09:21:00Z"),
+        version: 2,
+        based_on: 1,
+    };
+    let witten = Overlay {
+        text: texts.text("In Witten gilt das Gleiche.", "The same holds in Witten."),
+        alternatives: Vec::new(),
+        at: time("2023-11-06T09:26:00Z"),
+        version: 1,
+        based_on: 4,
+    };
+    BTreeMap::from([(OrganisationId::new("hattingen-alt"), hattingen), (OrganisationId::new("witten"), witten)])
+}
+
+fn covered(id: &str) -> CoveredNotice {
+    CoveredNotice { component: component_id(id), until: None, ended_at: None }
+}
+
+pub(super) fn word(number: u32, at: &str, phase: MaintenancePhase, body: Body) -> MaintenanceUpdate {
+    MaintenanceUpdate { number, at: time(at), phase, body, ended: Vec::new() }
+}
+
+/// Planned work as a file announces it.
+fn planned(id: &str, title: Text, from: When, until: When, announced_at: When) -> PublicMaintenance {
+    let first = message(MessageCode::Planned, title.clone());
+    PublicMaintenance {
+        id: MaintenanceId::new(id),
+        title,
+        text: None,
+        phase: MaintenancePhase::Announced,
+        from,
+        until,
+        ends: Ends::OnNotice,
+        ended_at: None,
+        components: Vec::new(),
+        unaffected: Vec::new(),
+        alternatives: Vec::new(),
+        last_chance_before: None,
+        back_from: None,
+        programme: None,
+        zone: "Europe/Berlin".to_owned(),
+        upcoming: Vec::new(),
+        recurs: false,
+        sequence: 0,
+        updates: vec![MaintenanceUpdate { at: announced_at.at, ..word(1, NOW, MaintenancePhase::Announced, first) }],
+        announced_at,
+        revision: 1,
+    }
 }
 
 fn maintenances(texts: &Texts<'_>) -> Vec<PublicMaintenance> {
     let zone = jiff::tz::TimeZone::get("Europe/Berlin").expect("bundled");
     let day = |month, day| jiff::civil::date(2023, month, day);
-    vec![PublicMaintenance {
-        id: MaintenanceId::new("umstellung"),
-        title: texts.text("Umstellung auf neue Software", "Move to new software"),
-        phase: MaintenancePhase::Announced,
-        from: When::from_date(day(12, 1), &zone).expect("in range"),
-        until: When::through_date(day(12, 8), &zone).expect("in range"),
-        ends: Ends::OnNotice,
-        components: vec![component_id("standesamt-hattingen")],
-        unaffected: vec![component_id("standesamt-hattingen.termin"), component_id("website-witten")],
-        alternatives: vec![alternative(
-            AlternativeKind::Phone,
-            &["tel:+4923242043030"],
-            texts.text("Notfälle", "Emergencies"),
-        )],
-        announced_at: Some(When::from_date(day(11, 3), &zone).expect("in range")),
-        last_chance_before: Some(When::through_date(day(11, 30), &zone).expect("in range")),
-        back_from: Some(When::from_date(day(12, 9), &zone).expect("in range")),
-    }]
+    let from = |month, d| When::from_date(day(month, d), &zone).expect("in range");
+    let through = |month, d| When::through_date(day(month, d), &zone).expect("in range");
+    let instant = |text| When::instant(time(text));
+
+    let title = texts.text("Arbeiten am Netz", "Work on the network");
+    let began = message(MessageCode::Began, title.clone());
+    let overran = message(MessageCode::Overran, title.clone());
+    let mut late = planned(
+        "netz",
+        title,
+        instant("2023-11-05T18:00:00Z"),
+        instant("2023-11-06T02:00:00Z"),
+        instant("2023-10-20T08:00:00Z"),
+    );
+    late.phase = MaintenancePhase::Overrunning;
+    late.components = vec![
+        CoveredNotice { ended_at: Some(time("2023-11-05T20:00:00Z")), ..covered("website-witten") },
+        CoveredNotice { until: Some(through(11, 5)), ..covered("mail-en") },
+    ];
+    late.updates.extend([
+        word(2, "2023-11-05T18:00:00Z", MaintenancePhase::InProgress, began),
+        MaintenanceUpdate {
+            ended: vec![(component_id("website-witten"), time("2023-11-05T20:00:00Z"))],
+            ..word(
+                3,
+                "2023-11-05T20:05:00Z",
+                MaintenancePhase::InProgress,
+                Body::Written(texts.text("Die Homepage läuft wieder.", "The website runs again.")),
+            )
+        },
+        word(4, "2023-11-06T02:00:00Z", MaintenancePhase::Overrunning, overran),
+    ]);
+
+    let mut monthly = planned(
+        "wartungsfenster",
+        texts.text("Monatliches Wartungsfenster", "Monthly maintenance window"),
+        instant("2023-11-14T18:00:00Z"),
+        instant("2023-11-14T21:00:00Z"),
+        instant("2023-01-02T08:00:00Z"),
+    );
+    monthly.ends = Ends::ByItself;
+    monthly.components = vec![covered("serviceportal-en")];
+    monthly.recurs = true;
+    monthly.upcoming = vec![(time("2023-12-12T18:00:00Z"), time("2023-12-12T21:00:00Z"))];
+
+    let title = texts.text("Umstellung auf neue Software", "Move to new software");
+    let mut move_on = planned("umstellung", title, from(12, 1), through(12, 8), from(11, 3));
+    move_on.text = Some(texts.text("Bitte Unterlagen vorher abholen.", "Please fetch your papers before."));
+    move_on.programme = Some(texts.0.unwrap_or("vois").to_owned());
+    move_on.sequence = 1;
+    move_on.components = vec![covered("standesamt-hattingen")];
+    move_on.unaffected = vec![component_id("standesamt-hattingen.termin"), component_id("website-witten")];
+    move_on.alternatives =
+        vec![alternative(AlternativeKind::Phone, &["tel:+4923242043030"], texts.text("Notfälle", "Emergencies"))];
+    move_on.last_chance_before = Some(through(11, 30));
+    move_on.back_from = Some(from(12, 9));
+    vec![late, monthly, move_on]
+}
+
+/// What differs in Hattingen.
+fn local(texts: &Texts<'_>) -> PublicLocal {
+    let mut neighbour = alternative(
+        AlternativeKind::NeighbourOffice,
+        &[],
+        texts.text("Standesamt Sprockhövel", "Registry office Sprockhövel"),
+    );
+    neighbour.hours_text = Some(texts.text("nach Vereinbarung", "by appointment"));
+    PublicLocal {
+        key: 7,
+        component: component_id("serviceportal-en"),
+        name: texts.text("Serviceportal Ennepe-Ruhr", "Service portal Ennepe-Ruhr"),
+        organisations: vec![Reach::Organisation(OrganisationId::new("hattingen"))],
+        status: None,
+        mode: Some(Mode::Basic),
+        released: Some(true),
+        processing: Some(Processing::Delayed),
+        delivery: None,
+        text: Some(texts.text("Anträge bitte auf Papier.", "Please apply on paper.")),
+        alternatives: vec![neighbour],
+        since: time("2023-11-06T08:00:00Z"),
+        until: None,
+    }
+}
+
+/// What differed in the whole county before, as feeds still tell.
+fn earlier(texts: &Texts<'_>) -> PublicLocal {
+    PublicLocal {
+        key: 6,
+        component: component_id("mail-en"),
+        name: texts.text("E-Mail", "Mail"),
+        organisations: vec![Reach::Prefix("05954".to_owned())],
+        status: Some(Status::PartialOutage),
+        mode: None,
+        released: Some(false),
+        processing: None,
+        delivery: Some(Delivery { state: DeliveryState::ReceiveOnly, since: None, until: None }),
+        text: None,
+        alternatives: Vec::new(),
+        since: time("2023-11-04T08:00:00Z"),
+        until: Some(time("2023-11-05T08:00:00Z")),
+    }
 }
 
 fn build(texts: &Texts<'_>) -> Snapshot {
@@ -407,6 +619,8 @@ fn build(texts: &Texts<'_>) -> Snapshot {
         states: states(texts).into_iter().map(Arc::new).collect(),
         incidents: incidents(texts).into_iter().map(Arc::new).collect(),
         maintenances: maintenances(texts).into_iter().map(Arc::new).collect(),
+        locals: Arc::new(Locals::new([(0, Arc::new(local(texts)))])),
+        changes: Arc::new(vec![Arc::new(local(texts)), Arc::new(earlier(texts))]),
     }
 }
 
@@ -430,18 +644,9 @@ pub(super) fn land(towns: u32, services: u32) -> Snapshot {
     }
     let at = time(NOW);
     let calm = Arc::new(state(Status::Operational, Evidence::Own, time("2023-10-01T00:00:00Z")));
-    let incident = PublicIncident {
-        id: IncidentId::new("i-portal"),
-        title: Body::Written(name("Portal gestört")),
-        status: IncidentStatus::Investigating,
-        impact: Impact::Critical,
-        cause: None,
-        root: Shown { id: Some(component_id("portal")), name: name("Portal") },
-        started_at: at,
-        resolved_at: None,
-        components: vec![(component_id("portal"), name("Portal"), Status::MajorOutage)],
-        updates: vec![update(1, at, IncidentStatus::Investigating, Body::Written(name("Wir suchen.")))],
-    };
+    let root = Shown { id: Some(component_id("portal")), name: name("Portal") };
+    let mut fallen = incident("i-portal", Body::Written(name("Portal gestört")), root, at);
+    fallen.updates = vec![update(1, at, IncidentStatus::Investigating, Body::Written(name("Wir suchen.")))];
     Snapshot {
         position: 1,
         at,
@@ -449,9 +654,18 @@ pub(super) fn land(towns: u32, services: u32) -> Snapshot {
         health: Vec::new(),
         states: components.iter().map(|_| Arc::clone(&calm)).collect(),
         catalogue: Arc::new(catalogue(plain_site(), organisations, components)),
-        incidents: vec![Arc::new(incident)],
+        incidents: vec![Arc::new(fallen)],
         maintenances: Vec::new(),
+        locals: Arc::default(),
+        changes: Arc::default(),
     }
+}
+
+/// The sample with what differs in Hattingen changed by `change`.
+pub(super) fn with_local(change: impl FnOnce(&mut PublicLocal)) -> Snapshot {
+    let mut changed = local(&Texts(None));
+    change(&mut changed);
+    Snapshot { locals: Arc::new(Locals::new([(0, Arc::new(changed))])), ..sample() }
 }
 
 /// The snapshot with another catalogue, changed by `change`.
