@@ -105,7 +105,7 @@ fn emergency_url<'a>(
     incidents: impl Iterator<Item = &'a PublicIncident> + Clone,
 ) -> Option<&'a Link> {
     let overlays = incidents.clone().filter_map(|incident| scope.overlay_of(incident, page.organisation));
-    let locals = views.iter().filter_map(|view| view.local).flat_map(|local| &local.alternatives);
+    let locals = views.iter().flat_map(|view| view.local.alternatives);
     let of_components = |own: bool| {
         let views = views.iter().filter(move |view| own == (view.component.owner == page.index));
         views.flat_map(|view| {

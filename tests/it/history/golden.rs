@@ -171,6 +171,7 @@ fn maintenance() -> MaintenanceNotice {
             at: jiff::civil::time(19, 0, 0, 0),
             lasts: std::time::Duration::from_secs(10_800),
         }),
+        series: Some((When::instant(at(3600)), When::instant(at(90_000)))),
         alternatives: vec![alternative()],
         zone: "Europe/Berlin".to_owned(),
         phase: MaintenancePhase::Completed,
@@ -261,6 +262,7 @@ fn notices() -> Vec<Event> {
             back_from: None,
             unaffected: Vec::new(),
             recurring: None,
+            series: None,
             alternatives: Vec::new(),
             ended_at: None,
             declared: None,
@@ -314,6 +316,17 @@ fn notices() -> Vec<Event> {
             set: Some(Override { status: Status::Operational, at: at(95), until: Some(at(7200)) }),
         },
         Event::OverrideSet { component: ComponentId::new("portal"), set: None },
+        Event::IncidentMoved {
+            id: id(),
+            status: IncidentStatus::Investigating,
+            impact: Impact::Critical,
+            root: ComponentId::new("login"),
+            title: Some(Body::Written(german("Mehrere Störungen"))),
+            merged_into: None,
+            concerned: Vec::new(),
+            attached: BTreeSet::from([ComponentId::new("mail")]),
+            update: None,
+        },
     ]
 }
 
@@ -346,6 +359,7 @@ fn every_kind() -> Vec<Logged> {
             root: ComponentId::new("login"),
             merged_into: Some(IncidentId::new("a0b0")),
             concerned: vec![concerned()],
+            attached: BTreeSet::new(),
             update: Some(update(2, IncidentStatus::Monitoring, MessageCode::Recovered)),
         },
         Event::IncidentMoved {
@@ -356,6 +370,7 @@ fn every_kind() -> Vec<Logged> {
             root: ComponentId::new("login"),
             merged_into: None,
             concerned: Vec::new(),
+            attached: BTreeSet::new(),
             update: None,
         },
         Event::MaintenanceMoved {
@@ -401,7 +416,7 @@ fn every_kind_of_event_is_written_as_ever_and_read_back() {
     assert_eq!(kinds.len(), 19, "every kind is here");
     let restored = ground.restore();
     assert_eq!(restored.events, read_back());
-    assert_eq!((restored.position, restored.last_at), (33, at(33)));
+    assert_eq!((restored.position, restored.last_at), (34, at(34)));
     let (version, last) = restored.last_catalogue.unwrap();
     assert_eq!((version, last.components.len()), (1, 2));
 }
