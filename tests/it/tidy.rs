@@ -361,6 +361,7 @@ fn every_documented_route_answers() {
     let replayed = replay(&Scenario::load(name).unwrap());
     let snapshot = &replayed.snapshot;
     let incident = snapshot.incidents.first().expect("the story has incidents").id.to_string();
+    let maintenance = snapshot.maintenances.first().expect("the story has planned work").id.to_string();
     let route = Regex::new(r"(?m)^\| ((?:`/[^`]*`(?: · )?)+) \|").unwrap();
     let text = read("docs/api.md");
     let mut count = 0;
@@ -374,6 +375,7 @@ fn every_documented_route_answers() {
                 .replace("/incidents/{id}", &format!("/incidents/{incident}"))
                 .replace("/organisations/{id}", "/organisations/hattingen")
                 .replace("/components/{id}", "/components/serviceportal-en")
+                .replace("/maintenance/{id}", &format!("/maintenance/{maintenance}"))
                 .replace("{organisation}", "hattingen");
             assert!(!path.contains('{'), "{path}: what does it stand for?");
             let target = Target { path: path.clone(), query: Vec::new() };
