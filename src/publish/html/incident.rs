@@ -20,6 +20,9 @@ use crate::publish::wording::{self, Words};
 /// Most closed incidents on a page.
 const PAST_MAX: usize = 5;
 
+/// Most organisations that a notice names; of more it says how many.
+const NAMED_MAX: usize = 3;
+
 /// Most components that an incident's page lists openly; more of them fold up.
 const CONCERNED_MAX: usize = 12;
 
@@ -265,8 +268,11 @@ impl<'a> Page<'a> {
 
     /// The newest update that concerns this page, in full, with its time.
     fn newest(&self, incident: &PublicIncident) -> Markup {
+        let updates = || incident.updates_for(self.organisation_id()).rev();
+        // What is for some towns only does not speak for all on everybody's page.
+        let for_all = updates().find(|update| self.organisation.is_some() || update.organisations.is_empty());
         html! {
-            @if let Some(update) = incident.updates_for(self.organisation_id()).next_back() {
+            @if let Some(update) = for_all.or_else(|| updates().next()) {
                 p.said.more { (self.body(&update.body)) }
                 p.meta {
                     (self.say("Meldung vom ", "Notice of ")) (self.moment(update.at))
@@ -278,12 +284,15 @@ impl<'a> Page<'a> {
         }
     }
 
+    /// Whom it concerns: names if they are few, else how many.
     fn organisation_count(&self, incident: &PublicIncident) -> Markup {
-        let count = self.reached(incident.components.iter().map(|(id, ..)| id)).len();
+        let reached = self.reached(incident.components.iter().map(|(id, ..)| id));
         html! {
-            (count) " "
-            @if count == 1 { (self.say("Organisation", "organisation")) }
-            @else { (self.say("Organisationen", "organisations")) }
+            @if reached.is_empty() || reached.len() > NAMED_MAX {
+                (reached.len()) " " (self.say("Organisationen", "organisations"))
+            } @else {
+                (self.organisations(&reached))
+            }
         }
     }
 

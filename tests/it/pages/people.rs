@@ -438,3 +438,14 @@ fn a_mode_is_no_disruption_of_what_it_depends_on() {
     says(card, &["Außer Betrieb.", "Betroffen von der Störung: Fachverfahren der Südwestfalen-IT."]);
     keeps_silent(card, &["wegen Störung"]);
 }
+
+#[test]
+fn a_word_for_one_town_does_not_speak_for_all() {
+    let mut snapshot = crisis();
+    incident_mut(&mut snapshot, "sit2023").updates.truncate(6);
+    let overview = read(&html::overview(&snapshot, "de"));
+    keeps_silent(&overview, &["In Hemer ist das"]);
+    says(&overview, &["Die ersten Fachverfahren laufen ab Mitte Dezember wieder.", "BetroffenStadt Menden"]);
+    says(&overview, &["Betroffen73 Organisationen"]);
+    says(&town(&snapshot, "hemer"), &["In Hemer ist das Bürgerbüro samstags geöffnet.Meldung vom"]);
+}
