@@ -161,6 +161,11 @@ fn document(scope: &Scope<'_>, route: Route<'_>, parameters: &Parameters<'_>) ->
             let incident = scope.incident(id).ok_or(Fault::NotFound)?;
             (HTML, CACHE_EPOCH, html::incident(snapshot, incident, language).into_bytes())
         }
+        Route::Planned => (HTML, CACHE_EPOCH, html::planned(snapshot, language).into_bytes()),
+        Route::Maintenance(id) => {
+            let planned = snapshot.maintenances.iter().find(|maintenance| maintenance.id.as_str() == id);
+            (HTML, CACHE_EPOCH, html::maintenance(snapshot, planned.ok_or(Fault::NotFound)?, language).into_bytes())
+        }
         Route::Feed => (ATOM, CACHE_FEED, atom::feed(snapshot, None, language).into_bytes()),
         Route::OrganisationFeed(id) => {
             (ATOM, CACHE_FEED, atom::feed(snapshot, Some(organisation(id)?), language).into_bytes())

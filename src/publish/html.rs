@@ -9,6 +9,8 @@
 
 mod availability;
 mod component;
+mod course;
+mod ending;
 mod incident;
 mod link;
 mod maintenance;
@@ -24,7 +26,7 @@ use std::sync::LazyLock;
 use maud::{DOCTYPE, PreEscaped, html};
 use sha2::{Digest, Sha256};
 
-use crate::model::snapshot::{PublicIncident, Snapshot};
+use crate::model::snapshot::{PublicIncident, PublicMaintenance, Snapshot};
 use crate::publish::html::page::Page;
 use crate::publish::wording::Words;
 
@@ -52,6 +54,16 @@ pub fn organisation(snapshot: &Snapshot, organisation: u32, language: &str) -> S
 /// The page of an incident.
 pub fn incident(snapshot: &Snapshot, incident: &PublicIncident, language: &str) -> String {
     incident::render(&Page::new(snapshot, language, None), incident)
+}
+
+/// The page of all planned work.
+pub fn planned(snapshot: &Snapshot, language: &str) -> String {
+    maintenance::render_all(&Page::new(snapshot, language, None))
+}
+
+/// The page of a maintenance.
+pub fn maintenance(snapshot: &Snapshot, maintenance: &PublicMaintenance, language: &str) -> String {
+    maintenance::render(&Page::new(snapshot, language, None), maintenance)
 }
 
 /// An error page for browsers. It needs no snapshot, so that it can be shown when there is none.

@@ -10,6 +10,8 @@ pub(super) enum Route<'a> {
     Overview,
     Organisation(&'a str),
     Incident(&'a str),
+    Planned,
+    Maintenance(&'a str),
     Feed,
     OrganisationFeed(&'a str),
     Calendar,
@@ -56,6 +58,8 @@ impl<'a> Found<'a> {
                 (Route::api(segments.get(2..segments.len() - 1)?, last)?, suffix)
             }
             ["incidents", id] if !id.is_empty() => (Route::Incident(id), ""),
+            ["maintenance"] => (Route::Planned, ""),
+            ["maintenance", id] if !id.is_empty() => (Route::Maintenance(id), ""),
             [organisation] if validate_id(organisation).is_ok() => (Route::Organisation(organisation), ""),
             [organisation, "feed.atom"] if validate_id(organisation).is_ok() => {
                 (Route::OrganisationFeed(organisation), "")
@@ -105,6 +109,8 @@ impl<'a> Route<'a> {
             Self::Overview => "overview",
             Self::Organisation(_) => "organisation",
             Self::Incident(_) => "incident",
+            Self::Planned => "planned",
+            Self::Maintenance(_) => "maintenance",
             Self::Feed => "feed",
             Self::OrganisationFeed(_) => "organisation_feed",
             Self::Calendar => "calendar",
@@ -128,6 +134,8 @@ impl<'a> Route<'a> {
             Self::Overview
             | Self::Organisation(_)
             | Self::Incident(_)
+            | Self::Planned
+            | Self::Maintenance(_)
             | Self::Feed
             | Self::OrganisationFeed(_)
             | Self::Calendar
@@ -164,6 +172,7 @@ impl<'a> Route<'a> {
         let maintenance = |id: &str| snapshot.maintenances.iter().any(|maintenance| maintenance.id.as_str() == id);
         match self {
             Self::Overview
+            | Self::Planned
             | Self::Feed
             | Self::Calendar
             | Self::Alive
@@ -177,6 +186,9 @@ impl<'a> Route<'a> {
             Self::OrganisationCalendar(id) => organisation(id).map(Self::OrganisationCalendar),
             Self::OneOrganisation(id) => organisation(id).map(Self::OneOrganisation),
             Self::OneComponent(id) => component(id).map(Self::OneComponent),
+            Self::Maintenance(id) => {
+                snapshot.maintenances.iter().any(|planned| planned.id.as_str() == id).then_some(self)
+            }
             Self::Incident(id) | Self::OneIncident(id) => incident(id).then_some(self),
             Self::OneMaintenance(id) => maintenance(id).then_some(self),
         }
@@ -189,6 +201,8 @@ impl<'a> Route<'a> {
             Self::Overview => "/".to_owned(),
             Self::Organisation(id) => format!("/{id}"),
             Self::Incident(id) => format!("/incidents/{id}"),
+            Self::Planned => "/maintenance".to_owned(),
+            Self::Maintenance(id) => format!("/maintenance/{id}"),
             Self::Feed => "/feed.atom".to_owned(),
             Self::OrganisationFeed(id) => format!("/{id}/feed.atom"),
             Self::Calendar => "/calendar.ics".to_owned(),

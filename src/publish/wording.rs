@@ -410,3 +410,39 @@ fn automatic(message: &Message, language: &str, fallback: &str) -> Plain {
     };
     escape::sentence(&template, &name)
 }
+
+/// What a mode means for people, as a sentence; nothing of the regular one.
+pub const fn mode_meaning(words: Words, mode: Mode) -> Option<&'static str> {
+    match mode {
+        Mode::Regular => None,
+        Mode::Pilot => Some(words.pick("Das Angebot wird noch erprobt.", "The service is still being tried out.")),
+        Mode::Basic => Some(words.pick(
+            "Das Angebot arbeitet, kann aber weniger als sonst.",
+            "The service works but can do less than usual.",
+        )),
+        Mode::Emergency => {
+            Some(words.pick("Nur das Dringendste ist möglich.", "Only what is most urgent is possible."))
+        }
+        Mode::Substitute => Some(words.pick(
+            "Eine andere Lösung oder Stelle hilft vorläufig aus.",
+            "Another solution or office helps out for the time being.",
+        )),
+        Mode::Off => {
+            Some(words.pick("Das Angebot steht zurzeit nicht bereit.", "The service is not in use at present."))
+        }
+    }
+}
+
+/// The provider's word, which says nothing about the operation in a town.
+pub const fn released(words: Words, released: bool) -> &'static str {
+    if released {
+        words.pick("Vom Anbieter freigegeben.", "Released by the provider.")
+    } else {
+        words.pick("Vom Anbieter noch nicht freigegeben.", "Not yet released by the provider.")
+    }
+}
+
+/// What stands in the place of an update that was taken back.
+pub const fn retracted(words: Words) -> &'static str {
+    words.pick("Diese Meldung wurde zurückgezogen.", "This notice was withdrawn.")
+}

@@ -3,14 +3,16 @@
 use maud::{Markup, html};
 
 use crate::model::alternative::{Alternative, AlternativeKind};
-use crate::model::local::View;
+use crate::model::event::MaintenancePhase;
+use crate::model::local::{View, applies};
+use crate::model::notice::Override;
 use crate::model::snapshot::{AffectedBy, PublicMaintenance};
-use crate::model::status::{Delivery, Evidence, Lifecycle, Mode, Processing, Status};
-use crate::model::time::Timestamp;
+use crate::model::status::{Delivery, Evidence, Lifecycle, Processing, Status};
 use crate::publish::html::link::{self, Leads};
 use crate::publish::html::maintenance;
 use crate::publish::html::page::Page;
 use crate::publish::html::status::pill;
+use crate::publish::html::time::{self, Wall};
 use crate::publish::wording;
 
 /// How deep parts of parts are shown.
@@ -82,12 +84,11 @@ impl<'a> Page<'a> {
 
     /// The parts of a component that stand on this page.
     fn parts(&self, view: &View<'a>) -> Vec<View<'a>> {
-        let organisation = self.organisation.map(|(index, _)| index);
         view.component
             .parts
             .iter()
             .filter(|part| self.organisation.is_none_or(|(_, organisation)| organisation.shows.contains(part)))
-            .filter_map(|&part| self.snapshot.view(part, organisation))
+            .filter_map(|&part| self.view(part))
             .filter(|part| part.state.lifecycle != Lifecycle::Retired)
             .collect()
     }
@@ -123,20 +124,16 @@ impl<'a> Page<'a> {
 
     /// Why, since when, and what else is to be said.
     fn circumstances(&self, view: &View<'a>) -> Markup {
-        let since = self.since(view);
-        let evidence = self.words.evidence(view.evidence);
         html! {
             (self.cause(view))
             (self.remarks(view))
             p.meta {
-                @if let Some(since) = since {
-                    (self.say("Seit ", "Since ")) (self.moment(since)) ". "
-                }
+                (self.say("Seit ", "Since ")) (self.moment(view.since)) ". "
                 @if let Some(checked_at) = view.state.checked_at {
                     (self.say("Zuletzt geprüft: ", "Last checked: "))
-                    (self.clock_or_moment(checked_at, since.unwrap_or(self.snapshot.at))) ". "
+                    (self.clock_or_moment(checked_at, view.since)) ". "
                 }
-                @if let Some(evidence) = evidence { (wording::capitalised(evidence)) ". " }
+                @if let Some(evidence) = self.said_evidence(view) { (wording::capitalised(evidence)) ". " }
                 (self.provided_by(view))
             }
         }
@@ -144,22 +141,27 @@ impl<'a> Page<'a> {
 
     /// Of a part only what its whole does not say already.
     fn part_meta(&self, whole: &View<'a>, part: &View<'a>) -> Markup {
-        let differs = part.status != Status::Operational && self.since(part) != self.since(whole);
         html! {
-            @if let Some(since) = self.since(part).filter(|_| differs) {
-                p.meta { (self.say("Seit ", "Since ")) (self.moment(since)) "." }
+            @if part.status != Status::Operational && part.since != whole.since {
+                p.meta { (self.say("Seit ", "Since ")) (self.moment(part.since)) "." }
             }
             (self.evidence(part))
         }
     }
 
-    /// Since when it has its status here; `None` if a town said so without saying since when.
-    fn since(&self, view: &View<'a>) -> Option<Timestamp> {
-        Some(view.since)
+    fn evidence(&self, view: &View<'a>) -> Markup {
+        html! { @if let Some(evidence) = self.said_evidence(view) { p.meta { (evidence) } } }
     }
 
-    fn evidence(&self, view: &View<'a>) -> Markup {
-        html! { @if let Some(evidence) = self.words.evidence(view.evidence) { p.meta { (evidence) } } }
+    /// Where the status comes from, where nothing else on the page says so already.
+    fn said_evidence(&self, view: &View<'a>) -> Option<&'static str> {
+        let is_said = view.status == Status::UnderMaintenance || self.set_by_hand(view).is_some();
+        self.words.evidence(view.evidence).filter(|_| !(view.evidence == Evidence::Notice && is_said))
+    }
+
+    /// The status that was set by hand and is in force.
+    fn set_by_hand(&self, view: &View<'a>) -> Option<&'a Override> {
+        view.state.set_by_hand.as_ref().filter(|set| set.holds(self.snapshot.at))
     }
 
     /// Whose it is, where it is not the page's own.
@@ -175,12 +177,12 @@ impl<'a> Page<'a> {
     /// The sentence that says why.
     fn cause(&self, view: &View<'a>) -> Markup {
         let word = self.words.status(view.status, Some(view.component.kind));
-        // A town's own word explains itself; what is derived no longer decides.
-        let affected = view
-            .state
-            .affected_by
-            .as_ref()
-            .filter(|_| view.status == view.state.status || view.evidence != Evidence::Notice);
+        // A status set by hand, a town's own word and a mode explain themselves: what it depends
+        // on did not decide.
+        let is_derived = view.evidence != Evidence::Notice
+            || (view.state.inputs.notice.is_some() && view.local.standing.is_none_or(|local| local.status.is_none()));
+        let is_derived = is_derived && self.set_by_hand(view).is_none();
+        let affected = view.affected_by;
         match view.status {
             Status::UnderMaintenance => self.planned(view, affected),
             Status::Unknown => html! {
@@ -199,6 +201,9 @@ impl<'a> Page<'a> {
             },
             Status::Operational | Status::DegradedPerformance | Status::PartialOutage | Status::MajorOutage => html! {
                 @match affected {
+                    Some(affected) if self.is_disruption(affected) && !is_derived => p {
+                        (self.say("Betroffen von der Störung: ", "Affected by the disruption: ")) (self.chain(affected)) "."
+                    },
                     Some(affected) if self.is_disruption(affected) => p.strong {
                         (self.say("Zurzeit ", "At present ")) (word)
                         (self.say(" wegen Störung: ", " because of a disruption: ")) (self.chain(affected)) "."
@@ -243,8 +248,13 @@ impl<'a> Page<'a> {
             @match self.covering(view) {
                 Some(maintenance) => p.strong {
                     (word) ": "
-                    a href=(maintenance::anchor(maintenance)) { (self.text(&maintenance.title)) }
-                    ", " (self.window(&maintenance.from, &maintenance.until)) "."
+                    a href=(self.path(&maintenance::path(maintenance))) { (self.text(&maintenance.title)) }
+                    @if maintenance.phase == MaintenancePhase::Overrunning {
+                        (self.say(", dauert länger als angekündigt.", ", takes longer than announced."))
+                    } @else {
+                        @let zone = time::zone(&maintenance.zone);
+                        ", " (Wall { words: self.words, zone: &zone }.window(&maintenance.from, &maintenance.until)) "."
+                    }
                 },
                 None => p.strong {
                     (word)
@@ -264,41 +274,50 @@ impl<'a> Page<'a> {
             .part_of
             .and_then(|whole| self.snapshot.catalogue.components.get(whole as usize))
             .map(|whole| &whole.id);
+        let covers = |maintenance: &&PublicMaintenance| {
+            maintenance.components.iter().any(|covered| {
+                let meant = covered.component == view.component.id || Some(&covered.component) == whole;
+                meant && !covered.is_over(self.snapshot.at)
+            })
+        };
         let maintenances = self.snapshot.maintenances.iter().map(|maintenance| &**maintenance);
-        maintenances
-            .filter(|maintenance| maintenance::is_active(maintenance))
-            .find(|maintenance| maintenance.components.iter().map(|covered| &covered.component).any(|id| *id == view.component.id || Some(id) == whole))
+        maintenances.filter(|maintenance| maintenance.is_active()).find(covers)
     }
 
-    /// What is to be said beside the status: the mode, processing, mail, and the town's own words.
+    /// What is to be said beside the status: the mode, the provider's word, processing, mail, the
+    /// town's own words, and that it was set by hand.
     fn remarks(&self, view: &View<'a>) -> Markup {
         let words = self.words;
         html! {
             @if view.status == Status::Operational && view.state.unknown_parts > 0 {
                 p.meta { (view.state.unknown_parts) (self.say(" davon: Stand unbekannt", " of it: status unknown")) }
             }
-            @if view.mode != Mode::Regular {
-                p { (self.say("Betriebsart: ", "Mode: ")) (words.mode(view.mode)) "." }
+            @if let Some(meaning) = wording::mode_meaning(words, view.mode) {
+                p { strong { (wording::capitalised(words.mode(view.mode))) "." } " " (meaning) }
             }
             @if view.processing != Processing::Normal { p { (words.processing(view.processing)) } }
-            @if let Some(delivery) = &view.component.delivery { (self.delivery(delivery)) }
+            @if let Some(delivery) = view.delivery { (self.delivery(delivery)) }
             @if let Some(text) = view.local.text {
                 p.said { (self.text(text)) }
+            }
+            @if let Some(released) = view.released { p.meta { (wording::released(words, released)) } }
+            @if let Some(set) = self.set_by_hand(view) {
+                p.meta {
+                    (self.say("Von Hand gesetzt am ", "Set by hand on ")) (self.moment(set.at))
+                    @if let Some(until) = set.until { (self.say(", gilt ", ", holds ")) (self.wall().by(until)) }
+                    "."
+                }
             }
         }
     }
 
-    /// What happens to mail, as long as it does.
+    /// What happens to mail.
     fn delivery(&self, delivery: &Delivery) -> Markup {
-        let at = self.snapshot.at;
-        let holds = delivery.since.is_none_or(|since| since <= at) && delivery.until.is_none_or(|until| until > at);
         html! {
-            @if holds {
-                p {
-                    (self.words.delivery(delivery.state))
-                    @if let Some(since) = delivery.since { (self.say(" Seit ", " Since ")) (self.moment(since)) "." }
-                    @if let Some(until) = delivery.until { (self.say(" Bis ", " Until ")) (self.moment(until)) "." }
-                }
+            p {
+                (self.words.delivery(delivery.state))
+                @if let Some(since) = delivery.since { (self.say(" Seit ", " Since ")) (self.moment(since)) "." }
+                @if let Some(until) = delivery.until { (self.say(" Gilt ", " Holds ")) (self.wall().by(until)) "." }
             }
         }
     }
@@ -314,7 +333,11 @@ impl<'a> Page<'a> {
         if view.status == Status::UnderMaintenance
             && let Some(maintenance) = self.covering(view)
         {
-            ways.extend(current(&maintenance.alternatives, at));
+            for way in &maintenance.alternatives {
+                if applies(way, organisation, at) && !ways.contains(&way) {
+                    ways.push(way);
+                }
+            }
         }
         ways
     }
@@ -367,12 +390,4 @@ impl<'a> Page<'a> {
             }
         }
     }
-}
-
-/// The alternatives that hold at an instant.
-pub(super) fn current(ways: &[Alternative], at: Timestamp) -> impl Iterator<Item = &Alternative> {
-    ways.iter().filter(move |way| {
-        way.valid_from.as_ref().is_none_or(|from| from.at <= at)
-            && way.valid_until.as_ref().is_none_or(|until| until.at > at)
-    })
 }

@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 
 use maud::{Markup, html};
 
-use crate::model::alternative::{AlternativeKind, Link};
+use crate::model::alternative::{Alternative, AlternativeKind, Link};
 use crate::model::local::View;
 use crate::model::snapshot::PublicOrganisation;
 use crate::model::status::{Evidence, Lifecycle, Status};
@@ -19,7 +19,7 @@ use crate::publish::wording::{self, Words};
 pub(super) fn render(page: &Page<'_>) -> String {
     let Some((index, organisation)) = page.organisation else { return String::new() };
     let snapshot = page.snapshot;
-    let views = top_level(page, index, organisation);
+    let views = top_level(page, organisation);
     let of = |wanted: fn(&View<'_>) -> bool| views.iter().filter(move |view| wanted(view));
     let live: Vec<View<'_>> = of(|view| view.state.lifecycle == Lifecycle::Live).copied().collect();
     let announced: Vec<&View<'_>> = of(|view| view.state.lifecycle == Lifecycle::Announced).collect();
@@ -45,7 +45,7 @@ pub(super) fn render(page: &Page<'_>) -> String {
     let main = html! {
         p.over { (page.say("Status der Angebote", "Status of the services")) }
         h1 { (page.text(&organisation.name)) }
-        (homepage(page, organisation, &live))
+        (homepage(page, index, organisation))
         (page.health())
         (verdict(roll_up.status, headline, &more(page, &live, &affected, roll_up.unknown)))
         (page.open_incidents(incidents()))
@@ -62,11 +62,11 @@ pub(super) fn render(page: &Page<'_>) -> String {
 
 /// What stands on the page, without what is a part of something else there and without what is
 /// retired.
-fn top_level<'a>(page: &Page<'a>, index: u32, organisation: &PublicOrganisation) -> Vec<View<'a>> {
+fn top_level<'a>(page: &Page<'a>, organisation: &PublicOrganisation) -> Vec<View<'a>> {
     organisation
         .shows
         .iter()
-        .filter_map(|&component| page.snapshot.view(component, Some(index)))
+        .filter_map(|&component| page.view(component))
         .filter(|view| view.component.part_of.is_none_or(|whole| !organisation.shows.contains(&whole)))
         .filter(|view| view.state.lifecycle != Lifecycle::Retired)
         .collect()
@@ -81,7 +81,12 @@ fn headline(words: Words, live: &[View<'_>], status: Status, evidence: Evidence,
 
 /// What stands below the sentence: how many, how many unknown, and where to read on.
 fn more(page: &Page<'_>, live: &[View<'_>], affected: &[&View<'_>], unknown: u32) -> Markup {
-    let way = affected.iter().find(|view| !page.remaining(view).is_empty());
+    let of_incident = page.organisation.and_then(|(index, _)| {
+        let mut incidents = page.snapshot.incidents_of(index);
+        incidents.find(|incident| !page.ways_of(incident).is_empty()).map(|incident| format!("#i_{}_ways", incident.id))
+    });
+    let of_component = || affected.iter().find(|view| !page.remaining(view).is_empty());
+    let way = of_incident.or_else(|| of_component().map(|view| format!("#{}_ways", view.component.id)));
     html! {
         @if !affected.is_empty() {
             p.more {
@@ -95,27 +100,54 @@ fn more(page: &Page<'_>, live: &[View<'_>], affected: &[&View<'_>], unknown: u32
             }
         }
         @if unknown > 0 { p.more { (unknown_count(page.words, unknown, live.len())) } }
-        @if let Some(view) = way {
-            p.more { a href={ "#" (view.component.id) "_ways" } { (wording::alternatives_heading(page.words)) } }
+        @if let Some(way) = way {
+            p.more { a href=(way) { (wording::alternatives_heading(page.words)) } }
         }
         (page.as_of())
     }
 }
 
 /// The organisation's homepage, or the page that stands in for it at the moment.
-fn homepage(page: &Page<'_>, organisation: &PublicOrganisation, live: &[View<'_>]) -> Markup {
-    let emergency: Option<&Link> = live
-        .iter()
-        .flat_map(|view| page.remaining(view))
-        .find(|way| way.kind == AlternativeKind::EmergencySite)
-        .and_then(|way| way.target.first());
+fn homepage(page: &Page<'_>, index: u32, organisation: &PublicOrganisation) -> Markup {
+    let shown = organisation.shows.iter().filter_map(|&component| page.view(component));
+    let views: Vec<View<'_>> = shown.filter(|view| view.state.lifecycle != Lifecycle::Retired).collect();
+    let emergency = emergency_site(page, index, &views);
     html! {
         @if let Some(emergency) = emergency {
-            p.about { (page.say("Notfall-Seite: ", "Emergency site: ")) (link::bare(emergency)) }
+            p.instead {
+                (page.say("Zurzeit gilt die Notfall-Seite: ", "The emergency site applies at present: "))
+                (link::bare(emergency))
+            }
         } @else if let Some(url) = &organisation.url {
             p.about { (page.say("Internetseite: ", "Website: ")) (link::bare(url)) }
         }
     }
+}
+
+/// The emergency site that is active for anything on the page. What the town says of itself goes
+/// first, then what its own components have, then what others offer here.
+///
+/// One that stands ready at a component without a beginning is active while the component is not
+/// available; one that was given a beginning, or that somebody names for a town or for an open
+/// incident, is active as long as it applies.
+fn emergency_site<'p>(page: &'p Page<'_>, index: u32, views: &[View<'p>]) -> Option<&'p Link> {
+    let locals = views.iter().flat_map(|view| view.local.alternatives);
+    let open = || page.snapshot.incidents_of(index).filter(|incident| incident.is_open());
+    let overlays = open().filter_map(|incident| incident.overlays.get(page.organisation_id()?));
+    let of_components = |own: bool| {
+        let views = views.iter().filter(move |view| own == (view.component.owner == index));
+        views.flat_map(|view| {
+            let active = |way: &&Alternative| way.valid_from.is_some() || view.status != Status::Operational;
+            view.component.alternatives.iter().filter(active)
+        })
+    };
+    let ways = locals
+        .chain(overlays.flat_map(|overlay| &overlay.alternatives))
+        .chain(of_components(true))
+        .chain(open().flat_map(|incident| &incident.alternatives))
+        .chain(of_components(false));
+    let sites = page.applying(ways.filter(|way| way.kind == AlternativeKind::EmergencySite));
+    sites.into_iter().find_map(|way| way.target.first())
 }
 
 fn cards(page: &Page<'_>, id: &str, heading: &str, views: &[&View<'_>]) -> Markup {

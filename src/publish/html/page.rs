@@ -9,8 +9,9 @@ use maud::{DOCTYPE, Markup, PreEscaped, Render, html};
 
 use crate::model::alternative::Link;
 use crate::model::catalogue::SiteLinks;
-use crate::model::id::ComponentId;
+use crate::model::id::{ComponentId, OrganisationId};
 use crate::model::incident::Body;
+use crate::model::local::{Town, View};
 use crate::model::snapshot::{HealthWord, PublicComponent, PublicOrganisation, Shown, Snapshot};
 use crate::model::text::{Plain, Text};
 use crate::publish::html::status::symbol;
@@ -20,6 +21,15 @@ use crate::publish::wording::{self, Words};
 
 /// Easy language: texts that people wrote, never generated.
 const EASY: &str = "de-x-leicht";
+
+/// Where planned work stands.
+pub(super) const PLANNED_PATH: &str = "/maintenance";
+
+/// Most names that stand in a line; more of them fold up behind their number.
+const NAMES_MAX: usize = 8;
+
+/// Most names behind a number.
+const FOLDED_MAX: usize = 500;
 
 /// A page to be written.
 pub(super) struct Page<'a> {
@@ -33,6 +43,8 @@ pub(super) struct Page<'a> {
     pub(super) zone: TimeZone,
     /// The organisation whose page it is, with its index.
     pub(super) organisation: Option<(u32, &'a PublicOrganisation)>,
+    /// Its eyes on the components.
+    town: Town<'a>,
 }
 
 /// What differs from page to page outside its main part.
@@ -59,7 +71,21 @@ impl<'a> Page<'a> {
         let organisation =
             organisation.and_then(|index| Some((index, snapshot.catalogue.organisations.get(index as usize)?)));
         let zone = organisation.map_or(&snapshot.catalogue.site.timezone, |(_, organisation)| &organisation.timezone);
-        Self { snapshot, language, words: Words::of(language), zone: time::zone(zone), organisation }
+        let town = Town::new(snapshot, organisation.map(|(index, _)| index));
+        Self { snapshot, language, words: Words::of(language), zone: time::zone(zone), organisation, town }
+    }
+
+    /// A component, by its index, as this page shows it.
+    pub(super) fn view(&self, component: u32) -> Option<View<'a>> {
+        match self.organisation {
+            Some(_) => self.town.view(component),
+            None => self.snapshot.view(component, None),
+        }
+    }
+
+    /// The id of the organisation whose page it is.
+    pub(super) fn organisation_id(&self) -> Option<&'a OrganisationId> {
+        self.organisation.map(|(_, organisation)| &organisation.id)
     }
 
     /// Picks the German or the English form.
@@ -172,11 +198,34 @@ impl<'a> Page<'a> {
         html! { ul.names { @for name in names { li { (name) } } } }
     }
 
-    /// The organisations of a notice: all names if they are few, else the first ones.
-    pub(super) fn organisations(&self, organisations: &BTreeSet<u32>, most: usize) -> Markup {
-        let more = organisations.len().saturating_sub(most);
-        let rest = (more > 0).then(|| html! { (self.say("und ", "and ")) (more) (self.say(" weitere", " more")) });
-        self.names(organisations.iter().take(most).filter_map(|&index| self.organisation_link(index)).chain(rest))
+    /// Names that are many: a line of them if they are few, else folded up behind their number
+    /// and the noun that goes with it.
+    pub(super) fn folded(&self, names: &[Markup], noun: &str) -> Markup {
+        let more = names.len().saturating_sub(FOLDED_MAX);
+        html! {
+            @if names.len() <= NAMES_MAX {
+                (self.names(names.iter().cloned()))
+            } @else {
+                details.fold {
+                    summary { (names.len()) " " (noun) }
+                    ul.columns {
+                        @for name in names.iter().take(FOLDED_MAX) { li { (name) } }
+                        @if more > 0 { li { (self.say("und ", "and ")) (more) (self.say(" weitere", " more")) } }
+                    }
+                }
+            }
+        }
+    }
+
+    /// The organisations of a notice, linked to their pages, in the order in which people look
+    /// for them: by id, which is the name without "Stadt" and umlauts.
+    pub(super) fn organisations(&self, organisations: &BTreeSet<u32>) -> Markup {
+        let all = &self.snapshot.catalogue.organisations;
+        let mut sorted: Vec<_> =
+            organisations.iter().filter_map(|&index| Some((&all.get(index as usize)?.id, index))).collect();
+        sorted.sort_unstable();
+        let names: Vec<Markup> = sorted.iter().filter_map(|(_, index)| self.organisation_link(*index)).collect();
+        self.folded(&names, self.say("Organisationen", "organisations"))
     }
 
     /// The whole document.
@@ -224,13 +273,25 @@ impl<'a> Page<'a> {
             header.band {
                 div.band-in {
                     a.home href=(self.path("/")) { (symbol("tower")) (title) }
-                    @if !others.is_empty() {
-                        nav aria-label=(self.say("Sprache", "Language")) {
+                    div.ways-in {
+                        nav aria-label=(self.say("Seiten", "Pages")) {
                             ul.tongues {
-                                @for language in others {
-                                    li {
-                                        a href=(self.path_in(language, frame.path)) hreflang=(language) lang=(language) {
-                                            (wording::language_name(language))
+                                li {
+                                    @let here = (frame.path == PLANNED_PATH).then_some("page");
+                                    a href=(self.path(PLANNED_PATH)) aria-current=[here] {
+                                        (self.say("Geplante Arbeiten", "Planned work"))
+                                    }
+                                }
+                            }
+                        }
+                        @if !others.is_empty() {
+                            nav aria-label=(self.say("Sprache", "Language")) {
+                                ul.tongues {
+                                    @for language in others {
+                                        li {
+                                            a href=(self.path_in(language, frame.path)) hreflang=(language) lang=(language) {
+                                                (wording::language_name(language))
+                                            }
                                         }
                                     }
                                 }

@@ -1,19 +1,22 @@
 //! A county on the morning of 30 October 2023: its portal is down because of a provider that the
 //! public may not know, a town hall goes on beside it, and a neighbour has planned work.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use jiff::tz::TimeZone;
 use turmwacht::model::alternative::{Alternative, AlternativeKind, Link};
 use turmwacht::model::availability::Intervals;
 use turmwacht::model::catalogue::{Ends, Reach, Site, SiteLinks};
+use turmwacht::model::decision::Inputs;
 use turmwacht::model::event::MaintenancePhase;
 use turmwacht::model::id::{ComponentId, IncidentId, MaintenanceId, OrganisationId};
-use turmwacht::model::incident::{Body, Cause, Impact, IncidentStatus, Message, MessageCode, Update, WORDING};
+use turmwacht::model::incident::{Body, Cause, Impact, IncidentStatus, Message, MessageCode, WORDING};
+use turmwacht::model::local::{Locals, PublicLocal};
+use turmwacht::model::notice::CoveredNotice;
 use turmwacht::model::snapshot::{
-    AffectedBy, ComponentState, PublicCatalogue, PublicComponent, PublicIncident, PublicLocal, PublicMaintenance,
-    PublicOrganisation, Shown, Snapshot, VALID_FOR,
+    AffectedBy, ComponentState, PublicCatalogue, PublicComponent, PublicIncident, PublicMaintenance,
+    PublicOrganisation, PublicUpdate, Shown, Snapshot, VALID_FOR,
 };
 use turmwacht::model::status::{
     ComponentKind, Delivery, DeliveryState, Evidence, Lifecycle, Mode, OrganisationKind, Processing, Status,
@@ -38,19 +41,19 @@ pub(super) fn german(text: &str) -> Text {
     Text::single("de", text)
 }
 
-fn link(text: &str) -> Link {
+pub(super) fn link(text: &str) -> Link {
     Link::parse(text).expect("a link")
 }
 
-fn zone() -> TimeZone {
+pub(super) fn zone() -> TimeZone {
     TimeZone::get("Europe/Berlin").expect("bundled")
 }
 
-fn from(year: i16, month: i8, day: i8) -> When {
+pub(super) fn from(year: i16, month: i8, day: i8) -> When {
     When::from_date(jiff::civil::date(year, month, day), &zone()).expect("in range")
 }
 
-fn through(year: i16, month: i8, day: i8) -> When {
+pub(super) fn through(year: i16, month: i8, day: i8) -> When {
     When::through_date(jiff::civil::date(year, month, day), &zone()).expect("in range")
 }
 
@@ -64,7 +67,7 @@ fn links(host: &str) -> SiteLinks {
     }
 }
 
-fn organisation(id: &str, kind: OrganisationKind, name: &str, ars: Option<&str>) -> PublicOrganisation {
+pub(super) fn organisation(id: &str, kind: OrganisationKind, name: &str, ars: Option<&str>) -> PublicOrganisation {
     PublicOrganisation {
         id: OrganisationId::new(id),
         kind,
@@ -78,7 +81,7 @@ fn organisation(id: &str, kind: OrganisationKind, name: &str, ars: Option<&str>)
     }
 }
 
-fn component(id: &str, name: &str, kind: ComponentKind, owner: u32) -> PublicComponent {
+pub(super) fn component(id: &str, name: &str, kind: ComponentKind, owner: u32) -> PublicComponent {
     PublicComponent {
         id: ComponentId::new(id),
         name: german(name),
@@ -95,11 +98,11 @@ fn component(id: &str, name: &str, kind: ComponentKind, owner: u32) -> PublicCom
         alternatives: Vec::new(),
         available_from: None,
         delivery: None,
-        locals: Vec::new(),
+        edges: Vec::new(),
     }
 }
 
-fn alternative(kind: AlternativeKind, target: &[&str], label: &str, hours: Option<&str>) -> Alternative {
+pub(super) fn alternative(kind: AlternativeKind, target: &[&str], label: &str, hours: Option<&str>) -> Alternative {
     Alternative {
         kind,
         target: target.iter().map(|target| link(target)).collect(),
@@ -114,28 +117,43 @@ fn alternative(kind: AlternativeKind, target: &[&str], label: &str, hours: Optio
     }
 }
 
-fn local(organisation: &str) -> PublicLocal {
+/// Something that differs in one town since a day in October.
+pub(super) fn local(component: &str, organisation: &str) -> PublicLocal {
     PublicLocal {
+        key: 1,
+        component: ComponentId::new(component),
+        name: german(component),
         organisations: vec![Reach::Organisation(OrganisationId::new(organisation))],
         status: None,
         mode: None,
         released: None,
         processing: None,
+        delivery: None,
         text: None,
         alternatives: Vec::new(),
-        from: None,
+        since: at("2023-10-25T06:00:00Z"),
         until: None,
     }
 }
 
-fn state(status: Status, evidence: Evidence, since: &str) -> ComponentState {
+pub(super) fn state(status: Status, evidence: Evidence, since: &str) -> ComponentState {
     let since = at(since);
     let mut intervals = Intervals::default();
     intervals.begin(at("2023-08-12T00:00:00Z"), Status::Operational, evidence);
     intervals.begin(since, status, evidence);
+    let mut inputs = Inputs::default();
+    match evidence {
+        _ if status == Status::UnderMaintenance => {
+            inputs.covered = true;
+            inputs.own = Some(Status::Operational);
+        }
+        Evidence::Own => inputs.own = Some(status),
+        Evidence::Notice => inputs.notice = Some(status),
+        Evidence::Derived => inputs.derived = Some((status, evidence)),
+        Evidence::Declared => {}
+    }
     ComponentState {
         status,
-        without_derived: if evidence == Evidence::Derived { Status::Operational } else { status },
         evidence,
         since,
         checked_at: (evidence != Evidence::Declared).then(|| at("2023-10-30T07:14:20Z")),
@@ -145,11 +163,15 @@ fn state(status: Status, evidence: Evidence, since: &str) -> ComponentState {
         affected_by: None,
         incident: None,
         unknown_parts: 0,
+        set_by_hand: None,
+        inputs,
+        hidden: None,
+        aside: false,
         intervals: Arc::new(intervals),
     }
 }
 
-fn affected_by(path: &[(&str, &str)]) -> AffectedBy {
+pub(super) fn affected_by(path: &[(&str, &str)]) -> AffectedBy {
     let mut path: Vec<Shown> =
         path.iter().map(|(id, name)| Shown { id: Some(ComponentId::new(*id)), name: german(name) }).collect();
     path.push(hidden_provider());
@@ -161,17 +183,79 @@ pub(super) fn hidden_provider() -> Shown {
     Shown { id: None, name: both("Externer IT-Dienstleister", "External IT provider") }
 }
 
-fn automatic(code: MessageCode, component: &str, status: Option<Status>, reason: Option<Reason>) -> Body {
+pub(super) fn automatic(code: MessageCode, component: &str, status: Option<Status>, reason: Option<Reason>) -> Body {
     Body::Automatic(Message { code, wording: WORDING, component: german(component), status, reason })
 }
 
-fn update(number: u32, at_text: &str, status: IncidentStatus, body: Body) -> Update {
-    Update { number, at: at(at_text), status, body }
+pub(super) fn update(number: u32, at_text: &str, status: IncidentStatus, body: Body) -> PublicUpdate {
+    PublicUpdate {
+        number,
+        at: at(at_text),
+        status,
+        body,
+        components: Vec::new(),
+        organisations: Vec::new(),
+        ending: None,
+        retracted_at: None,
+        corrected_at: None,
+    }
+}
+
+/// An incident about which nobody said more than its title.
+pub(super) fn incident(id: &str, title: Body, started_at: &str) -> PublicIncident {
+    PublicIncident {
+        id: IncidentId::new(id),
+        title,
+        status: IncidentStatus::Investigating,
+        impact: Impact::Critical,
+        cause: None,
+        root: hidden_provider(),
+        started_at: at(started_at),
+        resolved_at: None,
+        merged_into: None,
+        expected_end: None,
+        next_update_by: None,
+        references: Vec::new(),
+        alternatives: Vec::new(),
+        unaffected: Vec::new(),
+        overlays: BTreeMap::new(),
+        components: Vec::new(),
+        updates: Vec::new(),
+        revision: 1,
+    }
+}
+
+/// Planned work of whole days on some components.
+pub(super) fn maintenance(id: &str, title: &str, from: When, until: When, components: &[&str]) -> PublicMaintenance {
+    let covered = |id: &&str| CoveredNotice { component: ComponentId::new(*id), until: None, ended_at: None };
+    PublicMaintenance {
+        id: MaintenanceId::new(id),
+        title: german(title),
+        text: None,
+        phase: MaintenancePhase::Announced,
+        from,
+        until,
+        ends: Ends::ByItself,
+        ended_at: None,
+        components: components.iter().map(covered).collect(),
+        unaffected: Vec::new(),
+        alternatives: Vec::new(),
+        announced_at: When::instant(at("2023-10-16T08:00:00Z")),
+        last_chance_before: None,
+        back_from: None,
+        programme: None,
+        zone: "Europe/Berlin".to_owned(),
+        upcoming: Vec::new(),
+        recurs: false,
+        sequence: 0,
+        updates: Vec::new(),
+        revision: 1,
+    }
 }
 
 fn components() -> Vec<(PublicComponent, ComponentState)> {
     use ComponentKind::{Capability, Counter, Mail, Phone, Portal, Service, Website};
-    use Evidence::{Declared, Derived, Own};
+    use Evidence::{Declared, Derived, Notice, Own};
     use Status::{MajorOutage, Operational, PartialOutage, UnderMaintenance, Unknown};
     const FELL: &str = "2023-10-30T06:04:00Z";
     const LONG_AGO: &str = "2023-09-01T06:00:00Z";
@@ -202,7 +286,7 @@ fn components() -> Vec<(PublicComponent, ComponentState)> {
         (component("meldewesen-hattingen", "Wohnsitz anmelden", Service, 1), state(Operational, Own, LONG_AGO)),
         (
             component("mail-witten", "E-Mail der Verwaltung", Mail, 2),
-            state(UnderMaintenance, Own, "2023-10-29T23:00:00Z"),
+            state(UnderMaintenance, Notice, "2023-10-29T23:00:00Z"),
         ),
         (component("buergerbuero-witten", "Bürgerbüro", Counter, 2), state(Operational, Declared, LONG_AGO)),
         (component("homepage-witten", "Internetseite der Stadt", Website, 2), state(Operational, Own, LONG_AGO)),
@@ -259,15 +343,6 @@ fn detail(all: &mut [(PublicComponent, ComponentState)], portal: (&str, &str)) {
     all[10].1.reason = Some(Reason::Blocked);
     all[11].0.available_from = Some(from(2023, 12, 1));
     all[11].1.lifecycle = Lifecycle::Announced;
-    let mut basic = local("hattingen");
-    basic.mode = Some(Mode::Basic);
-    basic.processing = Some(Processing::Delayed);
-    basic.text = Some(both(
-        "Anmelden geht, Auskünfte aus anderen Städten nicht. Bitte bringen Sie Ihren Ausweis mit.",
-        "You can register, but we cannot look up records of other towns. Please bring your identity card.",
-    ));
-    basic.from = Some(at("2023-10-25T06:00:00Z"));
-    all[12].0.locals = vec![basic];
     all[13].0.delivery =
         Some(Delivery { state: DeliveryState::Queued, since: None, until: Some(at("2023-10-31T23:00:00Z")) });
     all[13].0.alternatives = vec![alternative(
@@ -282,15 +357,10 @@ fn incidents() -> Vec<Arc<PublicIncident>> {
     let concerned = |ids: &[(&str, &str, Status)]| {
         ids.iter().map(|(id, name, status)| (ComponentId::new(*id), german(name), *status)).collect()
     };
+    let title = |name| automatic(MessageCode::Title, name, None, None);
     let open = PublicIncident {
-        id: IncidentId::new("2hf6k9qm"),
-        title: automatic(MessageCode::Title, "Serviceportal Ennepe-Ruhr", None, None),
         status: IncidentStatus::Identified,
-        impact: Impact::Critical,
         cause: Some(Cause::Cyberattack),
-        root: hidden_provider(),
-        started_at: at("2023-10-30T06:04:00Z"),
-        resolved_at: None,
         components: concerned(&[
             ("serviceportal-en", "Serviceportal Ennepe-Ruhr", Status::MajorOutage),
             ("maengelmelder-hattingen", "Mängelmelder", Status::MajorOutage),
@@ -320,15 +390,11 @@ fn incidents() -> Vec<Arc<PublicIncident>> {
                 )),
             ),
         ],
+        ..incident("2hf6k9qm", title("Serviceportal Ennepe-Ruhr"), "2023-10-30T06:04:00Z")
     };
     let closed = PublicIncident {
-        id: IncidentId::new("7c1x0ddq"),
-        title: automatic(MessageCode::Title, "Internetseite der Stadt", None, None),
         status: IncidentStatus::Resolved,
-        impact: Impact::Critical,
-        cause: None,
         root: Shown { id: Some(ComponentId::new("homepage-hattingen")), name: german("Internetseite der Stadt") },
-        started_at: at("2023-10-29T00:30:00Z"),
         resolved_at: Some(at("2023-10-29T01:42:00Z")),
         components: concerned(&[("homepage-hattingen", "Internetseite der Stadt", Status::MajorOutage)]),
         updates: vec![
@@ -345,38 +411,33 @@ fn incidents() -> Vec<Arc<PublicIncident>> {
                 automatic(MessageCode::Resolved, "Internetseite der Stadt", None, None),
             ),
         ],
+        ..incident("7c1x0ddq", title("Internetseite der Stadt"), "2023-10-29T00:30:00Z")
     };
     vec![Arc::new(open), Arc::new(closed)]
 }
 
 fn maintenances() -> Vec<Arc<PublicMaintenance>> {
     let mail = PublicMaintenance {
-        id: MaintenanceId::new("mail-umzug"),
-        title: german("Umzug der E-Mail"),
         phase: MaintenancePhase::InProgress,
-        from: from(2023, 10, 30),
-        until: through(2023, 10, 31),
         ends: Ends::OnNotice,
-        components: vec![ComponentId::new("mail-witten")],
         unaffected: vec![ComponentId::new("homepage-witten")],
-        alternatives: Vec::new(),
-        announced_at: Some(When::instant(at("2023-10-16T08:00:00Z"))),
-        last_chance_before: None,
         back_from: Some(from(2023, 11, 1)),
+        ..maintenance("mail-umzug", "Umzug der E-Mail", from(2023, 10, 30), through(2023, 10, 31), &["mail-witten"])
     };
+    let office = &["buergerbuero-witten"];
     let software = PublicMaintenance {
-        id: MaintenanceId::new("vois-umstellung"),
-        title: german("Umstellung auf neue Software"),
-        phase: MaintenancePhase::Announced,
-        from: from(2023, 11, 6),
-        until: through(2023, 11, 10),
-        ends: Ends::ByItself,
-        components: vec![ComponentId::new("buergerbuero-witten")],
         unaffected: vec![ComponentId::new("homepage-witten")],
         alternatives: vec![alternative(AlternativeKind::Phone, &["tel:+4923025810"], "Notfälle", None)],
-        announced_at: Some(from(2023, 10, 20)),
+        announced_at: from(2023, 10, 20),
         last_chance_before: Some(through(2023, 11, 3)),
         back_from: Some(from(2023, 11, 13)),
+        ..maintenance(
+            "vois-umstellung",
+            "Umstellung auf neue Software",
+            from(2023, 11, 6),
+            through(2023, 11, 10),
+            office,
+        )
     };
     vec![Arc::new(mail), Arc::new(software)]
 }
@@ -420,6 +481,28 @@ pub(super) fn assemble(
         states: states.into_iter().map(Arc::new).collect(),
         incidents,
         maintenances,
+        locals: Arc::default(),
+        changes: Arc::default(),
+    }
+}
+
+/// Makes a snapshot differ in some towns.
+pub(super) fn differ(snapshot: &mut Snapshot, locals: Vec<PublicLocal>) {
+    let index = |local: &PublicLocal| snapshot.catalogue.component_index[&local.component];
+    let all: Vec<_> = locals.into_iter().map(|local| (index(&local), Arc::new(local))).collect();
+    snapshot.locals = Arc::new(Locals::new(all));
+}
+
+/// What Hattingen says of its own registration of residents.
+pub(super) fn basic() -> PublicLocal {
+    PublicLocal {
+        mode: Some(Mode::Basic),
+        processing: Some(Processing::Delayed),
+        text: Some(both(
+            "Anmelden geht, Auskünfte aus anderen Städten nicht. Bitte bringen Sie Ihren Ausweis mit.",
+            "You can register, but we cannot look up records of other towns. Please bring your identity card.",
+        )),
+        ..local("meldewesen-hattingen", "hattingen")
     }
 }
 
@@ -431,7 +514,9 @@ pub(super) fn morning() -> Snapshot {
         organisation("witten", OrganisationKind::Municipality, "Stadt Witten", Some("059540036036")),
         organisation("citko", OrganisationKind::Provider, "citko Zweckverband", None),
     ];
-    assemble(organisations, components(), incidents(), maintenances())
+    let mut morning = assemble(organisations, components(), incidents(), maintenances());
+    differ(&mut morning, vec![basic()]);
+    morning
 }
 
 /// A day on which all is well.
