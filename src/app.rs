@@ -9,7 +9,6 @@ mod desk;
 mod flight;
 mod launch;
 mod log_limit;
-mod measure;
 mod outbox;
 mod recent;
 

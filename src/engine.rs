@@ -12,6 +12,7 @@ pub mod graph;
 mod incidents;
 pub mod judge;
 mod maintenance;
+mod measure;
 mod notices;
 pub mod schedule;
 mod state;
@@ -21,5 +22,6 @@ mod umbrella;
 pub mod vantage;
 mod view;
 
+pub use measure::measure;
 pub use state::{CHECKPOINT_FORMAT, CheckRecord, ComponentRecord, Record, State, evidence_lasts};
 pub use step::{Effect, Input, Step};

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crate::editing;
 use crate::engine::schedule::{Schedule, Timing, stable_key};
-use crate::engine::{Effect, Input, State, Step};
+use crate::engine::{self, Effect, Input, State, Step};
 use crate::model::catalogue::Catalogue;
 use crate::model::editing::{Refusal, Subject};
 use crate::model::event::Logged;
@@ -133,7 +133,9 @@ impl Replay<'_> {
             }
             while let Some(expectation) = expectations.next_if(|expectation| expectation.at <= next) {
                 let snapshot = self.state.snapshot(self.recorded(now), &[], true);
-                failures.extend(expect::check(self.scenario, &snapshot, &self.probed, expectation));
+                let metrics = engine::measure(&self.state, &[], &[], snapshot.at).0;
+                let seen = expect::Seen { snapshot: &snapshot, metrics: &metrics, probed: &self.probed };
+                failures.extend(expect::check(self.scenario, &seen, expectation));
             }
             if next >= end {
                 break;

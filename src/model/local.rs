@@ -8,7 +8,7 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use crate::model::alternative::Alternative;
+use crate::model::alternative::{Alternative, AlternativeKind, Link};
 use crate::model::catalogue::Reach;
 use crate::model::decision::{Inputs, decide, derived};
 use crate::model::id::{ComponentId, OrganisationId};
@@ -333,6 +333,42 @@ impl<'a> Town<'a> {
             since: if same { state.since } else { since },
             affected,
         })
+    }
+}
+
+impl<'a> Town<'a> {
+    /// Where people are sent instead of the usual site of an organisation (by index): the target
+    /// of an emergency site that is active for anything on its page. What the organisation says
+    /// of itself goes first, then what its own components have, then what others offer there.
+    ///
+    /// One that stands at a component, or is named for it in this town, is active while the
+    /// component is not operational here; one that was given a beginning as long as it applies;
+    /// one of an incident or of the town's words on it while the incident is open.
+    pub fn emergency_site(&self, index: u32) -> Option<&'a Link> {
+        let snapshot = self.snapshot;
+        let organisation = snapshot.catalogue.organisations.get(index as usize)?;
+        let shown = organisation.shows.iter().filter_map(|&component| self.view(component));
+        let views: Vec<View<'a>> = shown.filter(|view| view.state.lifecycle != Lifecycle::Retired).collect();
+        let is_active = |view: &View<'a>, way: &Alternative| {
+            way.valid_from.is_some() || view.status != Status::Operational
+        };
+        let locals = views
+            .iter()
+            .flat_map(|view| view.local.alternatives.iter().filter(move |way| is_active(view, way)));
+        let of_components = |own: bool| {
+            let views = views.iter().filter(move |view| own == (view.component.owner == index));
+            views.flat_map(move |view| view.component.alternatives.iter().filter(move |way| is_active(view, way)))
+        };
+        let open = || snapshot.incidents_of(index).filter(|incident| incident.is_open());
+        let overlays = open().filter_map(|incident| incident.overlays.get(&organisation.id));
+        locals
+            .chain(overlays.flat_map(|overlay| &overlay.alternatives))
+            .chain(of_components(true))
+            .chain(open().flat_map(|incident| &incident.alternatives))
+            .chain(of_components(false))
+            .filter(|way| way.kind == AlternativeKind::EmergencySite)
+            .filter(|way| applies(way, Some(organisation), snapshot.at))
+            .find_map(|way| way.target.first())
     }
 }
 

@@ -3,17 +3,21 @@
 use std::collections::BTreeMap;
 
 use crate::model::local::View;
-use crate::model::snapshot::{Shown, Snapshot};
+use crate::model::snapshot::{Measurements, Shown, Snapshot};
 use crate::publish::{self, Rendered, Target};
 use crate::scenario::{Expect, Expectation, Scenario};
 
+/// What there is to see at an instant.
+pub(super) struct Seen<'a> {
+    pub(super) snapshot: &'a Snapshot,
+    pub(super) metrics: &'a Measurements,
+    /// How often each check was probed so far.
+    pub(super) probed: &'a BTreeMap<u32, u32>,
+}
+
 /// What does not hold, one sentence each.
-pub(super) fn check(
-    scenario: &Scenario,
-    snapshot: &Snapshot,
-    probed: &BTreeMap<u32, u32>,
-    expectation: &Expectation,
-) -> Vec<String> {
+pub(super) fn check(scenario: &Scenario, seen: &Seen<'_>, expectation: &Expectation) -> Vec<String> {
+    let Seen { snapshot, probed, .. } = *seen;
     let mut failures = Vec::new();
     let what = &expectation.what;
     let when = scenario.start.plus(expectation.at).to_jiff().to_zoned(scenario.zone.clone());
@@ -40,7 +44,7 @@ pub(super) fn check(
         maintenance(snapshot, what, id, &mut fail);
     }
     if let Some(path) = &what.path {
-        document(snapshot, what, path, &mut fail);
+        document(seen, what, path, &mut fail);
     }
     if let (Some(check), Some(most)) = (&what.check, what.probed_at_most) {
         let index = check.split_once('/').and_then(|(component, check)| {
@@ -156,8 +160,15 @@ pub(super) fn render(snapshot: &Snapshot, path: &str) -> Option<Vec<u8>> {
     }
 }
 
-fn document(snapshot: &Snapshot, what: &Expect, path: &str, fail: &mut impl FnMut(String)) {
-    let Some(body) = render(snapshot, path) else {
+fn document(seen: &Seen<'_>, what: &Expect, path: &str, fail: &mut impl FnMut(String)) {
+    let body = if path == "/metrics" {
+        let mut body = Vec::new();
+        publish::metrics::write(seen.metrics, None, false, &mut body, &mut |_| {});
+        Some(body)
+    } else {
+        render(seen.snapshot, path)
+    };
+    let Some(body) = body else {
         fail(format!("{path} answers no document"));
         return;
     };

@@ -4,7 +4,6 @@ use std::cmp::Reverse;
 
 use maud::{Markup, html};
 
-use crate::model::alternative::{Alternative, AlternativeKind, Link};
 use crate::model::local::View;
 use crate::model::snapshot::PublicOrganisation;
 use crate::model::status::{Evidence, Lifecycle, Status};
@@ -109,9 +108,7 @@ fn more(page: &Page<'_>, live: &[View<'_>], affected: &[&View<'_>], unknown: u32
 
 /// The organisation's homepage, or the page that stands in for it at the moment.
 fn homepage(page: &Page<'_>, index: u32, organisation: &PublicOrganisation) -> Markup {
-    let shown = organisation.shows.iter().filter_map(|&component| page.view(component));
-    let views: Vec<View<'_>> = shown.filter(|view| view.state.lifecycle != Lifecycle::Retired).collect();
-    let emergency = emergency_site(page, index, &views);
+    let emergency = page.town.emergency_site(index);
     html! {
         @if let Some(emergency) = emergency {
             p.instead {
@@ -122,32 +119,6 @@ fn homepage(page: &Page<'_>, index: u32, organisation: &PublicOrganisation) -> M
             p.about { (page.say("Internetseite: ", "Website: ")) (link::bare(url)) }
         }
     }
-}
-
-/// The emergency site that is active for anything on the page. What the town says of itself goes
-/// first, then what its own components have, then what others offer here.
-///
-/// One that stands ready at a component without a beginning is active while the component is not
-/// available; one that was given a beginning, or that somebody names for a town or for an open
-/// incident, is active as long as it applies.
-fn emergency_site<'p>(page: &'p Page<'_>, index: u32, views: &[View<'p>]) -> Option<&'p Link> {
-    let locals = views.iter().flat_map(|view| view.local.alternatives);
-    let open = || page.snapshot.incidents_of(index).filter(|incident| incident.is_open());
-    let overlays = open().filter_map(|incident| incident.overlays.get(page.organisation_id()?));
-    let of_components = |own: bool| {
-        let views = views.iter().filter(move |view| own == (view.component.owner == index));
-        views.flat_map(|view| {
-            let active = |way: &&Alternative| way.valid_from.is_some() || view.status != Status::Operational;
-            view.component.alternatives.iter().filter(active)
-        })
-    };
-    let ways = locals
-        .chain(overlays.flat_map(|overlay| &overlay.alternatives))
-        .chain(of_components(true))
-        .chain(open().flat_map(|incident| &incident.alternatives))
-        .chain(of_components(false));
-    let sites = page.applying(ways.filter(|way| way.kind == AlternativeKind::EmergencySite));
-    sites.into_iter().find_map(|way| way.target.first())
 }
 
 fn cards(page: &Page<'_>, id: &str, heading: &str, views: &[&View<'_>]) -> Markup {

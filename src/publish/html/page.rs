@@ -44,7 +44,7 @@ pub(super) struct Page<'a> {
     /// The organisation whose page it is, with its index.
     pub(super) organisation: Option<(u32, &'a PublicOrganisation)>,
     /// Its eyes on the components.
-    town: Town<'a>,
+    pub(super) town: Town<'a>,
 }
 
 /// What differs from page to page outside its main part.

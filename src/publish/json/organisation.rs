@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use crate::model::alternative::{Alternative, AlternativeKind, Link};
+use crate::model::alternative::Link;
 use crate::model::id::OrganisationId;
-use crate::model::local::{View, applies};
+use crate::model::local::View;
 use crate::model::snapshot::{PublicIncident, PublicMaintenance};
 use crate::model::status::{Lifecycle, OrganisationKind, Status};
 use crate::model::text::Plain;
@@ -14,7 +14,7 @@ use crate::publish::json::component::ComponentJson;
 use crate::publish::json::incident::IncidentJson;
 use crate::publish::json::maintenance::MaintenanceJson;
 use crate::publish::json::{PAGE_ITEMS_MAX, is_ahead};
-use crate::publish::scope::{Page, Scope};
+use crate::publish::scope::Scope;
 
 /// Open incidents and planned maintenances with the indexes of what they concern, resolved once
 /// for all organisations of an answer.
@@ -73,7 +73,7 @@ impl<'a> OrganisationJson<'a> {
             kind: organisation.kind,
             ars: organisation.ars.as_deref(),
             url: organisation.url.as_ref(),
-            emergency_url: emergency_url(scope, &page, &views, incidents()),
+            emergency_url: page.town.emergency_site(page.index),
             status: roll_up.status,
             components: views.iter().map(|view| ComponentJson::new(scope, *view, Some(index))).collect(),
             incidents: incidents()
@@ -89,36 +89,4 @@ impl<'a> OrganisationJson<'a> {
             page: scope.address(&format!("/{}", organisation.id)),
         })
     }
-}
-
-/// Where people are sent instead of the organisation's usual site: the target of an emergency
-/// site that is active for anything on its page. What the organisation says of itself goes
-/// first, then what its own components have, then what others offer on its page.
-///
-/// A site that stands ready at a component without a beginning is active while the component is
-/// not operational; one that was given a beginning, or that somebody names for a town or for an
-/// open incident, is active as long as it applies.
-fn emergency_url<'a>(
-    scope: &Scope<'a>,
-    page: &Page<'a>,
-    views: &[View<'a>],
-    incidents: impl Iterator<Item = &'a PublicIncident> + Clone,
-) -> Option<&'a Link> {
-    let overlays = incidents.clone().filter_map(|incident| scope.overlay_of(incident, page.organisation));
-    let locals = views.iter().flat_map(|view| view.local.alternatives);
-    let of_components = |own: bool| {
-        let views = views.iter().filter(move |view| own == (view.component.owner == page.index));
-        views.flat_map(|view| {
-            let active = |way: &&Alternative| way.valid_from.is_some() || view.status != Status::Operational;
-            view.component.alternatives.iter().filter(active)
-        })
-    };
-    locals
-        .chain(overlays.flat_map(|overlay| &overlay.alternatives))
-        .chain(of_components(true))
-        .chain(incidents.flat_map(|incident| &incident.alternatives))
-        .chain(of_components(false))
-        .filter(|way| way.kind == AlternativeKind::EmergencySite)
-        .filter(|way| applies(way, Some(page.organisation), scope.snapshot.at))
-        .find_map(|way| way.target.first())
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::engine::State;
+use crate::engine::state::State;
 use crate::model::event::MaintenancePhase;
 use crate::model::id::CheckId;
 use crate::model::incident::Incident;
@@ -11,7 +11,7 @@ use crate::model::time::Timestamp;
 use crate::model::verdict::Path;
 
 /// Everything measured, and the public part of it.
-pub(super) fn measure(
+pub fn measure(
     state: &State,
     readings: &[Arc<Reading>],
     targets: &[Arc<str>],
