@@ -16,6 +16,7 @@ mod backup;
 mod check;
 mod config;
 mod demo;
+mod edit;
 mod replay;
 mod token;
 
@@ -51,6 +52,14 @@ enum Command {
     /// Look at the log of what editors did.
     #[command(subcommand)]
     Audit(audit::Command),
+    /// List, open, update and resolve incidents on a running server.
+    Incident(edit::Arguments<edit::incident::Verb>),
+    /// List, announce, change and end maintenances on a running server.
+    Maintenance(edit::Arguments<edit::maintenance::Verb>),
+    /// Look at a component on a running server, and set its status by hand.
+    Component(edit::Arguments<edit::component::Verb>),
+    /// Say on a running server what differs in some towns.
+    Local(edit::Arguments<edit::local::Verb>),
 }
 
 /// Runs the program with the arguments of the process.
@@ -71,6 +80,10 @@ pub fn main() -> ExitCode {
         Command::Backup(backup) => backup::run(&arguments.config, &backup),
         Command::Token(command) => token::run(&arguments.config, &command),
         Command::Audit(command) => audit::run(&arguments.config, &command),
+        Command::Incident(incident) => edit::run(&incident),
+        Command::Maintenance(maintenance) => edit::run(&maintenance),
+        Command::Component(component) => edit::run(&component),
+        Command::Local(local) => edit::run(&local),
     }
 }
 
@@ -106,6 +119,14 @@ fn print(line: &str) {
 fn print_error(line: &str) {
     // Nobody is left to be told.
     writeln!(std::io::stderr().lock(), "{line}").unwrap_or_default();
+}
+
+/// A variable of the environment, if it is set to something.
+fn environment(name: &str) -> Result<Option<String>, String> {
+    match std::env::var_os(name).filter(|value| !value.is_empty()) {
+        Some(value) => value.into_string().map(Some).map_err(|_| format!("{name} is not UTF-8")),
+        None => Ok(None),
+    }
 }
 
 /// Whether stdout is a terminal that wants colour.
