@@ -177,8 +177,7 @@ impl TimeLine {
 
 /// A token for whoever tries the commands on the demo.
 fn editors_token(store: &Path) -> Result<String, DemoFault> {
-    let order =
-        Order { role: Role::Admin, organisations: Vec::new(), label: "demo".to_owned(), expires_at: None };
+    let order = Order { role: Role::Admin, organisations: Vec::new(), label: "demo".to_owned(), expires_at: None };
     let issued = Tokens::open(store).map_err(AppFault::from)?.issue(&order, "demo", system_time());
     issued.map(|issued| issued.text.reveal().to_owned()).map_err(|fault| DemoFault::Config(fault.to_string()))
 }

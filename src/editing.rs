@@ -89,9 +89,7 @@ pub fn read(method: &str, path: &str, body: &[u8], catalogue: &Catalogue) -> Res
         ("DELETE", ["incidents", id, "overlays", organisation]) => {
             change(Command::Overlay(incident(id), OrganisationId::new(*organisation), None))
         }
-        ("POST", ["maintenance"]) => {
-            change(Command::PlanMaintenance(Box::new(reader.new_maintenance(parse(body)?)?)))
-        }
+        ("POST", ["maintenance"]) => change(Command::PlanMaintenance(Box::new(reader.new_maintenance(parse(body)?)?))),
         ("PATCH", ["maintenance", id]) => {
             let patch = reader.maintenance_patch(parse(body)?)?;
             change(Command::EditMaintenance(MaintenanceId::new(*id), Box::new(patch)))
@@ -136,10 +134,7 @@ fn methods(segments: &[&str]) -> &'static [&'static str] {
 fn unknown(segments: &[&str]) -> Refusal {
     match methods(segments) {
         [] => Refusal::not_found("there is no such path in the admin interface"),
-        methods => Refusal::new(
-            RefusalKind::MethodNotAllowed,
-            format!("this path knows {} only", methods.join(", ")),
-        ),
+        methods => Refusal::new(RefusalKind::MethodNotAllowed, format!("this path knows {} only", methods.join(", "))),
     }
 }
 

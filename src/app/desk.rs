@@ -394,16 +394,13 @@ fn component_internal(record: &crate::engine::Record, id: &ComponentId) -> Value
             })
         })
         .collect();
-    let set = record.overrides.get(id).map(|set| {
-        json!({ "status": set.status, "at": set.at.to_string(), "until": set.until.map(|at| at.to_string()) })
-    });
+    let set = record.overrides.get(id).map(
+        |set| json!({ "status": set.status, "at": set.at.to_string(), "until": set.until.map(|at| at.to_string()) }),
+    );
     json!({ "override": set, "local": locals })
 }
 
-fn locals_of<'a>(
-    record: &'a crate::engine::Record,
-    id: &'a ComponentId,
-) -> impl Iterator<Item = &'a Arc<LocalNotice>> {
+fn locals_of<'a>(record: &'a crate::engine::Record, id: &'a ComponentId) -> impl Iterator<Item = &'a Arc<LocalNotice>> {
     record.locals.values().filter(move |local| local.component == *id)
 }
 

@@ -115,12 +115,7 @@ impl Outbox {
     }
 
     /// Takes a reply that leaves when everything taken so far is durable.
-    pub(super) fn promise(
-        &mut self,
-        stored: Option<StoredAnswer>,
-        reply: AdminReply,
-        to: oneshot::Sender<AdminReply>,
-    ) {
+    pub(super) fn promise(&mut self, stored: Option<StoredAnswer>, reply: AdminReply, to: oneshot::Sender<AdminReply>) {
         self.answers.extend(stored);
         self.replies.push((reply, to));
     }

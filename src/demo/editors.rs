@@ -87,8 +87,7 @@ fn ask(desk: &Desk, editor: &Editor, method: &str, path: String, body: Vec<u8>) 
 }
 
 fn open_incident(desk: &Desk, root: &str) -> Option<String> {
-    let admin =
-        Editor { token: "demo".to_owned(), label: String::new(), role: Role::Admin, organisations: Vec::new() };
+    let admin = Editor { token: "demo".to_owned(), label: String::new(), role: Role::Admin, organisations: Vec::new() };
     let reply = ask(desk, &admin, "GET", "/incidents".to_owned(), Vec::new())?;
     let value: Value = serde_json::from_slice(&reply.body).ok()?;
     let incidents = value.get("incidents")?.as_array()?;

@@ -107,10 +107,7 @@ impl<'a> Reader<'a> {
 
     pub(super) fn words(&self, raw: raw::Words) -> Result<Words, Refusal> {
         let zone = self.zone_of([]);
-        Ok(Words {
-            text: self.text(raw.text, "/text")?,
-            alternatives: self.alternatives(raw.alternatives, &zone)?,
-        })
+        Ok(Words { text: self.text(raw.text, "/text")?, alternatives: self.alternatives(raw.alternatives, &zone)? })
     }
 
     pub(super) fn new_maintenance(&self, mut raw: raw::Maintenance) -> Result<NewMaintenance, Refusal> {
@@ -240,7 +237,8 @@ impl<'a> Reader<'a> {
             }
             let length = text.chars().count();
             if length > TEXT_LENGTH_MAX {
-                let detail = format!("the text in `{language}` has {length} characters; {TEXT_LENGTH_MAX} are the most");
+                let detail =
+                    format!("the text in `{language}` has {length} characters; {TEXT_LENGTH_MAX} are the most");
                 return Err(Refusal::field(format!("{pointer}/{language}"), detail));
             }
             let plain = Plain::new(&text);

@@ -44,9 +44,11 @@ impl State {
             Subject::Incident(id) => {
                 self.record.incidents.get(id).is_some_and(|incident| rights.root(&incident.root).is_ok())
             }
-            Subject::Maintenance(id) => self.record.maintenance.get(id).is_some_and(|notice| {
-                notice.components.iter().all(|covered| rights.root(&covered.component).is_ok())
-            }),
+            Subject::Maintenance(id) => {
+                self.record.maintenance.get(id).is_some_and(|notice| {
+                    notice.components.iter().all(|covered| rights.root(&covered.component).is_ok())
+                })
+            }
             Subject::Component(id) => rights.root(id).is_ok(),
         }
     }
@@ -69,9 +71,7 @@ impl State {
             Command::UpdateMaintenance(id, word) => self.decide_word(id, word, &rights, at),
             Command::Override(component, set) => self.decide_override(component, *set, &rights, at),
             Command::SetLocal(component, local) => self.decide_local(component, local, &rights, at),
-            Command::RemoveLocal(component, organisations) => {
-                self.decide_no_local(component, organisations, &rights)
-            }
+            Command::RemoveLocal(component, organisations) => self.decide_no_local(component, organisations, &rights),
         }
     }
 

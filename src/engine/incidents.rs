@@ -247,9 +247,7 @@ impl State {
                 let component = self.catalogue.component_index(concerned.component.as_str());
                 component.is_some_and(|component| self.failing.contains_key(&component))
             };
-            return root.filter(|root| {
-                failing.values().any(|of| of == root) || incident.concerned.iter().any(fails)
-            });
+            return root.filter(|root| failing.values().any(|of| of == root) || incident.concerned.iter().any(fails));
         }
         if let Some(root) = root.filter(|root| self.failing.contains_key(root)) {
             return Some(self.root_of(root));
@@ -473,7 +471,12 @@ impl State {
 
     /// What an incident at `root` concerns that it does not know of yet, or is worse than it knew:
     /// the root, whatever fails because of it or reads that it does, and wholes of such parts.
-    pub(super) fn concerned_by(&self, root: u32, failing: &BTreeMap<u32, u32>, known: Option<&Incident>) -> Vec<Concerned> {
+    pub(super) fn concerned_by(
+        &self,
+        root: u32,
+        failing: &BTreeMap<u32, u32>,
+        known: Option<&Incident>,
+    ) -> Vec<Concerned> {
         let moved = known.is_some_and(|incident| self.catalogue.component_index(incident.root.as_str()) != Some(root));
         let mut found = BTreeSet::new();
         if known.is_none() || moved {

@@ -34,7 +34,12 @@ pub(super) fn phase(notice: &MaintenanceNotice, at: Timestamp) -> MaintenancePha
 }
 
 /// A word of ours on a maintenance.
-pub(super) fn word(notice: &MaintenanceNotice, code: MessageCode, at: Timestamp, phase: MaintenancePhase) -> MaintenanceUpdate {
+pub(super) fn word(
+    notice: &MaintenanceNotice,
+    code: MessageCode,
+    at: Timestamp,
+    phase: MaintenancePhase,
+) -> MaintenanceUpdate {
     let message = Message { code, wording: WORDING, component: notice.title.clone(), status: None, reason: None };
     MaintenanceUpdate { number: notice.next_number(), at, phase, body: Body::Automatic(message), ended: Vec::new() }
 }
@@ -51,9 +56,7 @@ impl State {
             .record
             .overrides
             .iter()
-            .filter(|(component, set)| {
-                !set.holds(at) || self.catalogue.component_index(component.as_str()).is_none()
-            })
+            .filter(|(component, set)| !set.holds(at) || self.catalogue.component_index(component.as_str()).is_none())
             .map(|(component, _)| component.clone())
             .collect();
         for component in lapsed {
@@ -123,8 +126,7 @@ impl State {
         let rest = Maintenance { components: Vec::new(), unaffected: Vec::new(), ..declared.clone() };
         let hash = stable_key(&serde_json::to_string(&(&named, &unaffected, &rest)).ok()?);
         let said = declared.announced_at.clone().filter(|said| self.may_backdate || said.at >= at);
-        let announced_at =
-            known.map_or_else(|| said.unwrap_or(When::instant(at)), |known| known.announced_at.clone());
+        let announced_at = known.map_or_else(|| said.unwrap_or(When::instant(at)), |known| known.announced_at.clone());
         let mut notice = MaintenanceNotice {
             id: declared.id.clone(),
             title: declared.title.clone(),

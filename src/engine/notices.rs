@@ -210,10 +210,13 @@ impl State {
     /// Sets a timer at each instant of a maintenance that is still to come.
     pub(super) fn arm_maintenance(&mut self, notice: &MaintenanceNotice) {
         let now = self.record.at;
-        let ends = notice.components.iter().flat_map(|covered| {
-            covered.until.iter().map(|until| until.at).chain(covered.ended_at)
-        });
-        for at in [notice.from.at, notice.until.at, notice.announced_at.at].into_iter().chain(ends).filter(|at| *at > now) {
+        let ends = notice
+            .components
+            .iter()
+            .flat_map(|covered| covered.until.iter().map(|until| until.at).chain(covered.ended_at));
+        for at in
+            [notice.from.at, notice.until.at, notice.announced_at.at].into_iter().chain(ends).filter(|at| *at > now)
+        {
             self.timers.set(at, Timer::Planned);
         }
     }
@@ -223,9 +226,7 @@ impl State {
         // What an editor says of the same towns takes the place of what was said before.
         if !local.declared {
             self.record.locals.retain(|_, before| {
-                before.declared
-                    || before.component != local.component
-                    || before.organisations != local.organisations
+                before.declared || before.component != local.component || before.organisations != local.organisations
             });
         }
         if let Some(until) = local.until.filter(|until| *until > self.record.at) {
@@ -285,7 +286,8 @@ impl State {
             }
             let continued = incident.attached.iter().chain(incident.given.keys()).filter_map(index);
             if let Some(root) = root {
-                self.attached.extend(continued.filter(|component| *component != root).map(|component| (component, root)));
+                self.attached
+                    .extend(continued.filter(|component| *component != root).map(|component| (component, root)));
             }
         }
         if given == self.given {
@@ -293,8 +295,7 @@ impl State {
         }
         let before = std::mem::replace(&mut self.given, given);
         let both: BTreeSet<u32> = before.keys().chain(self.given.keys()).copied().collect();
-        let changed: Vec<u32> =
-            both.into_iter().filter(|index| before.get(index) != self.given.get(index)).collect();
+        let changed: Vec<u32> = both.into_iter().filter(|index| before.get(index) != self.given.get(index)).collect();
         for index in changed {
             self.mark_dirty(index);
             self.touched.insert(index);

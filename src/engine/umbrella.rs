@@ -47,11 +47,18 @@ impl State {
             }
             return;
         }
-        let first = lately.iter().map(AsRef::as_ref).chain(&new).min_by_key(|incident| (incident.started_at, &incident.id));
+        let first =
+            lately.iter().map(AsRef::as_ref).chain(&new).min_by_key(|incident| (incident.started_at, &incident.id));
         let Some(first) = first else { return };
         let mut umbrella = Incident {
             root_set: true,
-            impact: lately.iter().map(AsRef::as_ref).chain(&new).map(|incident| incident.impact).max().unwrap_or(first.impact),
+            impact: lately
+                .iter()
+                .map(AsRef::as_ref)
+                .chain(&new)
+                .map(|incident| incident.impact)
+                .max()
+                .unwrap_or(first.impact),
             title: Body::Automatic(plain_message(MessageCode::Umbrella, Text::default())),
             updates: vec![Update::plain(
                 1,

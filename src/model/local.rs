@@ -266,9 +266,8 @@ impl<'a> Town<'a> {
     }
 
     fn local(&self, component: u32) -> Said<'a> {
-        let words = self.organisation.map(|organisation| {
-            self.snapshot.locals.of(component, organisation, self.snapshot.at)
-        });
+        let words =
+            self.organisation.map(|organisation| self.snapshot.locals.of(component, organisation, self.snapshot.at));
         Said::new(words.as_deref().unwrap_or_default())
     }
 
@@ -349,12 +348,10 @@ impl<'a> Town<'a> {
         let organisation = snapshot.catalogue.organisations.get(index as usize)?;
         let shown = organisation.shows.iter().filter_map(|&component| self.view(component));
         let views: Vec<View<'a>> = shown.filter(|view| view.state.lifecycle != Lifecycle::Retired).collect();
-        let is_active = |view: &View<'a>, way: &Alternative| {
-            way.valid_from.is_some() || view.status != Status::Operational
-        };
-        let locals = views
-            .iter()
-            .flat_map(|view| view.local.alternatives.iter().filter(move |way| is_active(view, way)));
+        let is_active =
+            |view: &View<'a>, way: &Alternative| way.valid_from.is_some() || view.status != Status::Operational;
+        let locals =
+            views.iter().flat_map(|view| view.local.alternatives.iter().filter(move |way| is_active(view, way)));
         let of_components = |own: bool| {
             let views = views.iter().filter(move |view| own == (view.component.owner == index));
             views.flat_map(move |view| view.component.alternatives.iter().filter(move |way| is_active(view, way)))

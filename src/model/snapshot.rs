@@ -20,9 +20,7 @@ use crate::model::incident::{Body, Cause, Ending, Expected, Impact, IncidentStat
 use crate::model::local::{Locals, PublicLocal, Town, View};
 use crate::model::notice::{CoveredNotice, MaintenanceUpdate, Override};
 use crate::model::observation::{Phases, TlsFacts};
-use crate::model::status::{
-    ComponentKind, Delivery, Evidence, Lifecycle, OrganisationKind, RollUp, Status, roll_up,
-};
+use crate::model::status::{ComponentKind, Delivery, Evidence, Lifecycle, OrganisationKind, RollUp, Status, roll_up};
 use crate::model::text::Text;
 use crate::model::time::Timestamp;
 use crate::model::verdict::{Path, Reason};
@@ -380,10 +378,7 @@ impl Snapshot {
     pub fn page_of(&self, organisation: u32) -> impl Iterator<Item = View<'_>> {
         let shows = self.catalogue.organisations.get(organisation as usize).map_or(&[][..], |o| o.shows.as_slice());
         let town = Town::new(self, Some(organisation));
-        shows
-            .iter()
-            .filter_map(move |&component| town.view(component))
-            .filter(|view| view.component.part_of.is_none())
+        shows.iter().filter_map(move |&component| town.view(component)).filter(|view| view.component.part_of.is_none())
     }
 
     /// The common status of an organisation's page: live components only.

@@ -17,6 +17,31 @@ fn every_built_in_scenario_comes_out_right() {
     }
 }
 
+/// What the public read at instants worth keeping: pages, JSON, feeds and calendars.
+#[test]
+fn the_outputs_worth_keeping_stay_as_they_are() {
+    for (name, _) in BUILT_IN {
+        let scenario = Scenario::load(name).unwrap_or_else(|fault| panic!("{name}: {fault}"));
+        let replayed = replay(&scenario);
+        assert!(!replayed.goldens.is_empty(), "{name} keeps nothing");
+        for (offset, path, body) in replayed.goldens {
+            let at = scenario
+                .start
+                .plus(offset)
+                .to_jiff()
+                .to_zoned(scenario.zone.clone())
+                .strftime("%Y%m%dT%H%M")
+                .to_string();
+            let path = path.trim_start_matches('/').replace(['/', '.', '?', '='], "_");
+            let text = String::from_utf8(body).expect("documents are text");
+            let mut settings = insta::Settings::clone_current();
+            settings.set_snapshot_path("../scenarios/golden");
+            settings.set_prepend_module_to_snapshot(false);
+            settings.bind(|| insta::assert_snapshot!(format!("{name}-{at}-{path}"), text));
+        }
+    }
+}
+
 #[test]
 fn an_expectation_that_does_not_hold_is_told() {
     let text = include_str!("../scenarios/hattingen-2023.toml").replace("open_incidents = 0", "open_incidents = 7");

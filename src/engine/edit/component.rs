@@ -38,7 +38,10 @@ impl State {
             return Ok((vec![Event::OverrideSet { component: id.clone(), set: None }], subject));
         };
         if status == Status::UnderMaintenance {
-            return Err(Refusal::field("/status", "announce a maintenance instead: readers then know from when to when"));
+            return Err(Refusal::field(
+                "/status",
+                "announce a maintenance instead: readers then know from when to when",
+            ));
         }
         if until.is_some_and(|until| until <= at) {
             return Err(Refusal::field("/until", "it lies in the past"));
@@ -47,7 +50,8 @@ impl State {
         let is_better = known.is_some_and(|known| status < known);
         if is_better && until.is_none_or(|until| until > at.plus(BETTER_FOR_MAX)) {
             let known = known.unwrap_or(Status::Unknown);
-            let detail = format!("`{status}` is better than `{known}`, which is known: set it with an end within 7 days");
+            let detail =
+                format!("`{status}` is better than `{known}`, which is known: set it with an end within 7 days");
             return Err(Refusal::field("/until", detail));
         }
         let set = Some(Override { status, at, until });
@@ -151,7 +155,10 @@ impl State {
                     };
                     let is_meant = matches!(reach, Reach::Organisation(_));
                     if is_meant && !shown_on.contains(&index) {
-                        return Err(Refusal::field("/organisations", format!("it does not stand on the page of `{id}`")));
+                        return Err(Refusal::field(
+                            "/organisations",
+                            format!("it does not stand on the page of `{id}`"),
+                        ));
                     }
                     if is_meant && !owns && !rights.speaks_for(id) {
                         return Err(Refusal::forbidden(format!("this token does not speak for `{id}`")));
@@ -175,9 +182,8 @@ impl State {
 
     /// The component in the path of a request.
     fn addressed(&self, id: &ComponentId, rights: &Rights<'_>) -> Result<(u32, Vec<u32>), Refusal> {
-        let (index, _) = rights
-            .known(id, "")
-            .map_err(|_| Refusal::not_found(format!("there is no component `{id}`")))?;
+        let (index, _) =
+            rights.known(id, "").map_err(|_| Refusal::not_found(format!("there is no component `{id}`")))?;
         let shown_on = self.catalogue.node(index).map(|node| node.shown_on.clone()).unwrap_or_default();
         Ok((index, shown_on))
     }

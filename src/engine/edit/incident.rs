@@ -177,10 +177,7 @@ impl State {
         if edit == IncidentEdit::default() {
             return Err(Refusal::new(crate::model::editing::RefusalKind::Invalid, "the request changes nothing"));
         }
-        Ok((
-            vec![Event::IncidentEdited { id: id.clone(), edit: Box::new(edit) }],
-            Subject::Incident(id.clone()),
-        ))
+        Ok((vec![Event::IncidentEdited { id: id.clone(), edit: Box::new(edit) }], Subject::Incident(id.clone())))
     }
 
     /// Whether an incident may enter a status by an editor's word.
@@ -206,13 +203,7 @@ impl State {
         Ok(())
     }
 
-    pub(super) fn decide_correction(
-        &self,
-        id: &IncidentId,
-        number: u32,
-        text: &Text,
-        rights: &Rights<'_>,
-    ) -> Decision {
+    pub(super) fn decide_correction(&self, id: &IncidentId, number: u32, text: &Text, rights: &Rights<'_>) -> Decision {
         self.must_read(text, "/text")?;
         self.published(id, number, rights)?;
         let body = Body::Written(text.clone());
@@ -272,13 +263,7 @@ impl State {
         ))
     }
 
-    pub(super) fn decide_split(
-        &self,
-        id: &IncidentId,
-        split: &Split,
-        rights: &Rights<'_>,
-        at: Timestamp,
-    ) -> Decision {
+    pub(super) fn decide_split(&self, id: &IncidentId, split: &Split, rights: &Rights<'_>, at: Timestamp) -> Decision {
         let incident = self.open_one(id, rights)?;
         self.must_read(&split.title, "/title")?;
         self.must_read(&split.text, "/text")?;
@@ -323,10 +308,7 @@ impl State {
             IncidentEdit { given: (kept != incident.given).then_some(kept), dropped: off, ..IncidentEdit::default() };
         let subject = Subject::Incident(new.id.clone());
         Ok((
-            vec![
-                Event::IncidentEdited { id: id.clone(), edit: Box::new(edit) },
-                Event::IncidentOpened(Box::new(new)),
-            ],
+            vec![Event::IncidentEdited { id: id.clone(), edit: Box::new(edit) }, Event::IncidentOpened(Box::new(new))],
             subject,
         ))
     }

@@ -142,7 +142,8 @@ impl State {
         }
         let mut ended: Vec<_> = said.ended.iter().map(|(id, ended_at)| (id.clone(), *ended_at)).collect();
         let open = known.components.iter().filter(|covered| !said.ended.contains_key(&covered.component));
-        let open: Vec<_> = open.filter(|covered| !covered.is_over(at)).map(|covered| covered.component.clone()).collect();
+        let open: Vec<_> =
+            open.filter(|covered| !covered.is_over(at)).map(|covered| covered.component.clone()).collect();
         let over = ends && (said.ended_at.is_some() || open.is_empty());
         if let Some(ended_at) = said.ended_at {
             ended.extend(open.into_iter().map(|component| (component, ended_at)));

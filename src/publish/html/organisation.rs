@@ -159,8 +159,6 @@ fn soon(page: &Page<'_>, views: &[&View<'_>]) -> Markup {
 
 /// Whether a text of the page exists in easy language.
 fn is_easy(views: &[View<'_>], organisation: &PublicOrganisation, incidents: bool) -> bool {
-    let texts = views.iter().flat_map(|view| -> [Option<&Text>; 2] {
-        [Some(&view.component.name), view.local.text]
-    });
+    let texts = views.iter().flat_map(|view| -> [Option<&Text>; 2] { [Some(&view.component.name), view.local.text] });
     incidents || has_easy(texts.flatten().chain([&organisation.name]))
 }

@@ -46,7 +46,8 @@ fn an_editors_root_keeps_the_id_and_gathers_what_depends_on_it() {
     world.probe("homepage-w", false, 1);
     world.probe("portal", true, 3);
     let automatic = world.open()[0].id.to_string();
-    let change = json!({ "root": "provider", "status": "identified", "text": text("Der Dienstleister ist ausgefallen.") });
+    let change =
+        json!({ "root": "provider", "status": "identified", "text": text("Der Dienstleister ist ausgefallen.") });
     let same = world.done(&admin(), &format!("PATCH /incidents/{automatic}"), &change);
     assert_eq!(same, automatic);
     assert_eq!(world.open().len(), 1);
@@ -99,7 +100,11 @@ fn each_root_has_one_open_incident() {
     let body = opening(&json!([{ "id": "mail-h", "status": "major_outage" }]));
     let first = world.done(&admin(), "POST /incidents", &body);
     world.refused(&admin(), "POST /incidents", &body, 409, &first);
-    let other = world.done(&admin(), "POST /incidents", &opening(&json!([{ "id": "melder", "status": "degraded_performance" }])));
+    let other = world.done(
+        &admin(),
+        "POST /incidents",
+        &opening(&json!([{ "id": "melder", "status": "degraded_performance" }])),
+    );
     let root = json!({ "root": "mail-h" });
     world.refused(&admin(), &format!("PATCH /incidents/{other}"), &root, 409, &first);
     let done = json!({ "status": "resolved", "text": text("Vorbei.") });
@@ -114,13 +119,16 @@ fn each_root_has_one_open_incident() {
 #[test]
 fn updates_are_retracted_and_corrected_with_their_history() {
     let mut world = World::new();
-    let made = world.done(&admin(), "POST /incidents", &opening(&json!([{ "id": "mail-h", "status": "major_outage" }])));
+    let made =
+        world.done(&admin(), "POST /incidents", &opening(&json!([{ "id": "mail-h", "status": "major_outage" }])));
     world.done(&admin(), &format!("POST /incidents/{made}/updates"), &json!({ "text": text("Falsch.") }));
     world.done(&admin(), &format!("PATCH /incidents/{made}/updates/{made}-1"), &json!({ "text": text("Mail steht.") }));
     world.done(&admin(), &format!("DELETE /incidents/{made}/updates/{made}-2"), &Value::Null);
     let incident = world.incident(&made);
     assert_eq!(incident.updates[0].corrected.len(), 1);
-    assert!(matches!(&incident.updates[0].corrected[0].body, Body::Written(old) if old.get("de", "de").unescaped() == "Alles steht."));
+    assert!(
+        matches!(&incident.updates[0].corrected[0].body, Body::Written(old) if old.get("de", "de").unescaped() == "Alles steht.")
+    );
     assert!(incident.updates[1].retracted_at.is_some());
     world.refused(&admin(), &format!("DELETE /incidents/{made}/updates/{made}-2"), &Value::Null, 409, "before");
     world.refused(&admin(), &format!("DELETE /incidents/{made}/updates/{made}-9"), &Value::Null, 404, "no update 9");
@@ -139,7 +147,8 @@ fn incidents_are_merged_and_split() {
     world.probe("homepage-w", false, 1);
     world.probe("homepage-h", true, 3);
     let automatic = world.open()[0].id.to_string();
-    let mail = world.done(&admin(), "POST /incidents", &opening(&json!([{ "id": "mail-h", "status": "major_outage" }])));
+    let mail =
+        world.done(&admin(), "POST /incidents", &opening(&json!([{ "id": "mail-h", "status": "major_outage" }])));
     world.done(&admin(), &format!("POST /incidents/{automatic}/merge"), &json!({ "into": mail }));
     assert_eq!(world.open().len(), 1, "the homepage goes on in the other one");
     assert!(world.incident(&mail).attached.contains(&id("homepage-h")));
@@ -147,7 +156,8 @@ fn incidents_are_merged_and_split() {
     world.probe("homepage-h", true, 2);
     assert_eq!(world.open().len(), 1);
     world.refused(&admin(), &format!("PATCH /incidents/{automatic}"), &json!({ "impact": "minor" }), 409, &mail);
-    let split = json!({ "components": ["homepage-h"], "title": text("Homepage"), "text": text("Hat eine eigene Ursache.") });
+    let split =
+        json!({ "components": ["homepage-h"], "title": text("Homepage"), "text": text("Hat eine eigene Ursache.") });
     let new = world.done(&admin(), &format!("POST /incidents/{mail}/split"), &split);
     assert_eq!(world.open().len(), 2);
     assert_eq!(world.incident(&new).root.as_str(), "homepage-h");
@@ -228,9 +238,11 @@ fn many_disturbances_at_once_are_told_as_one() {
     world.assert_restores();
     together(&mut world, false, 0, 24);
     assert_eq!(world.incident(&umbrella).status, IncidentStatus::Monitoring);
-    let said = world.incident(&umbrella).updates.iter().any(|update| {
-        matches!(&update.body, Body::Automatic(message) if message.code == MessageCode::Gathered)
-    });
+    let said = world
+        .incident(&umbrella)
+        .updates
+        .iter()
+        .any(|update| matches!(&update.body, Body::Automatic(message) if message.code == MessageCode::Gathered));
     assert!(said);
 }
 
@@ -249,18 +261,42 @@ fn what_cannot_be_is_refused_with_a_sentence() {
         (json!({ "title": text("x"), "root": "mail-h" }), 422, "`text` is missing"),
         (json!({ "title": text("x"), "text": text(&long), "root": "mail-h" }), 422, "20001 characters"),
         (json!({ "title": text("x"), "text": { "DE": "x" }, "root": "mail-h" }), 422, "no language tag"),
-        (json!({ "title": text("x"), "text": text("x"), "root": "mail-h", "staus": "x" }), 422, "unknown field `staus`"),
+        (
+            json!({ "title": text("x"), "text": text("x"), "root": "mail-h", "staus": "x" }),
+            422,
+            "unknown field `staus`",
+        ),
         (json!({ "title": text("x"), "text": text("x"), "root": "mail-h", "status": "resolved" }), 422, "open it as"),
-        (json!({ "title": text("x"), "text": text("x"), "root": "mail-h", "started_at": "2024-01-01T00:00" }), 422, "future"),
-        (json!({ "title": text("x"), "text": text("x"), "root": "mail-h", "expected_end": {} }), 422, "`earliest`, `latest` or `label`"),
+        (
+            json!({ "title": text("x"), "text": text("x"), "root": "mail-h", "started_at": "2024-01-01T00:00" }),
+            422,
+            "future",
+        ),
+        (
+            json!({ "title": text("x"), "text": text("x"), "root": "mail-h", "expected_end": {} }),
+            422,
+            "`earliest`, `latest` or `label`",
+        ),
         (
             json!({ "title": text("x"), "text": text("x"), "root": "mail-h", "expected_end": { "earliest": "2023-12-02", "latest": "2023-12-01" } }),
             422,
             "after `earliest`",
         ),
-        (json!({ "title": text("x"), "text": text("x"), "root": "mail-h", "next_update_by": "2023-12-01" }), 422, "time of day"),
-        (json!({ "title": text("x"), "text": text("x"), "root": "mail-h", "next_update_by": "2024-03-31T02:30" }), 422, "does not exist"),
-        (json!({ "title": text("x"), "text": text("x"), "root": "mail-h", "references": [{ "url": "javascript:alert(1)" }] }), 422, "https, http, tel or mailto"),
+        (
+            json!({ "title": text("x"), "text": text("x"), "root": "mail-h", "next_update_by": "2023-12-01" }),
+            422,
+            "time of day",
+        ),
+        (
+            json!({ "title": text("x"), "text": text("x"), "root": "mail-h", "next_update_by": "2024-03-31T02:30" }),
+            422,
+            "does not exist",
+        ),
+        (
+            json!({ "title": text("x"), "text": text("x"), "root": "mail-h", "references": [{ "url": "javascript:alert(1)" }] }),
+            422,
+            "https, http, tel or mailto",
+        ),
     ];
     for (body, status, says) in cases {
         world.refused(&admin(), "POST /incidents", &body, status, says);
@@ -268,10 +304,23 @@ fn what_cannot_be_is_refused_with_a_sentence() {
     world.refused(&admin(), "PATCH /incidents/nowhere", &json!({ "impact": "minor" }), 404, "no incident `nowhere`");
     world.refused(&admin(), "PUT /incidents", &json!({}), 405, "GET, POST");
     world.refused(&admin(), "POST /incidents/x/y/z", &json!({}), 404, "no such path");
-    let made = world.done(&admin(), "POST /incidents", &opening(&json!([{ "id": "mail-h", "status": "major_outage" }])));
+    let made =
+        world.done(&admin(), "POST /incidents", &opening(&json!([{ "id": "mail-h", "status": "major_outage" }])));
     world.refused(&admin(), &format!("PATCH /incidents/{made}"), &json!({}), 422, "changes nothing");
-    world.refused(&admin(), &format!("PATCH /incidents/{made}"), &json!({ "status": "identified" }), 422, "readers should know");
-    world.refused(&admin(), &format!("POST /incidents/{made}/updates"), &json!({ "impact": "minor" }), 422, "readers should know");
+    world.refused(
+        &admin(),
+        &format!("PATCH /incidents/{made}"),
+        &json!({ "status": "identified" }),
+        422,
+        "readers should know",
+    );
+    world.refused(
+        &admin(),
+        &format!("POST /incidents/{made}/updates"),
+        &json!({ "impact": "minor" }),
+        422,
+        "readers should know",
+    );
     assert_eq!(world.open().len(), 1);
 }
 
@@ -279,7 +328,8 @@ fn what_cannot_be_is_refused_with_a_sentence() {
 fn texts_are_cleaned_and_kept() {
     let mut world = World::new();
     let hostile = "a<b>&\u{1b}[31m\u{202e}\u{0}\nb";
-    let body = json!({ "title": hostile, "text": { "de": hostile, "de-x-leicht": "Die Mail geht nicht." }, "root": "mail-h" });
+    let body =
+        json!({ "title": hostile, "text": { "de": hostile, "de-x-leicht": "Die Mail geht nicht." }, "root": "mail-h" });
     let made = world.done(&editor_of(&["hattingen"]), "POST /incidents", &body);
     let incident = world.incident(&made);
     let Body::Written(title) = &incident.title else { panic!("written by an editor") };

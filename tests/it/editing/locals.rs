@@ -32,7 +32,13 @@ fn the_most_specific_word_counts_point_by_point_then_the_newest() {
     assert_eq!(read(&mut world, "melder", "hattingen").0, Status::MajorOutage);
     world.done(&admin(), "DELETE /components/portal/local", &json!({ "organisations": ["hattingen"] }));
     assert_eq!(read(&mut world, "portal", "hattingen").1, Mode::Emergency);
-    world.refused(&admin(), "DELETE /components/portal/local", &json!({ "organisations": ["hattingen"] }), 404, "no editor's word");
+    world.refused(
+        &admin(),
+        "DELETE /components/portal/local",
+        &json!({ "organisations": ["hattingen"] }),
+        404,
+        "no editor's word",
+    );
     world.assert_restores();
 }
 
@@ -67,7 +73,13 @@ fn a_local_word_must_say_something_to_somebody() {
     for (body, says) in cases {
         world.refused(&admin(), "PUT /components/portal/local", &body, 422, says);
     }
-    world.refused(&admin(), "PUT /components/nobody/local", &json!({ "organisations": ["hattingen"], "mode": "off" }), 404, "no component");
+    world.refused(
+        &admin(),
+        "PUT /components/nobody/local",
+        &json!({ "organisations": ["hattingen"], "mode": "off" }),
+        404,
+        "no component",
+    );
 }
 
 #[test]
@@ -101,7 +113,11 @@ fn a_status_by_hand_wins_and_something_better_ends_within_a_week() {
 #[test]
 fn a_towns_text_stays_in_the_town() {
     let mut world = World::new();
-    world.done(&admin(), "PUT /components/portal/local", &json!({ "organisations": ["hattingen"], "text": text("Nur bei uns.") }));
+    world.done(
+        &admin(),
+        "PUT /components/portal/local",
+        &json!({ "organisations": ["hattingen"], "text": text("Nur bei uns.") }),
+    );
     let snapshot = world.snapshot();
     let texts = |organisation: &str| {
         let organisation = snapshot.catalogue.organisation_index[organisation];

@@ -24,7 +24,13 @@ fn it_covers_what_it_says_and_ends_part_by_part() {
     world.probe("portal", false, 2);
     world.done(&admin(), "POST /maintenance", &window("umzug", "2023-11-01T07:00", "2023-11-01T09:00"));
     assert_eq!(phase(&world, "umzug"), MaintenancePhase::Announced);
-    world.refused(&admin(), "POST /maintenance/umzug/updates", &json!({ "ended_at": "2023-11-01T06:05" }), 409, "not begun");
+    world.refused(
+        &admin(),
+        "POST /maintenance/umzug/updates",
+        &json!({ "ended_at": "2023-11-01T06:05" }),
+        409,
+        "not begun",
+    );
     world.pass(3600);
     assert_eq!(phase(&world, "umzug"), MaintenancePhase::InProgress);
     world.probe("portal", true, 4);
@@ -38,7 +44,13 @@ fn it_covers_what_it_says_and_ends_part_by_part() {
     assert_eq!(phase(&world, "umzug"), MaintenancePhase::Overrunning);
     world.probe("portal", false, 3);
     assert_eq!(world.status("portal"), Status::UnderMaintenance, "green probes do not end it");
-    world.refused(&admin(), "POST /maintenance/umzug/updates", &json!({ "ended_at": "2023-11-02T00:00" }), 422, "future");
+    world.refused(
+        &admin(),
+        "POST /maintenance/umzug/updates",
+        &json!({ "ended_at": "2023-11-02T00:00" }),
+        422,
+        "future",
+    );
     let over = json!({ "ended_at": "2023-11-01T09:05" });
     world.done(&admin(), "POST /maintenance/umzug/updates", &over);
     assert_eq!((phase(&world, "umzug"), world.status("portal")), (MaintenancePhase::Completed, Status::Operational));
@@ -72,14 +84,42 @@ fn what_cannot_be_planned_is_refused() {
         (window("b", "2023-12-08", "2023-12-10"), 409, "under maintenance `a`"),
         (window("b", "2024-03-31T02:30", "2024-04-01"), 422, "02:30 does not exist on 2024-03-31"),
         (window("B!", "2024-01-01", "2024-01-02"), 422, "cannot be an id"),
-        (json!({ "title": text("x"), "components": ["nobody"], "from": "2024-01-01", "until": "2024-01-02" }), 422, "no component `nobody`"),
-        (json!({ "title": text("x"), "components": [], "from": "2024-01-01", "until": "2024-01-02" }), 422, "at least one"),
-        (json!({ "title": text("x"), "components": ["portal"], "from": "gestern", "until": "2024-01-02" }), 422, "write 2023-12-08"),
+        (
+            json!({ "title": text("x"), "components": ["nobody"], "from": "2024-01-01", "until": "2024-01-02" }),
+            422,
+            "no component `nobody`",
+        ),
+        (
+            json!({ "title": text("x"), "components": [], "from": "2024-01-01", "until": "2024-01-02" }),
+            422,
+            "at least one",
+        ),
+        (
+            json!({ "title": text("x"), "components": ["portal"], "from": "gestern", "until": "2024-01-02" }),
+            422,
+            "write 2023-12-08",
+        ),
         (json!({ "title": text("x"), "components": ["portal"], "until": "2024-01-02" }), 422, "`from` is missing"),
-        (json!({ "title": text("x"), "components": ["portal"], "unaffected": ["portal"], "from": "2024-01-01", "until": "2024-01-02" }), 422, "covered and unaffected"),
-        (json!({ "title": text("x"), "components": [{ "id": "portal", "until": "2024-02-01" }], "from": "2024-01-01", "until": "2024-01-02" }), 422, "outside the maintenance"),
-        (json!({ "title": text("x"), "components": ["portal"], "from": "2024-01-01", "until": "2024-01-02", "announced_at": "2023-01-01" }), 422, "in the past"),
-        (json!({ "title": text("x"), "components": ["portal"], "from": "2024-01-01", "until": "2024-01-02", "back_from": "2023-12-31" }), 422, "before the beginning"),
+        (
+            json!({ "title": text("x"), "components": ["portal"], "unaffected": ["portal"], "from": "2024-01-01", "until": "2024-01-02" }),
+            422,
+            "covered and unaffected",
+        ),
+        (
+            json!({ "title": text("x"), "components": [{ "id": "portal", "until": "2024-02-01" }], "from": "2024-01-01", "until": "2024-01-02" }),
+            422,
+            "outside the maintenance",
+        ),
+        (
+            json!({ "title": text("x"), "components": ["portal"], "from": "2024-01-01", "until": "2024-01-02", "announced_at": "2023-01-01" }),
+            422,
+            "in the past",
+        ),
+        (
+            json!({ "title": text("x"), "components": ["portal"], "from": "2024-01-01", "until": "2024-01-02", "back_from": "2023-12-31" }),
+            422,
+            "before the beginning",
+        ),
     ];
     for (body, status, says) in cases {
         world.refused(&admin(), "POST /maintenance", &body, status, says);
@@ -118,9 +158,15 @@ fn a_declared_maintenance_keeps_what_editors_changed_until_the_file_changes() {
     };
     reload(&mut world, &declared("2023-12-02"));
     let until = |world: &World| world.state.record.maintenance["wartung"].until.at.to_string();
-    assert_eq!((until(&world).as_str(), world.state.record.maintenance["wartung"].sequence), ("2023-12-05T23:00:00Z", 1));
+    assert_eq!(
+        (until(&world).as_str(), world.state.record.maintenance["wartung"].sequence),
+        ("2023-12-05T23:00:00Z", 1)
+    );
     reload(&mut world, &declared("2023-12-03"));
-    assert_eq!((until(&world).as_str(), world.state.record.maintenance["wartung"].sequence), ("2023-12-03T23:00:00Z", 2));
+    assert_eq!(
+        (until(&world).as_str(), world.state.record.maintenance["wartung"].sequence),
+        ("2023-12-03T23:00:00Z", 2)
+    );
     reload(&mut world, super::WORLD);
     assert_eq!(phase(&world, "wartung"), MaintenancePhase::Cancelled);
     world.assert_restores();
@@ -130,7 +176,9 @@ fn a_declared_maintenance_keeps_what_editors_changed_until_the_file_changes() {
 fn a_recurring_one_comes_round_in_local_time_over_the_clock_change() {
     let text = format!(
         "{}[[maintenance]]\nid = \"patch\"\ntitle = \"Updates\"\ncomponents = [\"portal\"]\nfrom = 2024-03-01\nuntil = 2024-04-30\nrecurring = {{ rrule = \"FREQ=WEEKLY;BYDAY=SU\", at = \"02:30\", for = \"1h\" }}\n",
-        super::WORLD.replace("start = 2023-11-01T06:00:00", "start = 2024-03-20T06:00:00").replace("until = 2023-11-02T06:00:00", "until = 2024-05-02T06:00:00")
+        super::WORLD
+            .replace("start = 2023-11-01T06:00:00", "start = 2024-03-20T06:00:00")
+            .replace("until = 2023-11-02T06:00:00", "until = 2024-05-02T06:00:00")
     );
     let mut world = World::of(&text);
     let mut begun = Vec::new();
@@ -145,7 +193,17 @@ fn a_recurring_one_comes_round_in_local_time_over_the_clock_change() {
         was = now;
     }
     // 02:30 does not exist on 31 March: it begins after the gap.
-    assert_eq!(begun, ["2024-03-24T01:30:00Z", "2024-03-31T01:30:00Z", "2024-04-07T00:30:00Z", "2024-04-14T00:30:00Z", "2024-04-21T00:30:00Z", "2024-04-28T00:30:00Z"]);
+    assert_eq!(
+        begun,
+        [
+            "2024-03-24T01:30:00Z",
+            "2024-03-31T01:30:00Z",
+            "2024-04-07T00:30:00Z",
+            "2024-04-14T00:30:00Z",
+            "2024-04-21T00:30:00Z",
+            "2024-04-28T00:30:00Z"
+        ]
+    );
     assert_eq!(was, MaintenancePhase::Completed);
     world.assert_restores();
 }

@@ -36,7 +36,11 @@ fn catalogue(edges: &[(u8, u8, u8)]) -> String {
     let mut text = super::WORLD.split("[[component]]").next().unwrap().to_owned();
     for (index, (first, second, kind)) in edges.iter().enumerate() {
         let owner = ["kreis", "hattingen", "witten"][usize::from(kind % 3)];
-        write!(text, "[[component]]\nid = \"c{index}\"\nname = \"C{index}\"\nkind = \"service\"\nowner = \"{owner}\"\n").unwrap();
+        write!(
+            text,
+            "[[component]]\nid = \"c{index}\"\nname = \"C{index}\"\nkind = \"service\"\nowner = \"{owner}\"\n"
+        )
+        .unwrap();
         if owner == "kreis" {
             text.push_str("serves = [\"05954\"]\n");
         }
@@ -62,18 +66,31 @@ fn catalogue(edges: &[(u8, u8, u8)]) -> String {
 /// A request; whether it is carried out or refused is not the point.
 fn request(world: &World, what: u8, a: &str, b: &str) -> (String, Value) {
     let open = world.open();
-    let incident = open.get(usize::from(what) % open.len().max(1)).map_or("i0".to_owned(), |incident| incident.id.to_string());
+    let incident =
+        open.get(usize::from(what) % open.len().max(1)).map_or("i0".to_owned(), |incident| incident.id.to_string());
     let other = open.last().map_or("i0".to_owned(), |incident| incident.id.to_string());
     let minutes = |more: u64| world.now.plus(std::time::Duration::from_secs(60 * more)).to_string();
     match what {
-        0 => ("POST /incidents".into(), json!({ "title": text("x"), "text": text("x"), "components": [{ "id": a, "status": "partial_outage" }, { "id": b, "status": "major_outage" }] })),
+        0 => (
+            "POST /incidents".into(),
+            json!({ "title": text("x"), "text": text("x"), "components": [{ "id": a, "status": "partial_outage" }, { "id": b, "status": "major_outage" }] }),
+        ),
         1 => ("POST /incidents".into(), json!({ "title": text("x"), "text": text("x"), "root": a })),
         2 => (format!("PATCH /incidents/{incident}"), json!({ "root": a, "text": text("x") })),
-        3 => (format!("POST /incidents/{incident}/updates"), json!({ "text": text("x"), "status": "identified", "components": [{ "id": b, "status": "degraded_performance" }] })),
+        3 => (
+            format!("POST /incidents/{incident}/updates"),
+            json!({ "text": text("x"), "status": "identified", "components": [{ "id": b, "status": "degraded_performance" }] }),
+        ),
         4 => (format!("POST /incidents/{incident}/updates"), json!({ "text": text("x"), "status": "resolved" })),
         5 => (format!("POST /incidents/{incident}/merge"), json!({ "into": other })),
-        6 => (format!("POST /incidents/{incident}/split"), json!({ "components": [a], "title": text("x"), "text": text("x") })),
-        7 => ("POST /maintenance".into(), json!({ "title": text("x"), "components": [a], "unaffected": [b], "from": minutes(2), "until": minutes(30), "ends": if a < b { "on_notice" } else { "by_itself" } })),
+        6 => (
+            format!("POST /incidents/{incident}/split"),
+            json!({ "components": [a], "title": text("x"), "text": text("x") }),
+        ),
+        7 => (
+            "POST /maintenance".into(),
+            json!({ "title": text("x"), "components": [a], "unaffected": [b], "from": minutes(2), "until": minutes(30), "ends": if a < b { "on_notice" } else { "by_itself" } }),
+        ),
         8 => {
             let active = world.state.record.maintenance.values().find(|notice| notice.is_active());
             let id = active.map_or("m".to_owned(), |notice| notice.id.to_string());
@@ -81,8 +98,14 @@ fn request(world: &World, what: u8, a: &str, b: &str) -> (String, Value) {
         }
         9 => (format!("PUT /components/{a}/override"), json!({ "status": "operational", "until": minutes(20) })),
         10 => (format!("DELETE /components/{a}/override"), Value::Null),
-        11 => (format!("PUT /components/{a}/local"), json!({ "organisations": ["hattingen"], "mode": if a < b { "basic" } else { "off" }, "until": minutes(40) })),
-        _ => (format!("PUT /components/{a}/local"), json!({ "organisations": ["05954"], "status": "degraded_performance" })),
+        11 => (
+            format!("PUT /components/{a}/local"),
+            json!({ "organisations": ["hattingen"], "mode": if a < b { "basic" } else { "off" }, "until": minutes(40) }),
+        ),
+        _ => (
+            format!("PUT /components/{a}/local"),
+            json!({ "organisations": ["05954"], "status": "degraded_performance" }),
+        ),
     }
 }
 

@@ -16,7 +16,10 @@ fn every_verb_keeps_to_its_scope() {
         (format!("POST /incidents/{open}/updates"), json!({ "text": text("x") })),
         (format!("PATCH /incidents/{open}/updates/{open}-1"), json!({ "text": text("x") })),
         (format!("DELETE /incidents/{open}/updates/{open}-1"), Value::Null),
-        (format!("POST /incidents/{open}/split"), json!({ "components": ["melder"], "title": text("x"), "text": text("x") })),
+        (
+            format!("POST /incidents/{open}/split"),
+            json!({ "components": ["melder"], "title": text("x"), "text": text("x") }),
+        ),
         (format!("POST /incidents/{open}/merge"), json!({ "into": open })),
         (format!("PUT /incidents/{open}/overlays/witten"), json!({ "text": text("x") })),
         ("PATCH /maintenance/m1".into(), json!({ "title": text("y") })),
@@ -25,15 +28,15 @@ fn every_verb_keeps_to_its_scope() {
         ("PUT /components/portal/local".into(), json!({ "organisations": ["witten"], "mode": "basic" })),
         ("PUT /components/portal/local".into(), json!({ "organisations": ["05954"], "mode": "basic" })),
         ("POST /incidents".into(), json!({ "title": text("x"), "text": text("x"), "root": "provider" })),
-        ("POST /maintenance".into(), json!({ "title": text("x"), "components": ["provider"], "from": "2023-12-01", "until": "2023-12-02" })),
+        (
+            "POST /maintenance".into(),
+            json!({ "title": text("x"), "components": ["provider"], "from": "2023-12-01", "until": "2023-12-02" }),
+        ),
     ];
     for (request, body) in &verbs {
         world.refused(&editor_of(&["hattingen"]), request, body, 403, "");
     }
-    let metrics = turmwacht::model::access::Editor {
-        role: turmwacht::model::access::Role::Metrics,
-        ..admin()
-    };
+    let metrics = turmwacht::model::access::Editor { role: turmwacht::model::access::Role::Metrics, ..admin() };
     for (request, body) in &verbs {
         world.refused(&metrics, request, body, 403, "metrics only");
     }
@@ -48,12 +51,29 @@ fn a_town_speaks_for_itself_on_what_its_page_shows() {
     let hattingen = editor_of(&["hattingen"]);
     let words = json!({ "text": text("Bei uns geht alles telefonisch."), "alternatives": [{ "kind": "phone", "target": "tel:+4923242040", "label": "Rathaus" }] });
     world.done(&hattingen, &format!("PUT /incidents/{open}/overlays/hattingen"), &words);
-    world.done(&hattingen, "PUT /components/portal/local", &json!({ "organisations": ["hattingen"], "mode": "emergency" }));
+    world.done(
+        &hattingen,
+        "PUT /components/portal/local",
+        &json!({ "organisations": ["hattingen"], "mode": "emergency" }),
+    );
     world.done(&hattingen, "PUT /components/mail-h/override", &json!({ "status": "major_outage" }));
     // What does not stand on its page is not its to speak of.
-    world.refused(&hattingen, "PUT /components/homepage-w/local", &json!({ "organisations": ["hattingen"], "mode": "off" }), 422, "page");
-    let mail = world.done(&hattingen, "POST /incidents", &json!({ "title": text("x"), "text": text("x"), "root": "mail-h" }));
-    world.refused(&editor_of(&["witten"]), &format!("PUT /incidents/{mail}/overlays/witten"), &json!({ "text": text("x") }), 404, "concerns the page");
+    world.refused(
+        &hattingen,
+        "PUT /components/homepage-w/local",
+        &json!({ "organisations": ["hattingen"], "mode": "off" }),
+        422,
+        "page",
+    );
+    let mail =
+        world.done(&hattingen, "POST /incidents", &json!({ "title": text("x"), "text": text("x"), "root": "mail-h" }));
+    world.refused(
+        &editor_of(&["witten"]),
+        &format!("PUT /incidents/{mail}/overlays/witten"),
+        &json!({ "text": text("x") }),
+        404,
+        "concerns the page",
+    );
     let snapshot = world.snapshot();
     let view = |organisation: &str| {
         let component = snapshot.catalogue.component_index["portal"];
@@ -66,7 +86,8 @@ fn a_town_speaks_for_itself_on_what_its_page_shows() {
 #[test]
 fn moving_a_root_needs_rights_on_both() {
     let mut world = World::new();
-    let made = world.done(&admin(), "POST /incidents", &json!({ "title": text("x"), "text": text("x"), "root": "melder" }));
+    let made =
+        world.done(&admin(), "POST /incidents", &json!({ "title": text("x"), "text": text("x"), "root": "melder" }));
     let to_portal = json!({ "root": "portal" });
     world.refused(&editor_of(&["hattingen"]), &format!("PATCH /incidents/{made}"), &to_portal, 403, "`kreis`");
     world.refused(&editor_of(&["kreis"]), &format!("PATCH /incidents/{made}"), &to_portal, 403, "somebody else");
@@ -76,8 +97,15 @@ fn moving_a_root_needs_rights_on_both() {
 #[test]
 fn what_is_internal_to_others_is_unknown() {
     let mut world = World::new();
-    let body = json!({ "title": text("x"), "text": text("x"), "components": [{ "id": "netz", "status": "major_outage" }] });
+    let body =
+        json!({ "title": text("x"), "text": text("x"), "components": [{ "id": "netz", "status": "major_outage" }] });
     world.refused(&editor_of(&["hattingen"]), "POST /incidents", &body, 422, "no component `netz`");
-    world.refused(&editor_of(&["hattingen"]), "PUT /components/netz/override", &json!({ "status": "unknown" }), 404, "no component `netz`");
+    world.refused(
+        &editor_of(&["hattingen"]),
+        "PUT /components/netz/override",
+        &json!({ "status": "unknown" }),
+        404,
+        "no component `netz`",
+    );
     world.done(&editor_of(&["kreis"]), "POST /incidents", &body);
 }
