@@ -357,7 +357,13 @@ impl<'a> Town<'a> {
             views.flat_map(move |view| view.component.alternatives.iter().filter(move |way| is_active(view, way)))
         };
         let open = || snapshot.incidents_of(index).filter(|incident| incident.is_open());
-        let overlays = open().filter_map(|incident| incident.overlays.get(&organisation.id));
+        let is_own = |id: &OrganisationId| {
+            *id == organisation.id || snapshot.catalogue.former_organisations.get(id) == Some(&organisation.id)
+        };
+        let overlays = open()
+            .flat_map(|incident| &incident.overlays)
+            .filter(move |(id, _)| is_own(id))
+            .map(|(_, overlay)| overlay);
         locals
             .chain(overlays.flat_map(|overlay| &overlay.alternatives))
             .chain(of_components(true))

@@ -38,7 +38,10 @@ impl Place {
     }
 
     pub(crate) fn write(&self, name: &str, text: &str) {
-        std::fs::write(self.path(name), text).unwrap();
+        // At once: a program that reads at this moment finds the old file or the new one.
+        let whole = self.path(&format!("{name}.new"));
+        std::fs::write(&whole, text).unwrap();
+        std::fs::rename(whole, self.path(name)).unwrap();
     }
 
     fn command(&self, arguments: &[&str]) -> Command {
