@@ -463,7 +463,7 @@ impl State {
         }
         let number = incident.next_number();
         let Move { status, impact, root, merged_into, concerned, title, message, attached } = moved;
-        let update = message.map(|message| Update::plain(number, at, status, Body::Automatic(message)));
+        let update = message.map(|message| Box::new(Update::plain(number, at, status, Body::Automatic(message))));
         let id = incident.id.clone();
         let moved = Event::IncidentMoved { id, status, impact, root, title, merged_into, concerned, attached, update };
         self.emit(step, at, moved);

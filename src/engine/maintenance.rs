@@ -126,7 +126,8 @@ impl State {
         let rest = Maintenance { components: Vec::new(), unaffected: Vec::new(), ..declared.clone() };
         let hash = stable_key(&serde_json::to_string(&(&named, &unaffected, &rest)).ok()?);
         let said = declared.announced_at.clone().filter(|said| self.may_backdate || said.at >= at);
-        let announced_at = known.map_or_else(|| said.unwrap_or(When::instant(at)), |known| known.announced_at.clone());
+        let announced_at =
+            known.map_or_else(|| said.unwrap_or_else(|| When::instant(at)), |known| known.announced_at.clone());
         let mut notice = MaintenanceNotice {
             id: declared.id.clone(),
             title: declared.title.clone(),

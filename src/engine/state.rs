@@ -337,7 +337,7 @@ impl State {
                     incident.merged_into.clone_from(merged_into);
                     notices::concern(incident, concerned);
                     incident.attached.extend(attached.iter().cloned());
-                    incident.updates.extend(update.clone());
+                    incident.updates.extend(update.as_deref().cloned());
                 }
                 self.incident_applied(id, logged.at);
             }

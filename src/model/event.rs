@@ -91,7 +91,7 @@ pub enum Event {
         attached: BTreeSet<ComponentId>,
         /// The update to publish; none where readers need not be told again (flapping).
         #[serde(default, skip_serializing_if = "Option::is_none")]
-        update: Option<Update>,
+        update: Option<Box<Update>>,
     },
     /// An editor changed an incident.
     IncidentEdited {

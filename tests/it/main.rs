@@ -6,6 +6,7 @@
     clippy::print_stderr,
     reason = "tests may fail loudly"
 )]
+#![allow(clippy::too_many_lines, clippy::or_fun_call, reason = "tables of cases are long and need not be quick")]
 
 mod config;
 mod e2e;

@@ -35,7 +35,7 @@ impl State {
         if backdated && !self.may_backdate {
             return Err(Refusal::field("/announced_at", "it lies in the past; what is announced now is announced now"));
         }
-        let announced_at = new.announced_at.clone().unwrap_or(When::instant(at));
+        let announced_at = new.announced_at.clone().unwrap_or_else(|| When::instant(at));
         let mut notice = MaintenanceNotice {
             id: id.clone(),
             title: new.title.clone(),

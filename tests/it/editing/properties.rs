@@ -50,10 +50,10 @@ fn catalogue(edges: &[(u8, u8, u8)]) -> String {
         if index > 0 {
             let (a, b) = (usize::from(*first) % index, usize::from(*second) % index);
             if kind % 4 != 3 {
-                write!(text, "depends_on = [\"c{a}\"]\n").unwrap();
+                writeln!(text, "depends_on = [\"c{a}\"]").unwrap();
             }
             if a != b && kind % 5 == 0 {
-                write!(text, "uses = [\"c{b}\"]\n").unwrap();
+                writeln!(text, "uses = [\"c{b}\"]").unwrap();
             }
         }
         if kind % 6 != 5 {

@@ -360,7 +360,7 @@ fn every_kind() -> Vec<Logged> {
             merged_into: Some(IncidentId::new("a0b0")),
             concerned: vec![concerned()],
             attached: BTreeSet::new(),
-            update: Some(update(2, IncidentStatus::Monitoring, MessageCode::Recovered)),
+            update: Some(Box::new(update(2, IncidentStatus::Monitoring, MessageCode::Recovered))),
         },
         Event::IncidentMoved {
             title: None,
