@@ -151,10 +151,6 @@ fn read_recurring(table: Table<'_>) -> Option<RawRecurring> {
     let at = table.need("at", "\"19:00\"").and_then(time_of_day);
     let minute = Duration::from_secs(60);
     let lasts = table.need("for", "\"3h\"").and_then(|value| value.duration(minute..=minute * 1440 * 31));
-    if let Some(rule) = &rrule {
-        let fault = Fault::warning("`recurring` has no effect in this version").at(rule.spot, "no window opens");
-        table.faults.push(fault.help("declare each window with `from` and `until` meanwhile"));
-    }
     table.finish();
     let (rrule, lasts) = (rrule?, lasts?);
     let recurrence = Recurrence { rrule: rrule.value.to_owned(), at: at?, lasts: lasts.value };
