@@ -27,6 +27,8 @@ pub(super) fn snapshot(position: u64) -> Arc<Snapshot> {
         states: Vec::new(),
         incidents: Vec::new(),
         maintenances: Vec::new(),
+        locals: Arc::default(),
+        changes: Arc::default(),
     })
 }
 
