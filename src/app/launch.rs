@@ -4,8 +4,8 @@ use std::net::SocketAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
-use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
@@ -15,13 +15,15 @@ use tokio::task::{JoinHandle, LocalSet};
 
 use crate::app::core::{Core, Parts, Shared};
 use crate::app::outbox::{Acks, Outbox};
-use crate::clock::{Clock, monotonic};
+use crate::clock::{Clock, monotonic, system_time};
 use crate::config::{self, LoadFailure};
 use crate::engine::{CHECKPOINT_FORMAT, Record, State};
-use crate::history::StoreFault;
 use crate::history::open::Store;
 use crate::history::restore::{Checkpoint, Restored};
+use crate::history::token::Tokens;
 use crate::history::writer::WriterOptions;
+use crate::history::{StoreFault, audit};
+use crate::model::access::{Editor, StoredAnswer};
 use crate::model::catalogue::Catalogue;
 use crate::model::event::Logged;
 use crate::model::settings::Settings;
@@ -29,7 +31,8 @@ use crate::model::verdict::Verdict;
 use crate::probe::{Prober, ProberFault};
 use crate::publish::documents::{DocumentSettings, Documents};
 use crate::publish::{self, metrics};
-use crate::server::{self, Health, ServerConfig, ServerFault};
+use crate::server::desk::Desk;
+use crate::server::{self, Admin, Authenticate, Health, ServerConfig, ServerFault};
 use crate::telemetry::Metrics;
 
 /// The engine counts as stopped when its loop has not turned for so long.
@@ -180,15 +183,9 @@ pub fn run(start: Start) -> Result<(), AppFault> {
         operations: ArcSwap::default(),
         log_lines_dropped: start.log_lines_dropped,
     });
-    let server = start_server(
-        settings,
-        adopt.as_ref().unwrap_or_else(|| state.catalogue()),
-        descriptors,
-        &documents,
-        &health,
-        &metrics,
-        &shared,
-    )?;
+    let mut config = server_config(settings, adopt.as_ref().unwrap_or_else(|| state.catalogue()), descriptors);
+    config.admin = admin(settings, None)?;
+    let server = start_server(config, &documents, &health, &metrics, &shared)?;
     let probe_descriptors = (descriptors - descriptors / super::SERVER_SHARE).saturating_sub(DESCRIPTORS_RESERVED);
     let prober = Rc::new(Prober::new(
         &settings.probing,
@@ -356,15 +353,47 @@ fn fold(restored: &Restored, apply: impl Fn(&mut State, &Logged)) -> Result<Stat
     Ok(state)
 }
 
-fn start_server(
-    settings: &Settings,
-    catalogue: &Catalogue,
-    descriptors: u64,
-    documents: &Arc<Documents>,
-    health: &Arc<Health>,
-    metrics: &Metrics,
-    shared: &Arc<Shared>,
-) -> Result<server::ServerHandle, AppFault> {
+/// What the store knows of editors, through a connection beside the writer's.
+struct Keys {
+    path: PathBuf,
+    tokens: Mutex<Tokens>,
+}
+
+impl Keys {
+    fn tokens(&self) -> MutexGuard<'_, Tokens> {
+        // Its methods for reading leave nothing half done.
+        self.tokens.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Authenticate for Keys {
+    fn authenticate(&self, bearer: &str) -> Result<Option<Editor>, String> {
+        self.tokens().authenticate(bearer, system_time()).map_err(|fault| fault.to_string())
+    }
+
+    fn answer(&self, token: &str, key: &str) -> Result<Option<StoredAnswer>, String> {
+        self.tokens().answer(token, key, system_time()).map_err(|fault| fault.to_string())
+    }
+
+    fn audit(&self, before: Option<i64>, limit: u32) -> Result<serde_json::Value, String> {
+        audit::page(&self.path, before, limit).map_err(|fault| fault.to_string())
+    }
+}
+
+/// How editors get in, if somebody takes their requests.
+fn admin(settings: &Settings, desk: Option<Desk>) -> Result<Option<Admin>, StoreFault> {
+    let Some(desk) = desk else { return Ok(None) };
+    let path = settings.storage.path.clone();
+    let tokens = Mutex::new(Tokens::open(&path)?);
+    Ok(Some(Admin {
+        tokens: Arc::new(Keys { path, tokens }),
+        desk,
+        listen: settings.server.admin_listen,
+        trusted_proxies: settings.server.trusted_proxies.clone(),
+    }))
+}
+
+fn server_config(settings: &Settings, catalogue: &Catalogue, descriptors: u64) -> ServerConfig {
     let most =
         usize::try_from((descriptors / super::SERVER_SHARE).saturating_sub(DESCRIPTORS_RESERVED)).unwrap_or(usize::MAX);
     let connections = settings.server.max_connections.unwrap_or(most).min(most);
@@ -375,6 +404,16 @@ fn start_server(
         .iter()
         .flat_map(|o| o.hosts.iter().map(|host| (host.clone(), Some(o.id.to_string()))))
         .collect();
+    config
+}
+
+fn start_server(
+    config: ServerConfig,
+    documents: &Arc<Documents>,
+    health: &Arc<Health>,
+    metrics: &Metrics,
+    shared: &Arc<Shared>,
+) -> Result<server::ServerHandle, AppFault> {
     let public = {
         let (shared, metrics) = (Arc::clone(shared), metrics.clone());
         move |openmetrics: bool| {
