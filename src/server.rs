@@ -1,7 +1,7 @@
 //! The public HTTP server: bytes out, on a thread and a runtime of its own.
 //!
-//! It shares nothing with the probes but immutable snapshots, so a rush of visitors delays no
-//! probe. It renders nothing itself: documents come from `publish::documents`, the usual request
+//! It shares nothing with the probes but immutable snapshots and the editors' desk, so a rush of
+//! visitors delays no probe. It renders nothing itself: documents come from `publish::documents`, the usual request
 //! is one look-up in prepared answers. Links never come from a request; a host that is not ours
 //! is refused.
 //!
@@ -9,6 +9,7 @@
 //! a bound.
 
 mod accept;
+mod admin;
 mod body;
 mod connection;
 pub mod desk;
@@ -33,6 +34,8 @@ use tokio::task::JoinSet;
 
 use crate::publish::documents::Documents;
 use crate::server::accept::Door;
+pub use crate::server::admin::{Admin, Authenticate};
+use crate::server::admin::{Interface, LOOKUPS_MAX, Limits, Place};
 use crate::server::connection::Patience;
 pub use crate::server::health::{Health, STOPPED_AFTER};
 use crate::server::routes::{Hosts, Public, Site};
@@ -43,8 +46,11 @@ use crate::telemetry::Metrics;
 const BACKLOG: i32 = 1024;
 /// Connections on the operator's listener, which a few scrapers use.
 const METRICS_CONNECTIONS_MAX: usize = 64;
-/// Threads for metrics: per listener one that writes and one that compresses.
-const BLOCKING_THREADS_MAX: usize = 4;
+/// Connections on the editors' listener, if they have one.
+const ADMIN_CONNECTIONS_MAX: usize = 64;
+/// Threads for metrics, per listener one that writes and one that compresses, and for look-ups of
+/// editors.
+const BLOCKING_THREADS_MAX: usize = 4 + LOOKUPS_MAX;
 /// Longest wait for those threads at the end.
 const BLOCKING_WAIT: Duration = Duration::from_millis(100);
 /// The sweep runs so many times within the shortest patience.
@@ -61,16 +67,21 @@ pub struct ServerConfig {
     pub public_url: String,
     /// Further hosts of ours, with the id of the organisation whose page is their root, if any.
     pub hosts: Vec<(String, Option<String>)>,
+    /// How editors get in; `None` = there is no admin interface.
+    pub admin: Option<Admin>,
     /// Most public connections at a time.
     pub max_connections: usize,
-    /// Longest time from the first byte of a request to the last of its headers.
+    /// Longest time from the first byte of a request to the last of its headers, and longest
+    /// pause within a body.
     pub header_timeout: Duration,
-    /// Longest time without a request.
+    /// Longest time without a request, and for a whole body.
     pub idle_timeout: Duration,
     /// Longest time in which a client takes no byte of its answer.
     pub write_timeout: Duration,
     /// Longest wait for a document to be rendered.
     pub render_timeout: Duration,
+    /// Longest wait for the loop's reply to an editor.
+    pub reply_timeout: Duration,
     /// Longest wait for answers in progress at the end.
     pub drain_timeout: Duration,
 }
@@ -83,11 +94,13 @@ impl ServerConfig {
             metrics_listen: None,
             public_url: public_url.into(),
             hosts: Vec::new(),
+            admin: None,
             max_connections,
             header_timeout: Duration::from_secs(10),
             idle_timeout: Duration::from_secs(30),
             write_timeout: Duration::from_secs(20),
             render_timeout: Duration::from_secs(10),
+            reply_timeout: Duration::from_secs(15),
             drain_timeout: Duration::from_secs(3),
         }
     }
@@ -143,6 +156,7 @@ pub enum ServerFault {
 pub struct ServerHandle {
     local_addr: SocketAddr,
     metrics_addr: Option<SocketAddr>,
+    admin_addr: Option<SocketAddr>,
     stop: watch::Sender<bool>,
     thread: JoinHandle<()>,
 }
@@ -156,6 +170,11 @@ impl ServerHandle {
     /// Where the operator's metrics listener listens.
     pub const fn metrics_addr(&self) -> Option<SocketAddr> {
         self.metrics_addr
+    }
+
+    /// Where the editors' own listener listens.
+    pub const fn admin_addr(&self) -> Option<SocketAddr> {
+        self.admin_addr
     }
 
     /// Whether it still serves. A server that stopped by itself has met a defect: end the process.
@@ -188,8 +207,10 @@ pub fn start(
     let listener = bind(config.listen, "listen")?;
     let local_addr = listener.local_addr().map_err(ServerFault::Thread)?;
     let metrics_listener = config.metrics_listen.map(|address| bind(address, "metrics_listen")).transpose()?;
-    let metrics_addr =
-        metrics_listener.as_ref().map(TcpListener::local_addr).transpose().map_err(ServerFault::Thread)?;
+    let metrics_addr = address_of(metrics_listener.as_ref())?;
+    let admin_listen = config.admin.as_ref().and_then(|admin| admin.listen);
+    let admin_listener = admin_listen.map(|address| bind(address, "admin_listen")).transpose()?;
+    let admin_addr = address_of(admin_listener.as_ref())?;
     let runtime = Builder::new_current_thread()
         .enable_all()
         .max_blocking_threads(BLOCKING_THREADS_MAX)
@@ -204,33 +225,57 @@ pub fn start(
         header: in_ticks(config.header_timeout, tick),
         write: in_ticks(config.write_timeout, tick),
     };
+    let hosts = Hosts::new(&config.public_url, local_addr, &config.hosts);
+    let requests = metrics.http_requests.clone();
+    let limits = Limits { pause: config.header_timeout, body: config.idle_timeout, reply: config.reply_timeout };
+    let interface =
+        config.admin.as_ref().map(|admin| Arc::new(Interface::new(admin, hosts.clone(), requests.clone(), limits)));
+    let here = |interface: &Arc<Interface>| Place::Here(Arc::clone(interface));
     let site = Arc::new(Site {
-        public: Some(Public {
-            documents: Arc::clone(&documents),
-            hosts: Hosts::new(&config.public_url, local_addr, &config.hosts),
-            requests: metrics.http_requests.clone(),
-            render_wait: config.render_timeout,
-        }),
-        operation: routes::operation(Arc::clone(&documents), Arc::clone(&health), public_metrics),
+        admin: match &admin_listener {
+            Some(_) => Some(Place::Elsewhere(requests.clone())),
+            None => interface.as_ref().map(here),
+        },
+        public: Some(Public { documents: Arc::clone(&documents), hosts, requests, render_wait: config.render_timeout }),
+        operation: Some(routes::operation(Arc::clone(&documents), Arc::clone(&health), public_metrics)),
     });
     let gauge = Some(metrics.http_connections.clone());
     let mut doors = vec![(Door::new(site, config.max_connections.max(1), tick, patience, gauge), listener)];
     if let Some(listener) = metrics_listener {
-        let operation = routes::operation(documents, health, internal_metrics);
-        let site = Arc::new(Site { public: None, operation });
+        let operation = Some(routes::operation(documents, health, internal_metrics));
+        let site = Arc::new(Site { public: None, operation, admin: None });
         doors.push((Door::new(site, METRICS_CONNECTIONS_MAX, tick, patience, None), listener));
+    }
+    if let Some(listener) = admin_listener {
+        let admin = interface.as_ref().map(here);
+        let site = Arc::new(Site { public: None, operation: None, admin });
+        doors.push((Door::new(site, ADMIN_CONNECTIONS_MAX, tick, patience, None), listener));
     }
 
     let (stop, stopped) = watch::channel(false);
     let thread = thread::Builder::new()
         .name("server".to_owned())
-        .spawn(move || serve(runtime, doors, &stopped, config.drain_timeout))
+        .spawn(move || serve(runtime, doors, interface, &stopped, config.drain_timeout))
         .map_err(ServerFault::Thread)?;
-    Ok(ServerHandle { local_addr, metrics_addr, stop, thread })
+    Ok(ServerHandle { local_addr, metrics_addr, admin_addr, stop, thread })
 }
 
-fn serve(runtime: Runtime, doors: Vec<(Arc<Door>, TcpListener)>, stopped: &watch::Receiver<bool>, drain: Duration) {
+fn address_of(listener: Option<&TcpListener>) -> Result<Option<SocketAddr>, ServerFault> {
+    listener.map(TcpListener::local_addr).transpose().map_err(ServerFault::Thread)
+}
+
+fn serve(
+    runtime: Runtime,
+    doors: Vec<(Arc<Door>, TcpListener)>,
+    interface: Option<Arc<Interface>>,
+    stopped: &watch::Receiver<bool>,
+    drain: Duration,
+) {
     runtime.block_on(async {
+        if let Some(interface) = interface {
+            // Ends with the runtime.
+            drop(tokio::spawn(interface.forget()));
+        }
         let mut open = JoinSet::new();
         for (door, listener) in doors {
             match tokio::net::TcpListener::from_std(listener) {

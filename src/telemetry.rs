@@ -101,7 +101,7 @@ impl Metrics {
             schedule_lag,
             http_requests: counter(
                 "turmwacht_http_requests_total",
-                "Requests answered on the public listener, by route and status code.",
+                "Requests answered to the public and to editors, by route and status code.",
                 &["route", "code"],
             )?,
             history_queue_depth: gauge("turmwacht_history_queue_depth", "Batches that wait for the disk.")?,

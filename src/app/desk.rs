@@ -76,7 +76,7 @@ impl Core {
             Decided::Changed(answer, _) => {
                 let stored = request.idempotency_key.map(|key| StoredAnswer {
                     token: request.editor.token.clone(),
-                    request_hash: hash(&request.method, &request.path, &request.body),
+                    request_hash: request.hash(),
                     key,
                     at,
                     status: answer.status,
@@ -110,7 +110,7 @@ impl Core {
     fn answered_before(&self, request: &AdminRequest) -> Option<AdminReply> {
         let key = request.idempotency_key.clone()?;
         let (known, answer) = self.answers.kept.get(&(request.editor.token.clone(), key))?;
-        if *known == hash(&request.method, &request.path, &request.body) {
+        if *known == request.hash() {
             let mut answer = answer.clone();
             answer.headers.push(("idempotency-replayed".to_owned(), "true".to_owned()));
             return Some(answer);
@@ -485,14 +485,4 @@ fn audit(request: &AdminRequest, status: u16, position: Option<u64>, at: Timesta
         detail: String::from_utf8_lossy(&request.body).into_owned(),
         position,
     }
-}
-
-/// What tells the same request from another one.
-fn hash(method: &str, path: &str, body: &[u8]) -> [u8; 32] {
-    let mut hasher = Sha256::new();
-    for part in [method.as_bytes(), path.as_bytes(), body] {
-        hasher.update((part.len() as u64).to_be_bytes());
-        hasher.update(part);
-    }
-    hasher.finalize().into()
 }

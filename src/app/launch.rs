@@ -4,8 +4,8 @@ use std::net::SocketAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
-use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
@@ -16,13 +16,15 @@ use tokio::task::{JoinHandle, LocalSet};
 
 use crate::app::core::{Core, Parts, Shared};
 use crate::app::outbox::{Acks, Outbox};
-use crate::clock::{Clock, monotonic};
+use crate::clock::{Clock, monotonic, system_time};
 use crate::config::{self, LoadFailure};
 use crate::engine::{CHECKPOINT_FORMAT, Record, State};
-use crate::history::StoreFault;
 use crate::history::open::Store;
 use crate::history::restore::{Checkpoint, Restored};
+use crate::history::token::Tokens;
 use crate::history::writer::WriterOptions;
+use crate::history::{StoreFault, audit};
+use crate::model::access::{Editor, StoredAnswer};
 use crate::model::catalogue::Catalogue;
 use crate::model::event::Logged;
 use crate::model::settings::Settings;
@@ -31,7 +33,7 @@ use crate::probe::{Prober, ProberFault};
 use crate::publish::documents::{DocumentSettings, Documents};
 use crate::publish::{self, metrics};
 use crate::server::desk::{Asked, Desk, WAITING_MAX};
-use crate::server::{self, Health, ServerConfig, ServerFault};
+use crate::server::{self, Admin, Authenticate, Health, ServerConfig, ServerFault};
 use crate::telemetry::Metrics;
 
 /// The engine counts as stopped when its loop has not turned for so long.
@@ -185,15 +187,9 @@ pub fn run(start: Start) -> Result<(), AppFault> {
         log_lines_dropped: start.log_lines_dropped,
     });
     let (desk, asked) = mpsc::channel(WAITING_MAX);
-    let server = start_server(
-        settings,
-        adopt.as_ref().unwrap_or_else(|| state.catalogue()),
-        descriptors,
-        &documents,
-        &health,
-        &metrics,
-        &shared,
-    )?;
+    let mut config = server_config(settings, adopt.as_ref().unwrap_or_else(|| state.catalogue()), descriptors);
+    config.admin = Some(admin(settings, desk.clone())?);
+    let server = start_server(config, &documents, &health, &metrics, &shared)?;
     let probe_descriptors = (descriptors - descriptors / super::SERVER_SHARE).saturating_sub(DESCRIPTORS_RESERVED);
     let prober = Rc::new(Prober::new(
         &settings.probing,
@@ -367,15 +363,46 @@ fn fold(restored: &Restored, apply: impl Fn(&mut State, &Logged)) -> Result<Stat
     Ok(state)
 }
 
-fn start_server(
-    settings: &Settings,
-    catalogue: &Catalogue,
-    descriptors: u64,
-    documents: &Arc<Documents>,
-    health: &Arc<Health>,
-    metrics: &Metrics,
-    shared: &Arc<Shared>,
-) -> Result<server::ServerHandle, AppFault> {
+/// What the store knows of editors, through a connection beside the writer's.
+struct Keys {
+    path: PathBuf,
+    tokens: Mutex<Tokens>,
+}
+
+impl Keys {
+    fn tokens(&self) -> MutexGuard<'_, Tokens> {
+        // Its methods for reading leave nothing half done.
+        self.tokens.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Authenticate for Keys {
+    fn authenticate(&self, bearer: &str) -> Result<Option<Editor>, String> {
+        self.tokens().authenticate(bearer, system_time()).map_err(|fault| fault.to_string())
+    }
+
+    fn answer(&self, token: &str, key: &str) -> Result<Option<StoredAnswer>, String> {
+        self.tokens().answer(token, key, system_time()).map_err(|fault| fault.to_string())
+    }
+
+    fn audit(&self, before: Option<i64>, limit: u32) -> Result<serde_json::Value, String> {
+        audit::page(&self.path, before, limit).map_err(|fault| fault.to_string())
+    }
+}
+
+/// How editors get in.
+fn admin(settings: &Settings, desk: Desk) -> Result<Admin, StoreFault> {
+    let path = settings.storage.path.clone();
+    let tokens = Mutex::new(Tokens::open(&path)?);
+    Ok(Admin {
+        tokens: Arc::new(Keys { path, tokens }),
+        desk,
+        listen: settings.server.admin_listen,
+        trusted_proxies: settings.server.trusted_proxies.clone(),
+    })
+}
+
+fn server_config(settings: &Settings, catalogue: &Catalogue, descriptors: u64) -> ServerConfig {
     let most =
         usize::try_from((descriptors / super::SERVER_SHARE).saturating_sub(DESCRIPTORS_RESERVED)).unwrap_or(usize::MAX);
     let connections = settings.server.max_connections.unwrap_or(most).min(most);
@@ -386,6 +413,16 @@ fn start_server(
         .iter()
         .flat_map(|o| o.hosts.iter().map(|host| (host.clone(), Some(o.id.to_string()))))
         .collect();
+    config
+}
+
+fn start_server(
+    config: ServerConfig,
+    documents: &Arc<Documents>,
+    health: &Arc<Health>,
+    metrics: &Metrics,
+    shared: &Arc<Shared>,
+) -> Result<server::ServerHandle, AppFault> {
     let public = {
         let (shared, metrics) = (Arc::clone(shared), metrics.clone());
         move |openmetrics: bool, out: &mut Vec<u8>, full: metrics::Full<'_>| {

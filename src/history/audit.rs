@@ -17,6 +17,7 @@ use sha2::{Digest, Sha256};
 use crate::history::open::{fault, open_beside};
 use crate::history::{StoreFault, signed};
 use crate::model::access::{AuditRecord, bounded_detail, bounded_name};
+use crate::model::time::Timestamp;
 
 /// Begins what is hashed: another encoding would get another name.
 const ENCODING: &[u8] = b"turmwacht audit 1";
@@ -26,6 +27,9 @@ const BEGINNING: [u8; 32] = [0; 32];
 
 /// Entries read in one go: at most 64 MiB, well below two seconds.
 const ENTRIES_PER_READ: u32 = 1_000;
+
+/// Most bytes of details in a page, unless a single entry has more.
+const PAGE_BYTES_MAX: usize = 2 * 1024 * 1024;
 
 /// An audit log that is in order.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -180,6 +184,63 @@ pub fn verify(path: &Path) -> Result<Verified, AuditFault> {
             return Ok(Verified { entries, last_hash: (entries > 0).then(|| HEXLOWER.encode(&chain.last_hash)) });
         }
     }
+}
+
+/// A page of the audit log of the store at `path`, beside whoever runs on it: `audit`, the newest
+/// entries first, at most `limit` of them and only numbers below `before`; and `next`, the
+/// `before` of the page after it, or null. Nothing is checked here: that is [`verify`].
+pub fn page(path: &Path, before: Option<i64>, limit: u32) -> Result<serde_json::Value, StoreFault> {
+    let connection = open_beside(path)?;
+    let sqlite = fault("read", path);
+    let mut entries = Vec::new();
+    let mut next = None;
+    if limit > 0 && has_audit(&connection).map_err(&sqlite)? {
+        let mut statement = connection
+            .prepare_cached(
+                "SELECT seq, at_ms, actor, action, subject, outcome, status, detail, position, hash
+                 FROM audit WHERE seq < ?1 ORDER BY seq DESC LIMIT ?2",
+            )
+            .map_err(&sqlite)?;
+        // One more than is wanted tells whether there is another page.
+        let mut rows = statement.query(params![before.unwrap_or(i64::MAX), i64::from(limit) + 1]).map_err(&sqlite)?;
+        let (mut bytes, mut last) = (0, None);
+        while let Some(row) = rows.next().map_err(&sqlite)? {
+            let (seq, length, entry) = shown(row).map_err(&sqlite)?;
+            bytes += length;
+            let is_full = entries.len() >= limit as usize || bytes > PAGE_BYTES_MAX;
+            if is_full && !entries.is_empty() {
+                next = last;
+                break;
+            }
+            last = Some(seq);
+            entries.push(entry);
+        }
+    }
+    Ok(serde_json::json!({ "audit": entries, "next": next }))
+}
+
+/// An entry as it is shown, with its number and the length of its detail.
+fn shown(row: &Row<'_>) -> rusqlite::Result<(i64, usize, serde_json::Value)> {
+    let (seq, at_ms, status): (i64, i64, i64) = (row.get(0)?, row.get(1)?, row.get(6)?);
+    let texts: [String; 4] = [row.get(2)?, row.get(3)?, row.get(4)?, row.get(5)?];
+    let [actor, action, subject, outcome] = texts;
+    let (detail, position, hash): (String, Option<i64>, [u8; 32]) = (row.get(7)?, row.get(8)?, row.get(9)?);
+    let length = detail.len();
+    // A body that was refused may have been no JSON.
+    let detail = serde_json::from_str(&detail).unwrap_or(serde_json::Value::String(detail));
+    let entry = serde_json::json!({
+        "number": seq,
+        "at": Timestamp::from_millis(at_ms).to_string(),
+        "actor": actor,
+        "action": action,
+        "subject": subject,
+        "outcome": outcome,
+        "status": status,
+        "detail": detail,
+        "position": position,
+        "hash": HEXLOWER.encode(&hash),
+    });
+    Ok((seq, length, entry))
 }
 
 /// Stores of version 1 have no audit log; one of a later version that lacks it was robbed of it,

@@ -45,9 +45,9 @@ pub struct ServerSettings {
     pub listen: SocketAddr,
     /// The operator's metrics listener.
     pub metrics_listen: Option<SocketAddr>,
-    /// The editors' listener.
+    /// The editors' listener; `None` = the public one.
     pub admin_listen: Option<SocketAddr>,
-    /// Proxies whose `X-Forwarded-For` is believed.
+    /// Proxies whose `X-Forwarded-For` and `X-Forwarded-Proto` are believed.
     pub trusted_proxies: Vec<IpNet>,
     /// Most connections at a time; `None` = half of the descriptors.
     pub max_connections: Option<usize>,

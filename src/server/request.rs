@@ -92,6 +92,16 @@ pub(super) fn asked(
     Ok(Asked::Target(Target { path, query }))
 }
 
+/// A path, decoded, that may have one spelling only.
+pub(super) fn plain_path(path: &str) -> Result<String, Problem> {
+    if path.len() > PATH_MAX_BYTES {
+        return Err(Problem::TooLong);
+    }
+    let decoded = decoded_path(path)?;
+    check_segments(&decoded)?;
+    Ok(decoded)
+}
+
 /// No segment but that of the root is empty or made of dots.
 fn check_segments(path: &str) -> Result<(), Problem> {
     let Some(rest) = path.strip_prefix('/') else { return Err(Problem::BadPath) };

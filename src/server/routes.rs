@@ -31,6 +31,7 @@ use tower_service::Service as _;
 
 use crate::publish::documents::{self, Answer, Documents, Encoding, Lookup, Stored};
 use crate::publish::{self, known_query};
+use crate::server::admin::{self, Answered};
 use crate::server::body::Body;
 use crate::server::connection::Connection;
 use crate::server::error::Problem;
@@ -49,7 +50,7 @@ fn route_label(path: &str) -> &'static str {
 }
 
 /// The hosts that we answer for.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Hosts {
     site: Vec<String>,
     organisations: HashMap<String, String>,
@@ -85,7 +86,7 @@ impl Hosts {
     }
 
     /// Whose host this is: the site's, an organisation's, or none of ours.
-    fn whose(&self, name: Option<&str>) -> Result<Option<&str>, Problem> {
+    pub(super) fn whose(&self, name: Option<&str>) -> Result<Option<&str>, Problem> {
         let Some(name) = name else { return Ok(None) };
         if self.site.iter().any(|host| host.eq_ignore_ascii_case(name)) {
             return Ok(None);
@@ -99,9 +100,12 @@ impl Hosts {
 
 /// What stands behind a listener.
 pub(super) struct Site {
-    /// `None` on the operator's listener: no documents there.
+    /// `None` on the operator's and the editors' listeners: no documents there.
     pub(super) public: Option<Public>,
-    pub(super) operation: Router,
+    /// `None` on the editors' listener.
+    pub(super) operation: Option<Router>,
+    /// `None` where there is no editors' interface.
+    pub(super) admin: Option<admin::Place>,
 }
 
 /// The public part.
@@ -143,8 +147,8 @@ impl hyper::service::Service<Request<Incoming>> for Service {
     type Future = Answering;
 
     fn call(&self, request: Request<Incoming>) -> Answering {
-        let outcome =
-            catch_unwind(AssertUnwindSafe(|| answer(&self.site, request))).unwrap_or_else(|_| Outcome::Now(panicked()));
+        let outcome = catch_unwind(AssertUnwindSafe(|| answer(&self.site, self.connection.address, request)))
+            .unwrap_or_else(|_| Outcome::Now(panicked()));
         match outcome {
             Outcome::Now(_) => {
                 self.connection.answered();
@@ -188,7 +192,15 @@ fn panicked() -> Response<Body> {
 }
 
 /// Answers at once what is prepared or refused, the rest later.
-fn answer(site: &Arc<Site>, request: Request<Incoming>) -> Outcome {
+fn answer(site: &Arc<Site>, peer: IpAddr, request: Request<Incoming>) -> Outcome {
+    if let Some(admin) = &site.admin
+        && admin::is_meant(request.uri().path())
+    {
+        return match admin.answer(peer, request) {
+            Answered::Now(response) => Outcome::Now(response),
+            Answered::Later(response) => Outcome::Later(response),
+        };
+    }
     match admitted(site, &request) {
         Ok(organisation) => {
             let path = request.uri().path();
@@ -197,8 +209,8 @@ fn answer(site: &Arc<Site>, request: Request<Incoming>) -> Outcome {
             {
                 return Outcome::Now(prepared.response(&public.documents, request.headers()));
             }
-            if OPERATION.contains(&path) {
-                return operate(site, request);
+            if let (Some(operation), true) = (&site.operation, OPERATION.contains(&path)) {
+                return operate(site, operation.clone(), request);
             }
             let organisation = organisation.map(str::to_owned);
             document(site, request, organisation.as_deref())
@@ -300,6 +312,8 @@ fn refused(site: &Site, request: &Request<Incoming>, problem: &Problem) -> Respo
         // A path that leads nowhere is counted under no name that its sender could choose.
         let route = if response.status() == StatusCode::NOT_FOUND { "none" } else { route_label(path) };
         public.count(route, response.status());
+    } else {
+        response.headers_mut().remove(ACCESS_CONTROL_ALLOW_ORIGIN);
     }
     response
 }
@@ -369,12 +383,12 @@ pub(super) fn operation(documents: Arc<Documents>, health: Arc<Health>, metrics:
         .with_state(Arc::new(Operation { documents, health, scrapes: Scrapes::new(metrics) }))
 }
 
-fn operate(site: &Arc<Site>, request: Request<Incoming>) -> Outcome {
+fn operate(site: &Arc<Site>, mut operation: Router, request: Request<Incoming>) -> Outcome {
     let site = Arc::clone(site);
     let path = request.uri().path().to_owned();
     // Bodies have been refused, so the router gets none.
     let request = request.map(|_| axum::body::Body::empty());
-    let routed = site.operation.clone().call(request);
+    let routed = operation.call(request);
     Outcome::Later(Box::pin(async move {
         let mut response = match routed.await {
             Ok(response) => response.map(Body::Routed),

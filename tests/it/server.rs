@@ -1,5 +1,6 @@
 //! Tests of `server` and of the documents it serves.
 
+mod admin;
 mod documents;
 mod http;
 mod limits;

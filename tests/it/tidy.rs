@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use regex::Regex;
 use turmwacht::config::{Extra, Loaded, Report, from_texts_with, show};
+use turmwacht::editing::allowed;
 use turmwacht::publish::{Rendered, Target, render};
 use turmwacht::replay::replay;
 use turmwacht::scenario::{BUILT_IN, Scenario};
@@ -24,8 +25,8 @@ const IMPORTS: &[(&str, &[&str])] = &[
     ("history", &["model", "clock"]),
     ("publish", &["model", "clock"]),
     ("telemetry", &["model", "publish"]),
-    ("server", &["model", "clock", "publish", "telemetry"]),
     ("editing", &["model"]),
+    ("server", &["model", "clock", "publish", "telemetry", "editing"]),
     ("app", &["model", "clock", "engine", "editing", "config", "probe", "history", "publish", "telemetry", "server"]),
     ("scenario", &["model", "config"]),
     ("replay", &["model", "engine", "editing", "publish", "scenario"]),
@@ -220,7 +221,7 @@ fn nothing_is_left_to_do_and_no_test_is_left_out() {
 
 // --- the documentation ------------------------------------------------------------------------
 
-const DOCS: [&str; 8] = [
+const DOCS: [&str; 9] = [
     "README.md",
     "ARCHITECTURE.md",
     "CONTRIBUTING.md",
@@ -228,6 +229,7 @@ const DOCS: [&str; 8] = [
     "docs/probes.md",
     "docs/api.md",
     "docs/commands.md",
+    "docs/editing.md",
     "docs/scenarios.md",
 ];
 
@@ -387,6 +389,35 @@ fn every_documented_route_answers() {
         }
     }
     assert!(count >= 13, "{count} routes");
+}
+
+#[test]
+fn every_route_of_the_editors_is_documented_and_every_documented_one_exists() {
+    let row = Regex::new(r"(?m)^\| (GET|POST|PUT|PATCH|DELETE) \| `(/[^`]*)` \|").unwrap();
+    let text = read("docs/editing.md");
+    let mut documented: std::collections::BTreeMap<&str, BTreeSet<&str>> = std::collections::BTreeMap::new();
+    for row in row.captures_iter(&text) {
+        let (_, [method, path]) = row.extract();
+        documented.entry(path).or_default().insert(method);
+    }
+    assert!(documented.len() >= 15, "{documented:?}");
+    let id = Regex::new(r"\{[a-z]+\}").unwrap();
+    for (path, methods) in documented {
+        let concrete = id.replace_all(path, "x");
+        let allowed: BTreeSet<&str> = allowed(&concrete).iter().copied().collect();
+        assert_eq!(methods, allowed, "{path}");
+    }
+    // The patterns of the code: one row for each of their paths.
+    let code = read("src/editing.rs");
+    let (_, code) = code.split_once("fn methods(").expect("the list of methods");
+    let (code, _) = code.split_once("_ => &[]").expect("its end");
+    let paths: usize = Regex::new(r"\[([^\]&]+)\](?: \||  *=>)")
+        .unwrap()
+        .captures_iter(code)
+        .map(|pattern| pattern[1].split(", ").map(|segment| segment.split(" | ").count()).product::<usize>())
+        .sum();
+    let rows: BTreeSet<&str> = row.captures_iter(&text).map(|row| row.extract::<2>().1[1]).collect();
+    assert_eq!(rows.len(), paths, "{rows:?}");
 }
 
 #[test]

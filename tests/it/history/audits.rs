@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use rusqlite::Connection;
-use turmwacht::history::audit::{AuditFault, verify};
+use turmwacht::history::audit::{AuditFault, page, verify};
 use turmwacht::history::token::Tokens;
 use turmwacht::history::writer::{Batch, QUEUE_EDIT_BYTES_MAX};
 use turmwacht::model::access::{AuditRecord, DETAIL_BYTES_MAX, NAME_BYTES_MAX, Outcome, StoredAnswer};
@@ -239,6 +239,55 @@ fn long_texts_are_cut_before_they_are_hashed() {
         })
         .unwrap();
     assert!(detail as usize <= DETAIL_BYTES_MAX && subject as usize <= NAME_BYTES_MAX, "{detail} {subject}");
+}
+
+/// The numbers on a page, and the `before` of the next one.
+fn numbers(ground: &Ground, before: Option<i64>, limit: u32) -> (Vec<i64>, Option<i64>) {
+    let page = page(&ground.path, before, limit).unwrap();
+    let entries = page["audit"].as_array().unwrap();
+    (entries.iter().map(|entry| entry["number"].as_i64().unwrap()).collect(), page["next"].as_i64())
+}
+
+#[test]
+fn the_log_is_read_page_by_page_from_its_end() {
+    let ground = five();
+    // Beside a running writer.
+    let pen = ground.pen();
+    assert_eq!(numbers(&ground, None, 2), (vec![5, 4], Some(4)));
+    assert_eq!(numbers(&ground, Some(4), 2), (vec![3, 2], Some(2)));
+    assert_eq!(numbers(&ground, Some(2), 2), (vec![1], None));
+    assert_eq!(numbers(&ground, None, 5), (vec![5, 4, 3, 2, 1], None));
+    assert_eq!(numbers(&ground, Some(1), 5), (vec![], None));
+    assert_eq!(numbers(&ground, Some(i64::MIN), 5), (vec![], None));
+    let page = page(&ground.path, Some(3), 1).unwrap();
+    let hash: String =
+        ground.sql().query_row("SELECT lower(hex(hash)) FROM audit WHERE seq = 2", [], |row| row.get(0)).unwrap();
+    let expected = serde_json::json!({
+        "number": 2,
+        "at": at(2).to_string(),
+        "actor": "k3j5h7ab",
+        "action": "POST incidents",
+        "subject": "incident 2",
+        "outcome": "done",
+        "status": 201,
+        "detail": { "status": "investigating" },
+        "position": null,
+        "hash": hash,
+    });
+    assert_eq!(page["audit"], serde_json::json!([expected]));
+    drop(pen);
+}
+
+#[test]
+fn a_page_is_bounded_in_bytes_and_shows_what_is_no_json_as_a_text() {
+    let ground = Ground::new();
+    let long = "x".repeat(DETAIL_BYTES_MAX);
+    let audits = records(50).into_iter().map(|record| AuditRecord { detail: long.clone(), ..record }).collect();
+    ground.pen().write(Batch { audits, ..Batch::default() });
+    let (first, next) = numbers(&ground, None, 500);
+    assert_eq!((first.len(), next), (32, Some(19)), "2 MiB of 64 KiB each");
+    assert_eq!(numbers(&ground, next, 500), ((1..=18).rev().collect(), None));
+    assert_eq!(page(&ground.path, None, 1).unwrap()["audit"][0]["detail"], long.as_str());
 }
 
 fn answers_kept(sql: &Connection) -> u32 {

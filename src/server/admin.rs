@@ -1,0 +1,440 @@
+//! The editors' interface `/api/v1/admin/*` as far as it is HTTP: who may come in, what a request
+//! must look like, and the way to the loop and back.
+//!
+//! Nothing is decided here. A request that is in order goes to the loop ([`super::desk`]) as it is;
+//! what the store knows of tokens, earlier answers and the audit log comes through
+//! [`Authenticate`], so that this module knows no store.
+//!
+//! The order of refusals: host, method, encryption, browsers, failed attempts, token, role, path,
+//! query, header fields, body.
+//!
+//! Architecture invariant: no token, query or body gets into the log, and no answer has a CORS
+//! header.
+
+mod attempts;
+mod entrance;
+mod refusal;
+
+use std::collections::HashSet;
+use std::fmt;
+use std::net::{IpAddr, SocketAddr};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use http::request::Parts;
+use http::{HeaderMap, Method, Request, Response};
+use http_body_util::BodyExt as _;
+use hyper::body::{Body as _, Incoming};
+use ipnet::IpNet;
+use prometheus::IntCounterVec;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
+use tokio::time::timeout;
+
+use crate::clock::monotonic;
+use crate::editing;
+use crate::model::access::{Editor, Role, StoredAnswer};
+use crate::server::admin::attempts::Attempts;
+use crate::server::admin::entrance::{Fields, Target};
+use crate::server::admin::refusal::{Refusal, answered};
+use crate::server::body::Body;
+use crate::server::desk::{AdminReply, AdminRequest, Asked, Desk};
+use crate::server::error::Problem;
+use crate::server::request;
+use crate::server::routes::Hosts;
+
+/// Everything below this is the editors'.
+const PREFIX: &str = "/api/v1/admin";
+/// The one word under which all of it is counted.
+const LABEL: &str = "admin";
+/// Most requests at a time, from the look-up of the token to the loop's reply. Each may hold a body.
+const IN_PROGRESS_MAX: usize = 64;
+/// Look-ups in the store at a time, each on a thread of its own.
+pub(super) const LOOKUPS_MAX: usize = 2;
+/// Longest wait for a look-up.
+const LOOKUP_WAIT: Duration = Duration::from_secs(5);
+/// Pause between two log lines about a store that cannot be read.
+const LOG_EVERY: Duration = Duration::from_secs(60);
+/// How often what is remembered of attempts is looked through.
+const FORGET_EVERY: Duration = Duration::from_secs(60);
+
+/// What the store knows of editors. Called on threads that may block.
+pub trait Authenticate: Send + Sync {
+    /// Whose token this is; `None` if it is none, or not in force.
+    ///
+    /// # Errors
+    /// If the store cannot be read; the text is for the log.
+    fn authenticate(&self, bearer: &str) -> Result<Option<Editor>, String>;
+
+    /// What a token was answered under an `Idempotency-Key`.
+    ///
+    /// # Errors
+    /// As [`Self::authenticate`].
+    fn answer(&self, token: &str, key: &str) -> Result<Option<StoredAnswer>, String>;
+
+    /// Entries of the audit log as JSON, newest first: at most `limit`, with numbers below `before`.
+    ///
+    /// # Errors
+    /// As [`Self::authenticate`].
+    fn audit(&self, before: Option<i64>, limit: u32) -> Result<serde_json::Value, String>;
+}
+
+/// How editors get in.
+#[derive(Clone)]
+pub struct Admin {
+    /// Who they are.
+    pub tokens: Arc<dyn Authenticate>,
+    /// The way to the loop.
+    pub desk: Desk,
+    /// A listener of their own; the public one then knows nothing of them.
+    pub listen: Option<SocketAddr>,
+    /// Whose `X-Forwarded-For` and `X-Forwarded-Proto` are believed.
+    pub trusted_proxies: Vec<IpNet>,
+}
+
+impl fmt::Debug for Admin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Admin").field("listen", &self.listen).finish_non_exhaustive()
+    }
+}
+
+/// How long things may take.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Limits {
+    /// Longest pause within a body.
+    pub(super) pause: Duration,
+    /// Longest time for a whole body.
+    pub(super) body: Duration,
+    /// Longest wait for the loop's reply.
+    pub(super) reply: Duration,
+}
+
+/// Where the editors' interface is, seen from a listener that knows of it.
+pub(super) enum Place {
+    /// It is on another listener.
+    Elsewhere(IntCounterVec),
+    /// It is here.
+    Here(Arc<Interface>),
+}
+
+/// The interface of one listener.
+pub(super) struct Interface {
+    tokens: Arc<dyn Authenticate>,
+    desk: Desk,
+    trusted_proxies: Vec<IpNet>,
+    hosts: Hosts,
+    /// Whether hosts that are not ours are answered, too: machines ask by address.
+    any_host: bool,
+    requests: IntCounterVec,
+    limits: Limits,
+    attempts: Attempts,
+    in_progress: Arc<Semaphore>,
+    lookups: Arc<Semaphore>,
+    under_way: Arc<Mutex<HashSet<Key>>>,
+    logged_at: Mutex<Option<Instant>>,
+}
+
+/// A token's id and an `Idempotency-Key` of it.
+type Key = (String, String);
+
+/// Who asks for what, as far as the head of the request says.
+struct Entered {
+    editor: Editor,
+    target: Target,
+    fields: Fields,
+    turn: OwnedSemaphorePermit,
+}
+
+/// Holds a place, and a key that is being worked on, until the loop has replied.
+struct Held {
+    _turn: OwnedSemaphorePermit,
+    _key: Option<UnderWay>,
+}
+
+/// A key that is being worked on; dropping this sets it free.
+struct UnderWay {
+    keys: Arc<Mutex<HashSet<Key>>>,
+    key: Key,
+}
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        self.keys.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.key);
+    }
+}
+
+/// Whether a path is the editors'. Only as it is written here: what is escaped may look different
+/// to a proxy that guards it.
+pub(super) fn is_meant(path: &str) -> bool {
+    path.strip_prefix(PREFIX).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
+impl Place {
+    /// The answer to a request for the editors' interface.
+    pub(super) fn answer(&self, peer: IpAddr, request: Request<Incoming>) -> Answered {
+        match self {
+            Self::Elsewhere(requests) => {
+                let response = Refusal::Problem(Problem::NotFound).response(!request.body().is_end_stream());
+                requests.with_label_values(&[LABEL, response.status().as_str()]).inc();
+                Answered::Now(response)
+            }
+            Self::Here(interface) => {
+                let interface = Arc::clone(interface);
+                Answered::Later(Box::pin(async move { interface.answer(peer, request).await }))
+            }
+        }
+    }
+}
+
+/// An answer, now or later.
+pub(super) enum Answered {
+    Now(Response<Body>),
+    Later(Pin<Box<dyn Future<Output = Response<Body>> + Send>>),
+}
+
+impl Interface {
+    pub(super) fn new(admin: &Admin, hosts: Hosts, requests: IntCounterVec, limits: Limits) -> Self {
+        Self {
+            tokens: Arc::clone(&admin.tokens),
+            desk: admin.desk.clone(),
+            trusted_proxies: admin.trusted_proxies.clone(),
+            hosts,
+            any_host: admin.listen.is_some(),
+            requests,
+            limits,
+            attempts: Attempts::default(),
+            in_progress: Arc::new(Semaphore::new(IN_PROGRESS_MAX)),
+            lookups: Arc::new(Semaphore::new(LOOKUPS_MAX)),
+            under_way: Arc::default(),
+            logged_at: Mutex::new(None),
+        }
+    }
+
+    /// Forgets attempts in time, for as long as the server runs.
+    pub(super) async fn forget(self: Arc<Self>) {
+        loop {
+            tokio::time::sleep(FORGET_EVERY).await;
+            self.attempts.forget(monotonic());
+        }
+    }
+
+    async fn answer(&self, peer: IpAddr, request: Request<Incoming>) -> Response<Body> {
+        let host = self.check_host(&request);
+        let (head, body) = request.into_parts();
+        let has_body = !body.is_end_stream();
+        let entered = match host {
+            Ok(()) => self.enter(peer, &head, has_body).await,
+            Err(refusal) => Err(refusal),
+        };
+        let response = match entered {
+            Ok(entered) => match self.read(&head, body).await {
+                Ok(bytes) => match self.carry_out(entered, bytes).await {
+                    Ok(reply) => answered(reply),
+                    Err(refusal) => refusal.response(false),
+                },
+                Err(refusal) => refusal.response(true),
+            },
+            Err(refusal) => refusal.response(has_body),
+        };
+        self.requests.with_label_values(&[LABEL, response.status().as_str()]).inc();
+        response
+    }
+
+    /// Everything that the head of a request decides.
+    async fn enter(&self, peer: IpAddr, head: &Parts, has_body: bool) -> Result<Entered, Refusal> {
+        let path = entrance::path(head.uri.path(), PREFIX);
+        if head.method == Method::OPTIONS {
+            return Err(match editing::allowed(&path?) {
+                [] => Refusal::NoSuchPath,
+                allowed => Refusal::Method(allowed),
+            });
+        }
+        if !entrance::is_encrypted(peer, &head.headers, &self.trusted_proxies) {
+            return Err(Refusal::Unencrypted);
+        }
+        if entrance::is_from_a_page(&head.headers) {
+            return Err(Refusal::Browser);
+        }
+        let turn = Arc::clone(&self.in_progress).try_acquire_owned().map_err(|_| Refusal::Busy)?;
+        let editor = self.authenticate(peer, &head.headers).await?;
+        if editor.role == Role::Metrics {
+            return Err(Refusal::Role);
+        }
+        let target = Target::read(&head.method, path?, head.uri.query())?;
+        if target.audit.is_some() && !editor.is_admin_of_all() {
+            return Err(Refusal::NotForAll);
+        }
+        let fields = Fields::read(&head.headers, &target)?;
+        if target.method == "GET" && has_body {
+            return Err(Refusal::Problem(Problem::BodyRefused));
+        }
+        Ok(Entered { editor, target, fields, turn })
+    }
+
+    /// Ours, and no organisation's own.
+    fn check_host(&self, request: &Request<Incoming>) -> Result<(), Refusal> {
+        let name = request::host(request).map_err(Refusal::Problem)?;
+        match self.hosts.whose(name) {
+            Ok(None) => Ok(()),
+            Ok(Some(_)) => Err(Refusal::Problem(Problem::NotFound)),
+            Err(_) if self.any_host => Ok(()),
+            Err(problem) => Err(Refusal::Problem(problem)),
+        }
+    }
+
+    /// Whose token the request bears.
+    async fn authenticate(&self, peer: IpAddr, headers: &HeaderMap) -> Result<Editor, Refusal> {
+        let Some(bearer) = entrance::bearer(headers) else { return Err(Refusal::Unauthenticated) };
+        let client = entrance::client(peer, headers, &self.trusted_proxies);
+        if let Some(wait) = self.attempts.wait(client, bearer, monotonic()) {
+            return Err(Refusal::TooManyFailures(wait));
+        }
+        let token = bearer.to_owned();
+        match self.look_up(move |tokens| tokens.authenticate(&token)).await? {
+            Some(editor) => {
+                self.attempts.succeeded(bearer, monotonic());
+                Ok(editor)
+            }
+            None => {
+                self.attempts.failed(client, bearer, monotonic());
+                Err(Refusal::Unauthenticated)
+            }
+        }
+    }
+
+    /// Asks the store, on a thread that may block.
+    async fn look_up<T: Send + 'static>(
+        &self,
+        read: impl FnOnce(&dyn Authenticate) -> Result<T, String> + Send + 'static,
+    ) -> Result<T, Refusal> {
+        let waited = timeout(LOOKUP_WAIT, Arc::clone(&self.lookups).acquire_owned()).await;
+        let Ok(Ok(turn)) = waited else { return Err(Refusal::Store) };
+        let tokens = Arc::clone(&self.tokens);
+        let reading = tokio::task::spawn_blocking(move || {
+            // Held as long as the thread is, even if nobody waits for it any more.
+            let _turn = turn;
+            catch_unwind(AssertUnwindSafe(|| read(&*tokens))).unwrap_or_else(|_| Err("a look-up panicked".to_owned()))
+        });
+        match timeout(LOOKUP_WAIT, reading).await {
+            Ok(Ok(Ok(found))) => Ok(found),
+            Ok(Ok(Err(why))) => Err(self.unreadable(&why)),
+            Ok(Err(_)) | Err(_) => Err(self.unreadable("it did not answer in time")),
+        }
+    }
+
+    /// Says so in the log, unless that was said lately.
+    fn unreadable(&self, why: &str) -> Refusal {
+        let now = monotonic();
+        let mut logged_at = self.logged_at.lock().unwrap_or_else(PoisonError::into_inner);
+        if logged_at.is_none_or(|at| now.duration_since(at) >= LOG_EVERY) {
+            *logged_at = Some(now);
+            tracing::error!("editors are answered 503, because the store cannot be read: {why}");
+        }
+        Refusal::Store
+    }
+
+    /// The body, whole and within its limits.
+    async fn read(&self, head: &Parts, mut body: Incoming) -> Result<Vec<u8>, Refusal> {
+        if body.is_end_stream() {
+            return Ok(Vec::new());
+        }
+        entrance::check_content(&head.headers)?;
+        let too_large = |bytes: u64| bytes > editing::BODY_BYTES_MAX as u64;
+        if too_large(body.size_hint().lower()) {
+            return Err(Refusal::TooLarge);
+        }
+        let reading = async {
+            let mut bytes = Vec::new();
+            while let Some(frame) = timeout(self.limits.pause, body.frame()).await.map_err(|_| Refusal::Slow)? {
+                let Ok(data) = frame.map_err(|_| Refusal::Broken)?.into_data() else { continue };
+                if too_large((bytes.len() + data.len()) as u64) {
+                    return Err(Refusal::TooLarge);
+                }
+                bytes.extend_from_slice(&data);
+            }
+            Ok(bytes)
+        };
+        timeout(self.limits.body, reading).await.unwrap_or(Err(Refusal::Slow))
+    }
+
+    /// What the request is answered: by the audit log, as it was before, or by the loop.
+    async fn carry_out(&self, entered: Entered, body: Vec<u8>) -> Result<AdminReply, Refusal> {
+        let Entered { editor, target, fields, turn } = entered;
+        if let Some(page) = target.audit {
+            let page = self.look_up(move |tokens| tokens.audit(page.before, page.limit)).await?;
+            return Ok(AdminReply { status: 200, headers: Vec::new(), body: page.to_string().into_bytes() });
+        }
+        let request = AdminRequest {
+            editor,
+            method: target.method.to_owned(),
+            path: target.path,
+            dry_run: target.dry_run,
+            if_match: fields.if_match,
+            idempotency_key: fields.idempotency_key,
+            body,
+        };
+        let mut key = None;
+        if let Some(given) = &request.idempotency_key {
+            let (token, given) = (request.editor.token.clone(), given.clone());
+            // Before the look-up: whoever comes second then finds the first one's answer.
+            key = Some(self.under_way(token.clone(), given.clone())?);
+            if let Some(stored) = self.look_up(move |tokens| tokens.answer(&token, &given)).await? {
+                return replayed(stored, &request);
+            }
+        }
+        self.forward(request, Held { _turn: turn, _key: key }).await
+    }
+
+    fn under_way(&self, token: String, key: String) -> Result<UnderWay, Refusal> {
+        let key = (token, key);
+        let is_new = self.under_way.lock().unwrap_or_else(PoisonError::into_inner).insert(key.clone());
+        if is_new { Ok(UnderWay { keys: Arc::clone(&self.under_way), key }) } else { Err(Refusal::UnderWay) }
+    }
+
+    /// Hands a request to the loop and waits for its reply. What is `held` is held until the loop
+    /// has replied, even if nobody waits for that any more.
+    async fn forward(&self, request: AdminRequest, held: Held) -> Result<AdminReply, Refusal> {
+        let (reply, replied) = oneshot::channel();
+        self.desk.try_send(Asked { request, reply }).map_err(|refused| match refused {
+            mpsc::error::TrySendError::Full(_) => Refusal::Busy,
+            mpsc::error::TrySendError::Closed(_) => Refusal::Stopping,
+        })?;
+        let (hand, handed) = oneshot::channel();
+        tokio::spawn(async move {
+            let reply = replied.await;
+            drop(held);
+            // Whoever asked may have left.
+            drop(hand.send(reply));
+        });
+        match timeout(self.limits.reply, handed).await {
+            Ok(Ok(Ok(reply))) => Ok(reply),
+            Ok(_) | Err(_) => Err(Refusal::Unanswered),
+        }
+    }
+}
+
+/// An earlier answer, if it was given to the same request.
+fn replayed(stored: StoredAnswer, request: &AdminRequest) -> Result<AdminReply, Refusal> {
+    if stored.request_hash != request.hash() {
+        return Err(Refusal::OtherRequest);
+    }
+    let mut headers = stored.headers;
+    headers.push((refusal::REPLAYED.to_owned(), "true".to_owned()));
+    Ok(AdminReply { status: stored.status, headers, body: stored.body })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_plain_spelling_is_the_editors() {
+        for path in ["/api/v1/admin", "/api/v1/admin/", "/api/v1/admin/incidents", "/api/v1/admin/../summary"] {
+            assert!(is_meant(path), "{path}");
+        }
+        for path in ["/api/v1/administration", "/api/v1/%61dmin/incidents", "/en/api/v1/admin/incidents", "/admin"] {
+            assert!(!is_meant(path), "{path}");
+        }
+    }
+}
