@@ -74,7 +74,7 @@ impl Core {
                 drop(reply.send(answer));
             }
             Decided::Changed(answer, _) => {
-                let stored = request.idempotency_key.map(|key| StoredAnswer {
+                let stored = request.idempotency_key.clone().map(|key| StoredAnswer {
                     token: request.editor.token.clone(),
                     request_hash: request.hash(),
                     key,

@@ -22,7 +22,7 @@ const FIRST: [&str; 12] =
     ["id", "title", "name", "kind", "status", "evidence", "impact", "cause", "root", "owner", "since", "started_at"];
 
 /// What a probe saw, as far as it fits into a line.
-const PROBE_COLUMNS: [&str; 8] = ["check", "at", "verdict", "reason", "phase", "duration_ms", "http_status", "detail"];
+const PROBE_COLUMNS: [&str; 6] = ["check", "started_at", "milliseconds", "result", "http_status", "detail"];
 
 /// How a reply is shown.
 #[derive(Debug)]
@@ -86,16 +86,9 @@ pub(super) fn lines(request: &Request, reply: &Reply, base: &Url, language: &str
             table(items(&document, name), columns, &none, text)
         }
         Shown::Probes => {
-            let probes = items(&document, "probes");
-            let columns: Vec<&str> = PROBE_COLUMNS
-                .into_iter()
-                .filter(|column| probes.iter().any(|probe| !probe[*column].is_null()))
-                .collect();
-            if columns.is_empty() {
-                probes.iter().map(text).collect()
-            } else {
-                table(probes, &columns, "there are no probes", text)
-            }
+            let checks = items(&document, "checks");
+            let probes: Vec<Value> = checks.iter().flat_map(probes_of).collect();
+            table(&probes, &PROBE_COLUMNS, "there are no probes", text)
         }
         Shown::One(name) => {
             let mut lines = facts(document.get(name).unwrap_or(&document), language);
@@ -117,12 +110,29 @@ pub(super) fn lines(request: &Request, reply: &Reply, base: &Url, language: &str
     })
 }
 
+/// The probes of a check as rows: when, how long, what came of it and why.
+fn probes_of(check: &Value) -> Vec<Value> {
+    let row = |probe: &Value| {
+        let fault = probe.pointer("/outcome/failed").or_else(|| probe.get("unmet").filter(|unmet| !unmet.is_null()));
+        let said = |field: &str| fault.and_then(|fault| fault.get(field)).cloned();
+        serde_json::json!({
+            "check": check.get("id"),
+            "started_at": probe.get("started_at"),
+            "milliseconds": probe.get("duration").and_then(Value::as_f64).map(|seconds| format!("{:.0}", seconds * 1000.0)),
+            "result": said("reason").unwrap_or_else(|| "up".into()),
+            "http_status": probe.pointer("/http/status"),
+            "detail": said("detail"),
+        })
+    };
+    items(check, "probes").iter().map(row).collect()
+}
+
 /// Where the public reads about it.
 fn page(subject: &str, id: Option<&str>, thing: &Value, base: &Url) -> Option<String> {
     let url = |name: &str| thing.get(name).and_then(Value::as_str).filter(|url| url.starts_with("http"));
     match subject {
         // A component's `url` is where it is to be found itself.
-        "component" => Some(below(base, &[thing.get("owner").and_then(Value::as_str)?, id?]).to_string()),
+        "component" => Some(below(base, &[thing.get("owner").and_then(Value::as_str)?]).to_string()),
         "incident" => url("url").map(str::to_owned).or_else(|| Some(below(base, &["incidents", id?]).to_string())),
         _ => url("url").map(str::to_owned).or_else(|| Some(below(base, &["maintenance", id?]).to_string())),
     }
@@ -169,6 +179,14 @@ fn facts(thing: &Value, language: &str) -> Vec<String> {
         let name = terminal(name);
         match value {
             Value::Null => {}
+            Value::Object(windows) if name == "availability" => {
+                let ratio = |(window, figures): (&String, &Value)| {
+                    let ratio = figures.get("ratio").and_then(Value::as_f64);
+                    let ratio = ratio.map_or_else(|| "-".to_owned(), |ratio| format!("{:.3} %", ratio * 100.0));
+                    format!("{} {ratio}", terminal(window))
+                };
+                lines.push(format!("{name}: {}", windows.iter().map(ratio).collect::<Vec<_>>().join(", ")));
+            }
             Value::Array(items) if items.is_empty() => {}
             Value::Array(items) if items.iter().any(Value::is_object) => {
                 lines.push(format!("{name}:"));

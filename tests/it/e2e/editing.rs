@@ -696,9 +696,12 @@ fn lists_are_tables_and_things_are_facts() {
     assert!(!shown.contains("references") && !shown.contains("resolved_at"), "{shown}");
     assert!(desk.run(&["incident", "show", "i5", "--language", "en"]).stdout.contains("title: Outage\n"));
 
-    let probes = json!({ "probes": [{ "check": "front", "verdict": "down", "reason": "timeout", "phases": {} }] });
+    let failed = json!({ "failed": { "reason": "timeout", "detail": "no answer\u{1b}" } });
+    let probe = json!({ "started_at": "2026-11-01T08:00:00Z", "duration": 1.0024, "outcome": failed, "http": null });
+    let probes = json!({ "component": "portal", "checks": [{ "id": "front", "probes": [probe] }] });
     let probed = Desk::replying(&probes).run(&["component", "probes", "portal"]).stdout;
-    assert_eq!(probed, "CHECK  VERDICT  REASON\nfront  down     timeout\n");
+    let row: Vec<&str> = probed.lines().nth(1).unwrap().split_whitespace().collect();
+    assert_eq!(row, ["front", "2026-11-01T08:00:00Z", "1002", "timeout", "-", "no", "answer\\u{1b}"]);
 }
 
 #[test]
@@ -713,7 +716,7 @@ fn a_change_is_told_in_a_line_or_two() {
     let component = json!({ "component": { "id": "portal", "owner": "teststadt", "url": "https://portal.example" } });
     let desk = Desk::replying(&component);
     let said = desk.run(&["component", "override", "portal", "--clear"]).stdout;
-    assert_eq!(said, format!("component portal is judged by itself again\n{}/teststadt/portal\n", desk.url()));
+    assert_eq!(said, format!("component portal is judged by itself again\n{}/teststadt\n", desk.url()));
     let said = done(
         &json!({ "maintenance": { "id": "m\u{1b}5", "url": "https://s.example/\u{7}" } }),
         &["maintenance", "plan", "--title", "a", "--component", "b", "--from", "c", "--until", "d"],

@@ -50,6 +50,11 @@ impl Place {
         command
     }
 
+    /// Runs a command to its end, with these variables in its environment.
+    pub(crate) fn run_with(&self, variables: &[(&str, &str)], arguments: &[&str]) -> Finished {
+        Finished::from(self.command(arguments).envs(variables.iter().copied()).output().unwrap())
+    }
+
     /// Runs a command to its end.
     pub(crate) fn run(&self, arguments: &[&str]) -> Finished {
         Finished::from(self.command(arguments).output().unwrap())
@@ -160,6 +165,11 @@ impl Program {
         let log = self.log();
         let (_, rest) = log.split_once("listening on http://").or_else(|| log.split_once("live at http://"))?;
         rest.split_once('/')?.0.parse().ok()
+    }
+
+    /// Where it listens.
+    pub(crate) const fn address(&self) -> SocketAddr {
+        self.address
     }
 
     pub(crate) fn signal(&self, signal: Signal) {
