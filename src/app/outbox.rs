@@ -316,12 +316,21 @@ mod tests {
         let first = change(&mut outbox, 1);
         until(&mut outbox, "published once written", |s| s.position == first && s.health.is_empty());
         pages_max.store(1, Ordering::SeqCst);
+        // An editor whose change is on its way hears nothing before it is durable.
+        let (promise, mut reply) = oneshot::channel();
+        let answer = AdminReply { status: 200, headers: Vec::new(), body: b"{}".to_vec() };
+        outbox.promise(None, answer.clone(), promise);
+        assert!(outbox.is_writable());
         let second = change(&mut outbox, 2);
         until(&mut outbox, "marked while the disk is full", |s| {
             s.position == second && s.health.contains(&HealthWord::Storage)
         });
+        assert!(!outbox.is_writable(), "no further change is taken meanwhile");
+        assert_eq!(reply.try_recv(), Err(oneshot::error::TryRecvError::Empty));
         pages_max.store(1_000_000, Ordering::SeqCst);
         until(&mut outbox, "clean once written", |s| s.position == second && s.health.is_empty());
+        assert_eq!(reply.try_recv(), Ok(answer));
+        assert!(outbox.is_writable());
         outbox.shutdown(monotonic(), None);
         let again = Store::open(&folder.path().join("t.db")).expect("it was closed");
         assert_eq!(again.restore().expect("sound").position, second, "nothing is lost");
