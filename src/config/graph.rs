@@ -412,6 +412,10 @@ impl<'t> Index<'t> {
                 hours_text: raw.hours_text.clone(),
                 page: raw.page.clone(),
                 serves: self.reach(&raw.serves),
+                component: raw.component.as_ref().and_then(|id| {
+                    let number = self.component(id)?;
+                    self.components.get(number as usize).map(|_| ComponentId::new(id.value))
+                }),
                 valid_from: begins(&raw.valid_from),
                 valid_until: raw.valid_until.as_ref().and_then(|time| time.ends(zone, self.faults)),
                 verified_at: begins(&raw.verified_at),

@@ -59,6 +59,7 @@ pub(super) struct Alternative {
     pub(super) page: Option<String>,
     #[serde(default)]
     pub(super) serves: Vec<String>,
+    pub(super) component: Option<String>,
     pub(super) valid_from: Option<String>,
     pub(super) valid_until: Option<String>,
     pub(super) verified_at: Option<String>,

@@ -291,12 +291,24 @@ impl<'a> Reader<'a> {
                 hours_text: self.optional(raw.hours_text, &at("hours_text"))?,
                 page: raw.page.map(|page| link(&page, &at("page"))).transpose()?,
                 serves: reach(&raw.serves)?,
+                component: raw.component.map(|id| self.public(id, &at("component"))).transpose()?,
                 valid_from: raw.valid_from.map(|text| begins(&text, zone, &at("valid_from"))).transpose()?,
                 valid_until: raw.valid_until.map(|text| ends(&text, zone, &at("valid_until"))).transpose()?,
                 verified_at: raw.verified_at.map(|text| begins(&text, zone, &at("verified_at"))).transpose()?,
             })
         };
         raw.into_iter().enumerate().map(read).collect()
+    }
+
+    /// A public component: its status is shown beside the way.
+    fn public(&self, id: String, pointer: &str) -> Result<ComponentId, Refusal> {
+        let index = self.catalogue.component_index(&id);
+        let is_public =
+            index.and_then(|index| self.catalogue.component(index)).is_some_and(|component| component.public);
+        if !is_public {
+            return Err(Refusal::field(pointer, format!("there is no component `{id}`")));
+        }
+        Ok(ComponentId::new(id))
     }
 
     /// The time zone of the body that owns the first of these components; the site's, if none

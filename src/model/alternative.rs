@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::model::catalogue::Reach;
+use crate::model::id::ComponentId;
 use crate::model::status::words;
 use crate::model::text::{Plain, Text};
 use crate::model::window::When;
@@ -72,6 +73,10 @@ pub struct Alternative {
     /// Until when it applies.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub valid_until: Option<When>,
+    /// The component whose status is its own: the telephone exchange of a number, the website of
+    /// a page.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub component: Option<ComponentId>,
     /// When somebody last made sure that it works.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub verified_at: Option<When>,

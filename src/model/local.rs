@@ -336,6 +336,13 @@ impl<'a> Town<'a> {
 }
 
 impl<'a> Town<'a> {
+    /// The status of an alternative itself, where it has one.
+    pub fn status_of(&self, way: &Alternative) -> Option<Status> {
+        let component = way.component.as_ref()?;
+        let index = *self.snapshot.catalogue.component_index.get(component)?;
+        self.view(index).map(|view| view.status)
+    }
+
     /// Where people are sent instead of the usual site of an organisation (by index): the target
     /// of an emergency site that is active for anything on its page. What the organisation says
     /// of itself goes first, then what its own components have, then what others offer there.

@@ -339,7 +339,14 @@ impl<'a> Page<'a> {
                 }
             }
         }
+        // What does not work itself comes last, and says so.
+        ways.sort_by_key(|way| self.is_out(way));
         ways
+    }
+
+    /// Whether an alternative does not work itself at the moment.
+    fn is_out(&self, way: &Alternative) -> bool {
+        self.town.status_of(way).is_some_and(|status| status.is_red() || status == Status::UnderMaintenance)
     }
 
     fn ways(&self, view: &View<'a>, of_part: bool) -> Markup {
@@ -372,6 +379,9 @@ impl<'a> Page<'a> {
                     Some(page) => a href=(page) { (self.text(&way.label)) },
                     None => (self.text(&way.label)),
                 }
+            }
+            @if self.is_out(way) {
+                p.hours { strong { (self.say("Zurzeit selbst nicht verfügbar.", "Not available itself at present.")) } }
             }
             @if let Some(page) = page { p.hours { (link::readable(page)) } }
             @if page.is_none() && !way.target.is_empty() {

@@ -153,11 +153,15 @@ pub(super) struct AlternativeJson<'a> {
     valid_from: Option<Time>,
     valid_until: Option<Time>,
     verified_at: Option<Time>,
+    /// Its own status, where a component stands for it.
+    status: Option<Status>,
 }
 
 impl<'a> AlternativeJson<'a> {
     pub(super) fn new(scope: &Scope<'_>, alternative: &'a Alternative) -> Self {
+        let component = alternative.component.as_ref().and_then(|id| scope.component(id.as_str()));
         Self {
+            status: component.and_then(|index| scope.snapshot.view(index, None)).map(|view| view.status),
             kind: alternative.kind,
             label: scope.text(&alternative.label),
             target: &alternative.target,

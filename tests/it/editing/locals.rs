@@ -125,3 +125,39 @@ fn a_towns_text_stays_in_the_town() {
     };
     assert!(texts("hattingen") && !texts("witten") && !texts("kreis"));
 }
+
+#[test]
+fn an_alternative_that_is_out_itself_comes_last_and_says_so() {
+    let text = format!(
+        "{}[[component.alternative]]\nkind = \"mail\"\ntarget = \"mailto:stadt@hattingen.example\"\nlabel = \"E-Mail\"\ncomponent = \"mail-h\"\n[[component.alternative]]\nkind = \"phone\"\ntarget = \"tel:+492324204\"\nlabel = \"Telefon\"\n",
+        super::WORLD
+            .replace(
+                "[[component]]\nid = \"netz\"",
+                "[[component]]\nid = \"amt\"\nname = \"Amt\"\nkind = \"counter\"\nowner = \"hattingen\"\nNETZ"
+            )
+            .split("NETZ")
+            .next()
+            .unwrap()
+    );
+    let mut world = World::of(&text);
+    let page = |world: &mut World| {
+        let snapshot = world.snapshot();
+        let target = turmwacht::publish::Target { path: "/hattingen".into(), query: Vec::new() };
+        let turmwacht::publish::Rendered::Document(document) = turmwacht::publish::render(&snapshot, &target) else {
+            panic!("there is a page")
+        };
+        String::from_utf8(document.body.to_vec()).unwrap()
+    };
+    let ways = |page: &str| {
+        (
+            page.find("mailto:stadt").unwrap() < page.find("tel:+492324204").unwrap(),
+            page.contains("Zurzeit selbst nicht verfügbar."),
+        )
+    };
+    world.done(&admin(), "PUT /components/amt/override", &json!({ "status": "major_outage" }));
+    assert_eq!(ways(&page(&mut world)), (true, false));
+    world.done(&admin(), "PUT /components/mail-h/override", &json!({ "status": "major_outage" }));
+    assert_eq!(ways(&page(&mut world)), (false, true));
+    let body = json!({ "organisations": ["hattingen"], "alternatives": [{ "kind": "phone", "label": "x", "component": "nirgends" }] });
+    world.refused(&admin(), "PUT /components/amt/local", &body, 422, "no component `nirgends`");
+}

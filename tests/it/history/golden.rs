@@ -88,6 +88,7 @@ fn alternative() -> Alternative {
         hours_text: Some(german("vormittags")),
         page: Link::parse("https://www.example.org/telefon"),
         serves: vec![Reach::Prefix("05954".to_owned()), Reach::Except(OrganisationId::new("witten"))],
+        component: None,
         valid_from: Some(When::instant(at(60))),
         valid_until: Some(When::instant(at(7200))),
         verified_at: Some(When::instant(at(30))),

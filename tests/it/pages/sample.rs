@@ -111,6 +111,7 @@ pub(super) fn alternative(kind: AlternativeKind, target: &[&str], label: &str, h
         hours_text: hours.map(german),
         page: None,
         serves: Vec::new(),
+        component: None,
         valid_from: None,
         valid_until: None,
         verified_at: None,

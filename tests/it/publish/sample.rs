@@ -132,6 +132,7 @@ pub(super) fn alternative(kind: AlternativeKind, target: &[&str], label: Text) -
         hours_text: None,
         page: None,
         serves: Vec::new(),
+        component: None,
         valid_from: None,
         valid_until: None,
         verified_at: None,
