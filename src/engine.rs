@@ -16,6 +16,7 @@ mod measure;
 mod notices;
 pub mod schedule;
 mod state;
+mod status;
 mod step;
 mod timers;
 mod umbrella;

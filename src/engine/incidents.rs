@@ -220,7 +220,7 @@ impl State {
             .max();
         let until = failed_at.unwrap_or(at).plus(timeout);
         if at < until && self.deferred.insert(root, until) != Some(until) {
-            self.timers.set(until, Timer::Planned);
+            self.timers.set(until, Timer::Deferred(root));
         }
         at < until
     }

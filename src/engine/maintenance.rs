@@ -194,14 +194,14 @@ impl State {
     /// Begins and ends what differs in some towns.
     fn decide_locals(&mut self, step: &mut Step, at: Timestamp) {
         let catalogue = Arc::clone(&self.catalogue);
+        // With thousands of towns the keys cost more than all the rest, so they are kept.
+        let keyed = self.declared_locals.get_or_insert_with(|| Arc::new(keyed_locals(&catalogue))).clone();
         let mut declared: BTreeMap<u64, LocalNotice> = BTreeMap::new();
-        for local in &catalogue.locals {
+        for &(key, component, local) in keyed.iter() {
+            let Some(local) = catalogue.locals.get(local as usize) else { continue };
             let holds = local.from.as_ref().is_none_or(|from| from.at <= at)
                 && local.until.as_ref().is_none_or(|until| until.at > at);
-            for component in local.components.iter().filter(|_| holds).filter_map(|&index| catalogue.component(index)) {
-                let rest = Local { components: Vec::new(), ..local.clone() };
-                let Ok(text) = serde_json::to_string(&(&component.id, &rest)) else { continue };
-                let key = stable_key(&text);
+            if let Some(component) = catalogue.component(component).filter(|_| holds) {
                 let notice = LocalNotice {
                     key,
                     component: component.id.clone(),
@@ -323,4 +323,20 @@ fn occurrences(notice: &MaintenanceNotice, after: Timestamp, count: usize) -> Ve
     let mut windows = recurrence::occurrences(recurring, first.day(&zone), &zone, after, count);
     windows.retain(|window| window.from < last.at);
     windows
+}
+
+/// What tells each declared difference apart: a hash of the component's name and of what is
+/// declared; with the indexes of the component and of the declaration.
+fn keyed_locals(catalogue: &Catalogue) -> Vec<(u64, u32, u32)> {
+    let mut keyed = Vec::new();
+    for (local, number) in catalogue.locals.iter().zip(0u32..) {
+        let rest = Local { components: Vec::new(), ..local.clone() };
+        let Ok(rest) = serde_json::to_string(&rest) else { continue };
+        for &component in &local.components {
+            if let Some(id) = catalogue.component(component).map(|component| &component.id) {
+                keyed.push((stable_key(&format!("{id}\n{rest}")), component, number));
+            }
+        }
+    }
+    keyed
 }

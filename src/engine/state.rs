@@ -180,6 +180,8 @@ pub struct State {
     pub(super) set_roots: BTreeMap<u32, IncidentId>,
     /// Roots that are continued in another open incident, with its root.
     pub(super) attached: BTreeMap<u32, u32>,
+    /// Keys of what the catalogue declares to differ in some towns, once they are known.
+    pub(super) declared_locals: Option<Arc<Vec<(u64, u32, u32)>>>,
     /// Whether what is declared must be compared with what was announced.
     pub(super) planned_due: bool,
     /// Whether announcements may carry the date that a file gives them, though it lies in the
@@ -255,6 +257,7 @@ impl State {
             given: BTreeMap::new(),
             set_roots: BTreeMap::new(),
             attached: BTreeMap::new(),
+            declared_locals: None,
             planned_due: true,
             may_backdate: false,
             public: PublicFaces::default(),
@@ -491,6 +494,7 @@ impl State {
             self.timers.set(since.plus(self.catalogue.watch.quiet), Timer::Quiet(id));
         }
         self.planned_due = true;
+        self.declared_locals = None;
         self.all_touched = true;
         self.arm_planned();
         self.recompute_covered();

@@ -5,15 +5,14 @@ use std::sync::Arc;
 
 use crate::engine::confirm;
 use crate::engine::graph::{self, Own, Standing};
-use crate::engine::state::{ComponentRecord, State};
+use crate::engine::state::State;
 use crate::engine::timers::Timer;
 use crate::engine::vantage::{self, Failed};
 use crate::model::catalogue::Catalogue;
-use crate::model::decision::{Inputs, decide, derived as derived_from};
-use crate::model::event::{Counted, Event, Logged, StatusChanged, StoredResult, Streak};
-use crate::model::id::{CheckKey, ComponentId};
+use crate::model::event::{Counted, Event, Logged, StoredResult, Streak};
+use crate::model::id::CheckKey;
 use crate::model::observation::{Judged, Travelled};
-use crate::model::status::{Evidence, Lifecycle, Mode, Status, roll_up};
+use crate::model::status::{Lifecycle, Status};
 use crate::model::time::Timestamp;
 use crate::model::verdict::{Path, Reason, Verdict};
 
@@ -69,19 +68,6 @@ pub struct Step {
     pub results: Vec<StoredResult>,
     /// What to do next.
     pub effects: Vec<Effect>,
-}
-
-/// What a component's status is decided from, with where it comes from.
-pub(super) struct Basis<'a> {
-    pub(super) inputs: Inputs,
-    /// What follows from internal parents.
-    pub(super) hidden: Option<(Status, Evidence)>,
-    own: Option<Own>,
-    /// The worst parent, unless it is set aside.
-    derived: Option<(Status, &'a ComponentRecord, &'a ComponentId)>,
-    parts: Option<(Status, Evidence, Timestamp)>,
-    /// Whether own evidence sets derived states aside.
-    pub(super) aside: bool,
 }
 
 impl State {
@@ -153,7 +139,9 @@ impl State {
                     self.lives_changed(now);
                     // What is announced or overdue from now on reads so from now on.
                     self.public.new = true;
-                    self.touched.extend(self.deferred.keys());
+                }
+                Timer::Deferred(root) => {
+                    self.touched.insert(root);
                 }
                 Timer::Wait(check) => self.wait_is_over(step, check, now),
                 Timer::Evidence(check) => self.evidence_may_expire(step, check, now),
@@ -466,124 +454,6 @@ impl State {
 
     pub(super) fn is_live(&self, component: u32) -> bool {
         self.catalogue.component(component).is_some_and(|c| c.lifecycle(self.record.at) == Lifecycle::Live)
-    }
-
-    /// What a component's status is decided from.
-    pub(super) fn basis(&self, index: u32, at: Timestamp) -> Option<Basis<'_>> {
-        let component = self.catalogue.component(index)?;
-        let own = self.own(index);
-        let spared = self.spared.contains(&index);
-        let parents = component.depends_on.iter().filter_map(|edge| {
-            let parent = self.record.components.get(edge.component as usize)?;
-            let what = self.catalogue.component(edge.component)?;
-            // What a maintenance leaves as it is never reads that it is under way.
-            let concerns = !(spared && parent.status == Status::UnderMaintenance);
-            concerns.then(|| (derived_from(parent.status, edge.red_means), parent, what))
-        });
-        // The worst direct parent; ties by id.
-        let worst = parents.clone().max_by(|a, b| a.0.cmp(&b.0).then_with(|| b.2.id.cmp(&a.2.id)));
-        let declared = parents.clone().all(|(_, parent, _)| parent.evidence == Evidence::Declared);
-        let aside = worst.is_some_and(|(_, parent, _)| own.is_some_and(|own| own.beats(parent.since)));
-        let derived = worst.filter(|_| !aside);
-        let parts = self.parts_of(index);
-        let evidence = if declared { Evidence::Declared } else { Evidence::Derived };
-        let set = self.record.overrides.get(&component.id).filter(|set| set.holds(at));
-        Some(Basis {
-            inputs: Inputs {
-                override_status: set.map(|set| set.status),
-                covered: self.covered.contains(&index),
-                own: own.map(|own| own.status),
-                notice: self.given.get(&index).copied(),
-                derived: derived.map(|(status, ..)| (status, evidence)),
-                parts: parts.map(|(status, evidence, _)| (status, evidence)),
-                mode: Mode::Regular,
-            },
-            hidden: parents.filter(|(.., what)| !what.public).map(|(status, ..)| (status, evidence)).max(),
-            own,
-            derived: derived.map(|(status, parent, what)| (status, parent, &what.id)),
-            parts,
-            aside,
-        })
-    }
-
-    /// The status that a component has now, if it is to be published anew.
-    fn decide_status(&self, index: u32, at: Timestamp) -> Option<StatusChanged> {
-        let component = self.catalogue.component(index)?;
-        let record = self.record.components.get(index as usize)?;
-        let Basis { inputs, own, derived, parts, .. } = self.basis(index, at)?;
-        let affected_by: Vec<ComponentId> = derived
-            .filter(|(_, parent, _)| parent.status != Status::Operational)
-            .map(|(_, parent, id)| std::iter::once(id.clone()).chain(parent.affected_by.iter().cloned()).collect())
-            .unwrap_or_default();
-        let decided = decide(&inputs);
-        let reason = own.filter(|own| own.status != Status::Operational).and_then(|own| own.reason);
-        // What was seen of a service before it went live is not held against it.
-        let born = component.available_from.as_ref().map(|from| from.at).filter(|born| *born <= at);
-        let grew_up = born.is_some_and(|born| record.since < born);
-        let same = record.decided
-            && !grew_up
-            && record.status == decided.status
-            && record.evidence == decided.evidence
-            && record.without_derived == decided.without_derived
-            && record.reason == reason
-            && record.affected_by == affected_by;
-        if same {
-            return None;
-        }
-        let was_covered = record.status == Status::UnderMaintenance && record.evidence == Evidence::Notice;
-        let since = if record.decided && record.status == decided.status {
-            record.since
-        } else if was_covered {
-            // What probes saw during a maintenance is not held against anybody.
-            at
-        } else if record.decided && decided.status < record.status {
-            // What was published as worse stays: it is better since the last of those who may
-            // have said so gave way. If none did, something was set aside, now.
-            let parents = component.depends_on.iter();
-            let parents = parents.filter_map(|edge| self.record.components.get(edge.component as usize));
-            let gave_way = parents.map(|parent| parent.since).chain(own.map(|own| own.since));
-            let gave_way = gave_way.chain(parts.map(|(_, _, since)| since)).max();
-            gave_way.filter(|since| *since > record.since).unwrap_or(at).min(at)
-        } else {
-            // Of the source that decided; a published interval is never shortened from behind.
-            let source = match decided.evidence {
-                Evidence::Own => own.map(|own| own.since),
-                Evidence::Derived => match (derived, parts) {
-                    (Some((status, parent, _)), _) if status == decided.status => Some(parent.since),
-                    (_, Some((_, _, since))) => Some(since),
-                    (_, None) => None,
-                },
-                Evidence::Notice | Evidence::Declared => None,
-            };
-            source.filter(|since| record.decided && *since > record.since).unwrap_or(at).min(at)
-        };
-        let since = born.map_or(since, |born| since.max(born));
-        Some(StatusChanged {
-            component: component.id.clone(),
-            status: decided.status,
-            without_derived: decided.without_derived,
-            evidence: decided.evidence,
-            since,
-            reason,
-            affected_by,
-        })
-    }
-
-    /// What the live, public parts of a component add up to, and since when at the latest.
-    fn parts_of(&self, index: u32) -> Option<(Status, Evidence, Timestamp)> {
-        let node = self.catalogue.node(index)?;
-        let parts: Vec<_> = node
-            .parts
-            .iter()
-            .filter(|&&part| self.is_live(part) && self.catalogue.component(part).is_some_and(|c| c.public))
-            .filter_map(|&part| self.record.components.get(part as usize))
-            .collect();
-        if parts.is_empty() {
-            return None;
-        }
-        let sum = roll_up(parts.iter().map(|part| (part.status, part.evidence)));
-        let since = parts.iter().map(|part| part.since).max()?;
-        Some((sum.status, sum.evidence, since))
     }
 }
 

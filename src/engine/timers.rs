@@ -14,6 +14,8 @@ use crate::model::time::Timestamp;
 pub(super) enum Timer {
     /// A component enters or leaves service, or a maintenance begins or ends.
     Planned,
+    /// A new root has waited long enough for word of what it depends on.
+    Deferred(u32),
     /// A confirmation has waited long enough for a reference.
     Wait(u32),
     /// The evidence of a check may have expired.
