@@ -221,7 +221,7 @@ fn nothing_is_left_to_do_and_no_test_is_left_out() {
 
 // --- the documentation ------------------------------------------------------------------------
 
-const DOCS: [&str; 9] = [
+const DOCS: [&str; 10] = [
     "README.md",
     "ARCHITECTURE.md",
     "CONTRIBUTING.md",
@@ -230,6 +230,7 @@ const DOCS: [&str; 9] = [
     "docs/api.md",
     "docs/commands.md",
     "docs/editing.md",
+    "docs/redaktion.md",
     "docs/scenarios.md",
 ];
 
