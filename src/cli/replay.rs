@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 use std::process::ExitCode;
 
+use crate::model::catalogue::Reach;
 use crate::model::event::{Event, Logged};
+use crate::model::notice::MaintenanceUpdate;
 use crate::model::snapshot::Snapshot;
 use crate::model::time::Timestamp;
 use crate::publish::escape::terminal_text;
@@ -76,9 +78,34 @@ fn sentence(scenario: &Scenario, snapshot: &Snapshot, logged: &Logged) -> Option
             let text = terminal_text(&wording::body(&update.body, "de", "de"));
             format!("{text} — {}", words.incident_status(update.status))
         }
+        Event::IncidentEdited { edit, .. } => {
+            let update = edit.update.as_ref()?;
+            let text = terminal_text(&wording::body(&update.body, "de", "de"));
+            format!("{text} — {}", words.incident_status(update.status))
+        }
+        Event::MaintenancePlanned(notice) => maintenance(words, notice.updates.last()?),
+        Event::MaintenanceEdited { edit, .. } => maintenance(words, edit.update.as_ref()?),
+        Event::MaintenanceMoved { update: Some(update), .. } => maintenance(words, update),
+        Event::LocalBegan(local) => {
+            let mode = local.mode.map(|mode| words.mode(mode)).unwrap_or_default();
+            let text = local.text.as_ref().map(|text| terminal_text(&text.get("de", "de"))).unwrap_or_default();
+            let index = *snapshot.catalogue.component_index.get(&local.component)?;
+            let name = terminal_text(&snapshot.catalogue.components.get(index as usize)?.name.get("de", "de"));
+            let reached = local.organisations.iter().map(|reach| match reach {
+                Reach::Prefix(prefix) => prefix.clone(),
+                Reach::Organisation(id) => id.to_string(),
+                Reach::Except(id) => format!("!{id}"),
+            });
+            format!("{name} ({}): {mode} {text}", reached.collect::<Vec<_>>().join(", "))
+        }
         _ => return None,
     };
     Some(format!("{}  {text}", local(logged.at)))
+}
+
+fn maintenance(words: Words, update: &MaintenanceUpdate) -> String {
+    let text = terminal_text(&wording::body(&update.body, "de", "de"));
+    format!("{text} — {}", words.maintenance_phase(update.phase))
 }
 
 fn print_json(logged: &Logged) {

@@ -9,7 +9,7 @@ use super::graph::{Index, twice};
 use super::planned::{RawAgreement, RawLocal, RawMaintenance, RawRecurring, ordered};
 use super::rights::Rights;
 use super::values::{RawReach, RawTime};
-use crate::model::catalogue::{Agreement, Covered, Local, Maintenance};
+use crate::model::catalogue::{Agreement, Covered, Ends, Local, Maintenance};
 use crate::model::id::{AgreementId, MaintenanceId};
 use crate::model::recurrence::{next, shortest_step};
 use crate::model::status::ComponentKind;
@@ -133,6 +133,10 @@ fn check_series(
     zone: &TimeZone,
 ) {
     let RawRecurring { recurrence, rrule, lasts } = recurring;
+    if raw.ends == Ends::OnNotice {
+        let fault = Fault::error("recurring work cannot wait for a notice").at(*rrule, "comes round by itself");
+        index.faults.push(fault.help("leave `ends` out: each occurrence ends by itself"));
+    }
     let first = from.day(zone);
     // An occurrence of the first day may be over when the maintenance begins.
     let window = next(recurrence, first, zone, from.at);
