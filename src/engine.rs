@@ -13,6 +13,7 @@ mod incidents;
 pub mod judge;
 mod maintenance;
 mod measure;
+mod merge;
 mod notices;
 pub mod schedule;
 mod state;

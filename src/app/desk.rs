@@ -199,15 +199,23 @@ impl Core {
 
     fn read(&mut self, read: &Read, request: &AdminRequest, at: Timestamp) -> Result<AdminReply, Refusal> {
         let one = |core: &mut Self, subject: Subject| {
+            let changed = core.state.public_changed();
             let snapshot = core.state.snapshot(at, &core.published, false);
             let mut body = shown(&core.state.record, &snapshot, &subject);
-            core.outbox.show(snapshot);
-            if !core.state.may_change(&request.editor, &subject)
-                && let Value::Object(fields) = &mut body
-            {
-                fields.remove("internal");
+            if changed {
+                core.outbox.show(snapshot);
             }
-            json_reply(200, vec![("etag".to_owned(), etag(core.revision(&subject)))], &body)
+            if !core.state.may_change(&request.editor, &subject) {
+                let is_public =
+                    body.pointer("/incident/public").or_else(|| body.pointer("/maintenance/public")).is_none();
+                if !is_public {
+                    return Err(Refusal::not_found("there is no such thing, or this token may not know of it"));
+                }
+                if let Value::Object(fields) = &mut body {
+                    fields.remove("internal");
+                }
+            }
+            Ok(json_reply(200, vec![("etag".to_owned(), etag(core.revision(&subject)))], &body))
         };
         let record = &self.state.record;
         match read {
@@ -233,15 +241,13 @@ impl Core {
                     .collect();
                 Ok(json_reply(200, Vec::new(), &json!({ "maintenance": listed })))
             }
-            Read::Incident(id) if record.incidents.contains_key(id) => Ok(one(self, Subject::Incident(id.clone()))),
+            Read::Incident(id) if record.incidents.contains_key(id) => one(self, Subject::Incident(id.clone())),
             Read::Incident(id) => Err(Refusal::not_found(format!("there is no incident `{id}`"))),
-            Read::Maintenance(id) if record.maintenance.contains_key(id) => {
-                Ok(one(self, Subject::Maintenance(id.clone())))
-            }
+            Read::Maintenance(id) if record.maintenance.contains_key(id) => one(self, Subject::Maintenance(id.clone())),
             Read::Maintenance(id) => Err(Refusal::not_found(format!("there is no maintenance `{id}`"))),
             Read::Component(id) => {
                 self.known(id, request)?;
-                Ok(one(self, Subject::Component(id.clone())))
+                one(self, Subject::Component(id.clone()))
             }
             Read::Probes(id) => self.probes(id, request),
             Read::Audit => Err(Refusal::not_found("the audit log is read from the store")),

@@ -203,6 +203,10 @@ impl Outbox {
         let late = self.sealed.front().is_some_and(|sealed| now.duration_since(sealed.sent_at) >= VOLATILE_AFTER);
         if (late || self.fault.is_some()) && !self.sealed.is_empty() {
             let newest = self.sealed.iter_mut().rev().find_map(|sealed| sealed.snapshot.take());
+            if newest.is_some() {
+                // What is older than what is shown now is not shown any more.
+                self.sealed.iter_mut().for_each(|sealed| sealed.snapshot = None);
+            }
             if let Some(snapshot) = newest {
                 let why = self.fault.clone().unwrap_or_else(|| "the disk does not answer".to_owned());
                 self.publish_volatile(&snapshot, &why);

@@ -134,8 +134,8 @@ fn check_series(
 ) {
     let RawRecurring { recurrence, rrule, lasts } = recurring;
     if raw.ends == Ends::OnNotice {
-        let fault = Fault::error("recurring work cannot wait for a notice").at(*rrule, "comes round by itself");
-        index.faults.push(fault.help("leave `ends` out: each occurrence ends by itself"));
+        let fault = Fault::warning("recurring work does not wait for a notice").at(*rrule, "each time ends by itself");
+        index.faults.push(fault.help("leave `ends` out"));
     }
     let first = from.day(zone);
     // An occurrence of the first day may be over when the maintenance begins.

@@ -235,6 +235,14 @@ impl<'a> Reader<'a> {
                 let detail = format!("`{language}` is no language tag such as de, en or de-x-leicht");
                 return Err(Refusal::field(pointer, detail));
             }
+            let languages = &self.catalogue.site.languages;
+            let root = language.split('-').next().unwrap_or_default();
+            if !languages.iter().any(|known| **known == *language || **known == *root) {
+                let known = languages.iter().map(|known| &**known).collect::<Vec<_>>().join(", ");
+                let detail =
+                    format!("`{language}` is no language of this site: {known}, and variants such as de-x-leicht");
+                return Err(Refusal::field(pointer, detail));
+            }
             let length = text.chars().count();
             if length > TEXT_LENGTH_MAX {
                 let detail =
@@ -337,6 +345,9 @@ impl<'a> Reader<'a> {
 /// `"05954"` an ARS prefix, `"menden"` an organisation, `"!witten"` not that one.
 pub(super) fn reach(raw: &[String]) -> Result<Vec<Reach>, Refusal> {
     bounded(raw.len(), IDS_MAX, "/organisations")?;
+    let mut raw = raw.to_vec();
+    raw.sort_unstable();
+    raw.dedup();
     let read = |text: &String| {
         let id = |id: &str| {
             validate_id(id)

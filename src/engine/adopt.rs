@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::engine::state::{CheckRecord, ComponentRecord, State};
-use crate::model::catalogue::Catalogue;
-use crate::model::id::ComponentId;
+use crate::model::catalogue::{Catalogue, Reach};
+use crate::model::id::{ComponentId, OrganisationId};
 use crate::model::time::Timestamp;
 
 impl State {
@@ -35,7 +35,7 @@ impl State {
             });
             self.record.checks.push(kept.unwrap_or_else(|| CheckRecord::new(at)));
         }
-        self.rename_in_incidents(catalogue);
+        self.rename(catalogue);
         self.record.catalogue_version = version;
         self.rebuild();
         self.dirty = self.catalogue.order().iter().copied().zip(0..).map(|(index, rank)| (rank, index)).collect();
@@ -43,29 +43,55 @@ impl State {
         self.orphans_due = true;
     }
 
-    /// Open incidents go on under the names that their components have now.
-    fn rename_in_incidents(&mut self, catalogue: &Catalogue) {
-        let renamed: BTreeMap<&ComponentId, &ComponentId> = catalogue
+    /// Everything goes on under the names that components and organisations have now.
+    fn rename(&mut self, catalogue: &Catalogue) {
+        let components: Renamed<ComponentId> = catalogue
             .components
             .iter()
-            .flat_map(|component| component.formerly.iter().map(|old| (old, &component.id)))
+            .flat_map(|component| component.formerly.iter().map(|old| (old.clone(), component.id.clone())))
             .filter(|(old, _)| catalogue.component_index(old.as_str()).is_none())
             .collect();
-        if renamed.is_empty() {
+        let organisations: Renamed<OrganisationId> = catalogue
+            .organisations
+            .iter()
+            .flat_map(|organisation| organisation.formerly.iter().map(|old| (old.clone(), organisation.id.clone())))
+            .filter(|(old, _)| catalogue.organisation_index(old.as_str()).is_none())
+            .collect();
+        if components.is_empty() && organisations.is_empty() {
             return;
         }
-        for incident in self.record.incidents.values_mut().filter(|incident| incident.is_open()) {
+        for incident in self.record.incidents.values_mut() {
+            let before = Arc::clone(incident);
             let incident = Arc::make_mut(incident);
-            if let Some(&new) = renamed.get(&incident.root) {
-                incident.root = new.clone();
+            rename(&mut incident.root, &components);
+            incident.concerned.iter_mut().for_each(|concerned| rename(&mut concerned.component, &components));
+            incident.concerned.sort_by(|a, b| a.component.cmp(&b.component));
+            incident.given = keys(&before.given, &components);
+            incident.attached = before.attached.iter().map(|id| renamed(id, &components)).collect();
+            incident.unaffected.iter_mut().for_each(|id| rename(id, &components));
+            incident.overlays = keys(&before.overlays, &organisations);
+            for (update, before) in incident.updates.iter_mut().zip(&before.updates) {
+                update.components = keys(&before.components, &components);
+                update.organisations.iter_mut().for_each(|id| rename(id, &organisations));
             }
-            for concerned in &mut incident.concerned {
-                if let Some(&new) = renamed.get(&concerned.component) {
-                    concerned.component = new.clone();
+        }
+        for notice in self.record.maintenance.values_mut().map(Arc::make_mut) {
+            notice.components.iter_mut().for_each(|covered| rename(&mut covered.component, &components));
+            notice.unaffected.iter_mut().for_each(|id| rename(id, &components));
+            for update in &mut notice.updates {
+                update.ended.iter_mut().for_each(|(id, _)| rename(id, &components));
+            }
+        }
+        let locals = self.record.locals.values_mut().chain(&mut self.record.changes);
+        for local in locals.map(Arc::make_mut) {
+            rename(&mut local.component, &components);
+            for reach in &mut local.organisations {
+                if let Reach::Organisation(id) | Reach::Except(id) = reach {
+                    rename(id, &organisations);
                 }
             }
-            incident.concerned.sort_by(|a, b| a.component.cmp(&b.component));
         }
+        self.record.overrides = keys(&self.record.overrides, &components);
     }
 
     /// Moves every deadline with the clock; what is published stays.
@@ -92,4 +118,21 @@ impl State {
             self.rebuild();
         }
     }
+}
+
+/// Former ids and what they are called now.
+type Renamed<Id> = BTreeMap<Id, Id>;
+
+fn renamed<Id: Ord + Clone>(id: &Id, names: &Renamed<Id>) -> Id {
+    names.get(id).unwrap_or(id).clone()
+}
+
+fn rename<Id: Ord + Clone>(id: &mut Id, names: &Renamed<Id>) {
+    if let Some(now) = names.get(id) {
+        *id = now.clone();
+    }
+}
+
+fn keys<Id: Ord + Clone, T: Clone>(of: &BTreeMap<Id, T>, names: &Renamed<Id>) -> BTreeMap<Id, T> {
+    of.iter().map(|(id, value)| (renamed(id, names), value.clone())).collect()
 }

@@ -18,7 +18,7 @@ use crate::model::catalogue::Component;
 use crate::model::event::Event;
 use crate::model::id::{ComponentId, IncidentId};
 use crate::model::incident::{
-    Body, Change, Concerned, Impact, Incident, IncidentEdit, IncidentStatus, Message, MessageCode, Update, WORDING,
+    Body, Concerned, Impact, Incident, IncidentStatus, Message, MessageCode, Update, WORDING,
 };
 use crate::model::status::{Evidence, Status};
 use crate::model::text::Text;
@@ -159,6 +159,9 @@ impl State {
     fn root_of(&self, component: u32) -> u32 {
         if self.set_roots.contains_key(&component) {
             return component;
+        }
+        if let Some(&elsewhere) = self.attached.get(&component) {
+            return elsewhere;
         }
         let is_red = |above: &u32| {
             let named = self.set_roots.contains_key(above).then(|| self.given.get(above)).flatten();
@@ -334,7 +337,7 @@ impl State {
         };
         if incident.root != component.id {
             moved.root = component.id.clone();
-            moved.message = message(MessageCode::RootMoved, component);
+            moved.message = message(MessageCode::RootMoved, component).filter(|_| tells_again(incident, at));
             if matches!(incident.title, Body::Automatic(_)) {
                 moved.title = Some(Body::Automatic(plain_message(MessageCode::Title, component.shown_name())));
             }
@@ -350,9 +353,16 @@ impl State {
             moved.status = IncidentStatus::Investigating;
             if moved.message.is_none() && tells_again(incident, at) {
                 moved.message = message(MessageCode::Relapsed, failed).map(|message| Message {
-                    status: message.status.or_else(|| self.failing.values().max().copied()),
+                    status: relapsed.and_then(|failed| self.failing.get(&failed)).copied().or(status),
                     ..message
                 });
+            }
+        } else if moved.message.is_none() && !incident.touched && status.is_some() && reads_recovered(incident) {
+            // It was withheld that it failed again; by now it may be told.
+            if tells_again(incident, at) {
+                moved.message = message(MessageCode::Relapsed, component);
+            } else if let Some(told) = told_at(incident) {
+                self.timers.set(told.plus(FLAPPING_TOLD_EVERY), Timer::Deferred(root));
             }
         }
         moved.concerned = self.concerned_by(root, failing, Some(incident));
@@ -370,22 +380,6 @@ impl State {
         members.filter(|&member| self.own(member).is_some_and(|own| own.since >= since)).min()
     }
 
-    /// Two incidents turn out to be one: the older goes on, with what editors said in the younger.
-    fn merge(&mut self, step: &mut Step, incident: &Arc<Incident>, root: u32, older: &IncidentId, at: Timestamp) {
-        let name = self.catalogue.component(root).map(|component| component.shown_name()).unwrap_or_default();
-        if incident.touched
-            && let Some(older) = self.record.incidents.get(older).cloned()
-        {
-            let edit = absorb(&older, incident, at);
-            self.emit(step, at, Event::IncidentEdited { id: older.id.clone(), edit: Box::new(edit) });
-        }
-        let mut moved = Move::of(incident);
-        moved.status = IncidentStatus::Resolved;
-        moved.merged_into = Some(older.clone());
-        moved.message = Some(plain_message(MessageCode::Merged, name));
-        self.moved(step, incident, moved, at);
-    }
-
     /// An incident of which nothing fails any more: it is being watched, unless all that is known
     /// is that nothing is known.
     fn without_root(&mut self, step: &mut Step, incident: &Arc<Incident>, at: Timestamp) {
@@ -396,6 +390,9 @@ impl State {
             moved.message = Some(plain_message(MessageCode::Removed, name));
             return self.moved(step, incident, moved, at);
         };
+        if incident.monitoring_since.is_some_and(|since| since.plus(self.catalogue.watch.quiet) <= at) {
+            return self.quiet_may_be_over(step, &incident.id, at);
+        }
         let mut moved = Move::of(incident);
         if incident.root_set {
             moved.concerned = self.concerned_by(root, &BTreeMap::new(), Some(incident));
@@ -412,15 +409,7 @@ impl State {
     /// all that is known is that nothing is known, and not if an editor has spoken since, or our
     /// checks never saw it fail: then the editor's word stands.
     fn recovered(&self, incident: &Incident, root: u32) -> Option<u32> {
-        let clueless = self.clueless.contains(&root)
-            || incident.concerned.iter().any(|concerned| {
-                concerned.worst > Status::UnderMaintenance
-                    && self
-                        .catalogue
-                        .component_index(concerned.component.as_str())
-                        .is_some_and(|component| self.clueless.contains(&component))
-            });
-        if incident.status == IncidentStatus::Monitoring || clueless {
+        if incident.status == IncidentStatus::Monitoring || self.is_clueless(incident) {
             return None;
         }
         let last = self.recovered_last(incident, root);
@@ -428,6 +417,18 @@ impl State {
             return last.filter(|(_, at)| incident.touched_at.is_none_or(|touched| *at > touched)).map(|(id, _)| id);
         }
         Some(last.map_or(root, |(component, _)| component))
+    }
+
+    /// Whether nothing is known at the moment of what an incident is about.
+    fn is_clueless(&self, incident: &Incident) -> bool {
+        let knows_nothing = |id: &ComponentId| {
+            self.catalogue.component_index(id.as_str()).is_some_and(|component| self.clueless.contains(&component))
+        };
+        knows_nothing(&incident.root)
+            || incident
+                .concerned
+                .iter()
+                .any(|concerned| concerned.worst > Status::UnderMaintenance && knows_nothing(&concerned.component))
     }
 
     /// What of an incident its own checks found well again, and since when: the root, or what
@@ -447,7 +448,12 @@ impl State {
     pub(super) fn quiet_may_be_over(&mut self, step: &mut Step, id: &IncidentId, at: Timestamp) {
         let Some(incident) = self.record.incidents.get(id).cloned() else { return };
         let Some(since) = incident.monitoring_since else { return };
-        if incident.touched || since.plus(self.catalogue.watch.quiet) > at {
+        let quiet = self.catalogue.watch.quiet;
+        if incident.touched || since.plus(quiet) > at {
+            return;
+        }
+        // That nothing is known is no quiet; it is looked at again when something is.
+        if self.is_clueless(&incident) {
             return;
         }
         let name = incident.concerns(&incident.root).map(|c| c.name.clone()).unwrap_or_default();
@@ -545,50 +551,27 @@ pub(super) fn plain_message(code: MessageCode, component: Text) -> Message {
     Message { code, wording: WORDING, component, status: None, reason: None }
 }
 
-/// Whether readers are told that an incident came back or went away: at most once an hour.
+/// Whether readers are told that an incident came back, went away or moved: at most once an hour.
 fn tells_again(incident: &Incident, at: Timestamp) -> bool {
-    let told = incident.updates.iter().rev().find_map(|update| match &update.body {
-        Body::Automatic(Message { code: MessageCode::Recovered | MessageCode::Relapsed, .. }) => Some(update.at),
-        Body::Automatic(_) | Body::Written(_) => None,
-    });
-    told.is_none_or(|told| at.since(told) >= FLAPPING_TOLD_EVERY)
+    told_at(incident).is_none_or(|told| at.since(told) >= FLAPPING_TOLD_EVERY)
 }
 
-/// What an older incident takes over from a younger one in which editors have spoken.
-pub(super) fn absorb(older: &Incident, younger: &Incident, at: Timestamp) -> IncidentEdit {
-    let given = younger.given.iter().chain(&older.given).map(|(id, status)| (id.clone(), *status)).collect();
-    let spoke = younger.updates.iter().rev().find(|update| matches!(update.body, Body::Written(_)));
-    let status = if older.touched { older.status } else { younger.status };
-    let untold = |known: bool| !known || !older.touched;
-    IncidentEdit {
-        status: Some(status),
-        impact: Some(younger.impact.max(older.impact)),
-        cause: younger.cause.filter(|_| older.cause.is_none()).map_or(Change::Keep, Change::Set),
-        title: Some(younger.title.clone()).filter(|_| matches!(older.title, Body::Automatic(_))),
-        root: Some(younger.root.clone()).filter(|_| younger.root_set && !older.root_set),
-        given: Some(given),
-        concerned: younger.concerned.iter().filter(|c| older.concerns(&c.component).is_none()).cloned().collect(),
-        attached: younger.attached.clone(),
-        expected_end: match &younger.expected_end {
-            Some(end) if untold(older.expected_end.is_some()) => Change::Set(end.clone()),
-            Some(_) | None => Change::Keep,
-        },
-        next_update_by: match younger.next_update_by {
-            Some(by) if untold(older.next_update_by.is_some()) => Change::Set(by),
-            Some(_) | None => Change::Keep,
-        },
-        references: (!younger.references.is_empty())
-            .then(|| older.references.iter().chain(&younger.references).cloned().collect()),
-        alternatives: (!younger.alternatives.is_empty())
-            .then(|| older.alternatives.iter().chain(&younger.alternatives).cloned().collect()),
-        update: spoke.map(|said| Update {
-            number: older.next_number(),
-            at,
-            status,
-            retracted_at: None,
-            corrected: Vec::new(),
-            ..said.clone()
-        }),
-        ..IncidentEdit::default()
-    }
+/// When readers were last told so.
+fn told_at(incident: &Incident) -> Option<Timestamp> {
+    told(incident).map(|(at, _)| at)
+}
+
+/// Whether the last that readers were told is that all is well again.
+fn reads_recovered(incident: &Incident) -> bool {
+    told(incident).is_some_and(|(_, code)| code == MessageCode::Recovered)
+}
+
+fn told(incident: &Incident) -> Option<(Timestamp, MessageCode)> {
+    incident.updates.iter().rev().find_map(|update| match &update.body {
+        Body::Automatic(Message {
+            code: code @ (MessageCode::Recovered | MessageCode::Relapsed | MessageCode::RootMoved),
+            ..
+        }) => Some((update.at, *code)),
+        Body::Automatic(_) | Body::Written(_) => None,
+    })
 }

@@ -13,6 +13,7 @@ use crate::engine::step::Step;
 use crate::engine::timers::Timer;
 use crate::model::catalogue::{Catalogue, Ends, Local, Maintenance};
 use crate::model::event::{Event, MaintenancePhase};
+use crate::model::id::ComponentId;
 use crate::model::incident::{Body, Message, MessageCode, WORDING};
 use crate::model::notice::{CoveredNotice, LocalNotice, MaintenanceEdit, MaintenanceNotice, MaintenanceUpdate};
 use crate::model::recurrence;
@@ -27,8 +28,8 @@ pub(super) fn phase(notice: &MaintenanceNotice, at: Timestamp) -> MaintenancePha
         MaintenancePhase::InProgress
     } else {
         match notice.ends {
-            Ends::ByItself => MaintenancePhase::Completed,
-            Ends::OnNotice => MaintenancePhase::Overrunning,
+            Ends::OnNotice if notice.recurring.is_none() => MaintenancePhase::Overrunning,
+            Ends::ByItself | Ends::OnNotice => MaintenancePhase::Completed,
         }
     }
 }
@@ -70,6 +71,10 @@ impl State {
         let catalogue = Arc::clone(&self.catalogue);
         for declared in &catalogue.maintenances {
             let known = self.record.maintenance.get(&declared.id).cloned();
+            // What an editor announced under this id is not a file's to replace.
+            if known.as_ref().is_some_and(|known| known.declared.is_none()) {
+                continue;
+            }
             let Some(notice) = self.notice(&catalogue, declared, known.as_deref(), at) else { continue };
             let same = known.as_ref().is_some_and(|known| known.declared == notice.declared);
             let long_over = known.is_none() && phase(&notice, at) == MaintenancePhase::Completed;
@@ -91,6 +96,7 @@ impl State {
                 phase: Some(phase),
                 ended_at: Some(at),
                 rescheduled: true,
+                removed: true,
                 update: Some(word(&notice, MessageCode::CalledOff, at, phase)),
                 ..MaintenanceEdit::default()
             };
@@ -216,6 +222,7 @@ impl State {
                     since: at,
                     until: local.until.as_ref().map(|until| until.at),
                     declared: true,
+                    by_owner: false,
                 };
                 declared.insert(key, notice);
             }
@@ -277,18 +284,21 @@ impl State {
             .filter(|covered| !covered.is_over(now))
             .filter_map(|covered| self.catalogue.component_index(covered.component.as_str()))
             .collect();
-        let spared: BTreeSet<u32> = self
-            .record
-            .maintenance
-            .values()
-            .filter(|notice| notice.is_active())
-            .flat_map(|notice| &notice.unaffected)
-            .filter_map(|id| self.catalogue.component_index(id.as_str()))
-            .collect();
-        for &component in spared.symmetric_difference(&self.spared.clone()) {
-            self.mark_dirty(component);
+        let index = |id: &ComponentId| self.catalogue.component_index(id.as_str());
+        let mut spared: BTreeMap<u32, BTreeSet<u32>> = BTreeMap::new();
+        for notice in self.record.maintenance.values().filter(|notice| notice.is_active()) {
+            let covers = notice.components.iter().filter_map(|covered| index(&covered.component));
+            for component in notice.unaffected.iter().filter_map(index) {
+                spared.entry(component).or_default().extend(covers.clone());
+            }
         }
-        self.spared = spared;
+        let before = std::mem::replace(&mut self.spared, spared);
+        let either: BTreeSet<u32> = before.keys().chain(self.spared.keys()).copied().collect();
+        for component in either {
+            if before.get(&component) != self.spared.get(&component) {
+                self.mark_dirty(component);
+            }
+        }
         let changed: Vec<u32> = covered.symmetric_difference(&self.covered).copied().collect();
         self.covered = covered;
         for component in changed {

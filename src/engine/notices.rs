@@ -173,6 +173,9 @@ impl State {
         notice.ended_at = edit.ended_at.or(notice.ended_at);
         notice.sequence = notice.sequence.saturating_add(u32::from(edit.rescheduled));
         notice.updates.extend(edit.update);
+        if edit.removed {
+            notice.declared = Some(0);
+        }
         let notice = Arc::new(notice.clone());
         self.maintenance_applied(&notice);
     }
@@ -226,7 +229,10 @@ impl State {
         // What an editor says of the same towns takes the place of what was said before.
         if !local.declared {
             self.record.locals.retain(|_, before| {
-                before.declared || before.component != local.component || before.organisations != local.organisations
+                before.declared
+                    || before.by_owner != local.by_owner
+                    || before.component != local.component
+                    || before.organisations != local.organisations
             });
         }
         if let Some(until) = local.until.filter(|until| *until > self.record.at) {

@@ -172,8 +172,8 @@ pub struct State {
     pub(super) changed: BTreeSet<u32>,
     /// Components that an active maintenance covers.
     pub(super) covered: BTreeSet<u32>,
-    /// Components that an active maintenance leaves as they are.
-    pub(super) spared: BTreeSet<u32>,
+    /// Components that an active maintenance leaves as they are, with what it covers.
+    pub(super) spared: BTreeMap<u32, BTreeSet<u32>>,
     /// The worst state that editors give each component in open incidents.
     pub(super) given: BTreeMap<u32, Status>,
     /// The roots that editors (or a storm) set, of open incidents.
@@ -253,7 +253,7 @@ impl State {
             orphans_due: false,
             changed: BTreeSet::new(),
             covered: BTreeSet::new(),
-            spared: BTreeSet::new(),
+            spared: BTreeMap::new(),
             given: BTreeMap::new(),
             set_roots: BTreeMap::new(),
             attached: BTreeMap::new(),

@@ -26,12 +26,17 @@ impl State {
     pub(super) fn basis(&self, index: u32, at: Timestamp) -> Option<Basis<'_>> {
         let component = self.catalogue.component(index)?;
         let own = self.own(index);
-        let spared = self.spared.contains(&index);
+        let spared = self.spared.get(&index);
         let parents = component.depends_on.iter().filter_map(|edge| {
             let parent = self.record.components.get(edge.component as usize)?;
             let what = self.catalogue.component(edge.component)?;
             // What a maintenance leaves as it is never reads that it is under way.
-            let concerns = !(spared && parent.status == Status::UnderMaintenance);
+            let cause = parent
+                .affected_by
+                .last()
+                .map_or(Some(edge.component), |root| self.catalogue.component_index(root.as_str()));
+            let leaves = spared.zip(cause).is_some_and(|(covers, cause)| covers.contains(&cause));
+            let concerns = !(leaves && parent.status == Status::UnderMaintenance);
             concerns.then(|| (derived_from(parent.status, edge.red_means), parent, what))
         });
         // The worst direct parent; ties by id.
@@ -42,15 +47,23 @@ impl State {
         let parts = self.parts_of(index);
         let evidence = if declared { Evidence::Declared } else { Evidence::Derived };
         let set = self.record.overrides.get(&component.id).filter(|set| set.holds(at));
+        let inputs = Inputs {
+            override_status: None,
+            covered: self.covered.contains(&index),
+            own: own.map(|own| own.status),
+            notice: self.given.get(&index).copied(),
+            derived: derived.map(|(status, ..)| (status, evidence)),
+            parts: parts.map(|(status, evidence, _)| (status, evidence)),
+            mode: Mode::Regular,
+        };
         Some(Basis {
             inputs: Inputs {
-                override_status: set.map(|set| set.status),
-                covered: self.covered.contains(&index),
-                own: own.map(|own| own.status),
-                notice: self.given.get(&index).copied(),
-                derived: derived.map(|(status, ..)| (status, evidence)),
-                parts: parts.map(|(status, evidence, _)| (status, evidence)),
-                mode: Mode::Regular,
+                // Without an end it never hides anything worse.
+                override_status: set.map(|set| match set.until {
+                    Some(_) => set.status,
+                    None => set.status.max(decide(&inputs).status),
+                }),
+                ..inputs
             },
             hidden: parents.filter(|(.., what)| !what.public).map(|(status, ..)| (status, evidence)).max(),
             own,

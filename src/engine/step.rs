@@ -87,7 +87,11 @@ impl State {
         });
         self.advance(&mut step, at);
         if self.planned_due && self.record.catalogue_version > 0 {
+            // After a start, a reload or a set clock, whatever turned meanwhile is looked at.
+            self.record.at = at;
             self.decide_planned(&mut step, at);
+            self.recompute_covered();
+            self.lives_changed(Timestamp::default(), at);
         }
         for input in inputs {
             match input {
@@ -133,10 +137,10 @@ impl State {
             let now = deadline.max(self.record.at);
             match timer {
                 Timer::Planned => {
-                    self.record.at = now;
+                    let before = std::mem::replace(&mut self.record.at, now);
                     self.decide_planned(step, now);
                     self.recompute_covered();
-                    self.lives_changed(now);
+                    self.lives_changed(before, now);
                     // What is announced or overdue from now on reads so from now on.
                     self.public.new = true;
                 }
@@ -152,10 +156,14 @@ impl State {
     }
 
     /// Components that enter or leave service count or do not count any more.
-    fn lives_changed(&mut self, at: Timestamp) {
+    fn lives_changed(&mut self, before: Timestamp, at: Timestamp) {
         let catalogue = Arc::clone(&self.catalogue);
         for (component, index) in catalogue.components.iter().zip(0u32..) {
-            let turns = component.available_from.iter().chain(&component.retired_at).any(|when| when.at == at);
+            let turns = component
+                .available_from
+                .iter()
+                .chain(&component.retired_at)
+                .any(|when| when.at > before && when.at <= at);
             if turns {
                 self.mark_dirty(index);
                 self.note_own(index);

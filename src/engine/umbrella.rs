@@ -92,6 +92,9 @@ impl State {
             let several = several.and_then(|root| self.catalogue.component_index(root.as_str()));
             let name = several.and_then(|root| self.catalogue.component(root)).map(|component| component.shown_name());
             moved.message = Some(plain_message(MessageCode::Merged, name.unwrap_or_default()));
+            for event in self.carried_overlays(&incident, &id) {
+                self.emit(step, at, event);
+            }
             self.moved(step, &incident, moved, at);
         }
     }

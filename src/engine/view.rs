@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::engine::maintenance;
 use crate::engine::state::{PublicFaces, State};
 use crate::model::id::{ComponentId, IncidentId};
-use crate::model::incident::{Body, Incident, IncidentStatus};
+use crate::model::incident::{Body, Concerned, Incident, IncidentStatus};
 use crate::model::local::{Locals, PublicLocal};
 use crate::model::notice::{LocalNotice, MaintenanceNotice, MaintenanceUpdate};
 use crate::model::snapshot::{
@@ -53,7 +53,9 @@ impl State {
             let changes = self.record.changes.iter().rev().filter_map(face).map(|(_, local)| local).collect();
             (self.public.locals, self.public.changes) = (Arc::new(locals), Arc::new(changes));
         }
-        let mut incidents: Vec<_> = self.public.incidents.values().cloned().collect();
+        // What concerns nothing public is none of the public's business.
+        let is_public = |incident: &&Arc<PublicIncident>| !incident.components.is_empty();
+        let mut incidents: Vec<_> = self.public.incidents.values().filter(is_public).cloned().collect();
         incidents.sort_by(|a, b| (b.is_open(), b.started_at, &b.id).cmp(&(a.is_open(), a.started_at, &a.id)));
         Snapshot {
             position: self.record.position,
@@ -223,6 +225,7 @@ impl State {
             inputs: basis.inputs,
             hidden: basis.hidden,
             aside: basis.aside,
+            spared: self.spared.contains_key(&index),
             intervals: Arc::clone(&record.intervals),
         })
     }
@@ -260,7 +263,7 @@ impl State {
             components: incident
                 .concerned
                 .iter()
-                .filter(|concerned| concerned.public)
+                .filter(|concerned| self.may_show(concerned))
                 .map(|concerned| (concerned.component.clone(), concerned.name.clone(), concerned.worst))
                 .collect(),
             updates: incident
@@ -277,7 +280,9 @@ impl State {
                     components: update
                         .components
                         .iter()
-                        .filter(|(id, _)| incident.concerns(id).map_or_else(|| self.is_public(id), |c| c.public))
+                        .filter(|(id, _)| {
+                            incident.concerns(id).map_or_else(|| self.is_public(id), |c| self.may_show(c))
+                        })
                         .map(|(id, status)| (id.clone(), *status))
                         .collect(),
                     organisations: update.organisations.clone(),
@@ -287,6 +292,15 @@ impl State {
                 })
                 .collect(),
             revision: incident.revision,
+        }
+    }
+
+    /// Whether the public may know of a component that an incident concerns: as the catalogue has
+    /// it, or as it was when it was recorded, if it is gone.
+    fn may_show(&self, concerned: &Concerned) -> bool {
+        match self.catalogue.component_index(concerned.component.as_str()) {
+            Some(_) => self.is_public(&concerned.component),
+            None => concerned.public,
         }
     }
 
@@ -323,6 +337,7 @@ impl State {
                 notice.announced_at.at <= at && !(notice.is_over() && long_over)
             })
             .map(|notice| Arc::new(self.maintenance_face(notice)))
+            .filter(|face| !face.components.is_empty())
             .collect();
         faces.sort_by(|a, b| (a.from.at, &a.id).cmp(&(b.from.at, &b.id)));
         faces

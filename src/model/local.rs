@@ -312,11 +312,13 @@ impl<'a> Town<'a> {
             inputs.parts = Some((sum.status, sum.evidence));
         }
         let mut affected = state.affected_by.is_some();
+        let spared = state.spared;
         if parents_differ && !state.aside {
             let worst = what.edges.iter().zip(&parents).filter_map(|(&(parent, red_means), decided)| {
                 let state = self.snapshot.states.get(parent as usize)?;
                 let status = decided.map_or(state.status, |decided| decided.status);
-                Some((derived(status, red_means), Evidence::Derived))
+                let concerns = !(spared && status == Status::UnderMaintenance);
+                concerns.then_some((derived(status, red_means), Evidence::Derived))
             });
             inputs.derived = worst.chain(state.hidden).max_by_key(|(status, _)| *status);
             affected = inputs.derived.is_some_and(|(status, _)| status != Status::Operational) && affected;

@@ -186,6 +186,9 @@ pub struct MaintenanceEdit {
     /// Whether calendars must take it over.
     #[serde(default)]
     pub rescheduled: bool,
+    /// Whether no file declares it any more: declared again, it is announced again.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub removed: bool,
     /// What readers are told.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub update: Option<MaintenanceUpdate>,
@@ -229,6 +232,9 @@ pub struct LocalNotice {
     /// Whether a file declares it; else an editor said so.
     #[serde(default)]
     pub declared: bool,
+    /// Whether whoever owns the component said it; else the towns themselves.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub by_owner: bool,
 }
 
 /// A status set by hand.

@@ -190,6 +190,8 @@ pub struct ComponentState {
     pub hidden: Option<(Status, Evidence)>,
     /// Whether its own evidence sets derived states aside.
     pub aside: bool,
+    /// Whether a maintenance under way leaves it as it is.
+    pub spared: bool,
     /// Its intervals, for availability.
     pub intervals: Arc<Intervals>,
 }
@@ -302,9 +304,10 @@ impl PublicIncident {
         })
     }
 
-    /// Whether an overlay is older than the newest update: the town may want to look again.
-    pub fn has_drifted(&self, overlay: &Overlay) -> bool {
-        self.updates.iter().any(|update| update.number > overlay.based_on && update.retracted_at.is_none())
+    /// Whether something that concerns a town was said or corrected after its own words were
+    /// written: it may want to look again.
+    pub fn has_drifted(&self, organisation: &OrganisationId, overlay: &Overlay) -> bool {
+        self.updates_for(Some(organisation)).any(|update| update.changed_at() > overlay.at)
     }
 }
 

@@ -18,6 +18,9 @@ use crate::model::time::Timestamp;
 /// A status may be set to something better than what is known for at most so long.
 const BETTER_FOR_MAX: Duration = Duration::from_secs(7 * 86_400);
 
+/// Most words on one component that are in force in single towns.
+const LOCALS_MAX: usize = 15_000;
+
 impl State {
     pub(super) fn decide_override(
         &self,
@@ -111,7 +114,12 @@ impl State {
             since: at,
             until,
             declared: false,
+            by_owner: self.catalogue.component(index).is_some_and(|component| rights.owns(component)),
         };
+        let said = self.record.locals.values().filter(|before| before.component == *id).count();
+        if said >= LOCALS_MAX {
+            return Err(Refusal::conflict("too much is said of this component in single towns; take something back"));
+        }
         Ok((vec![Event::LocalBegan(Box::new(notice))], Subject::Component(id.clone())))
     }
 
@@ -127,6 +135,7 @@ impl State {
         let said: Vec<_> = meant
             .iter()
             .filter(|local| !local.declared && self.may_speak(index, &local.organisations, rights).is_ok())
+            .filter(|local| !local.by_owner || rights.catalogue().component(index).is_some_and(|c| rights.owns(c)))
             .collect();
         if said.is_empty() {
             return Err(if meant.iter().any(|local| local.declared) {

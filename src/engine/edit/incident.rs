@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use crate::engine::edit::Decision;
 use crate::engine::edit::rights::Rights;
-use crate::engine::incidents::{absorb, plain_message};
+use crate::engine::incidents::plain_message;
+use crate::engine::merge::absorb;
 use crate::engine::state::State;
 use crate::model::editing::{IncidentPatch, NewIncident, Refusal, Split, Subject, Words};
 use crate::model::event::Event;
@@ -17,6 +18,10 @@ use crate::model::incident::{
 use crate::model::status::Status;
 use crate::model::text::Text;
 use crate::model::time::Timestamp;
+
+/// Most updates of an incident, and corrections of one update.
+const UPDATES_MAX: usize = 1_000;
+const CORRECTIONS_MAX: usize = 50;
 
 impl State {
     pub(super) fn decide_open(&self, new: &NewIncident, rights: &Rights<'_>, at: Timestamp) -> Decision {
@@ -108,6 +113,9 @@ impl State {
             }
             None => {}
         }
+        if incident.updates.len() >= UPDATES_MAX {
+            return Err(Refusal::conflict("this incident has too many updates; resolve it and open a new one"));
+        }
         let status = patch.status.unwrap_or(incident.status);
         promised(patch.next_update_by.set().copied(), at)?;
         sensible_end(patch.expected_end.set())?;
@@ -154,7 +162,8 @@ impl State {
         let concerned = self.concerned(&new).into_iter();
         let worse = |new: &Concerned| incident.concerns(&new.component).is_none_or(|old| old.worst < new.worst);
         let edit = IncidentEdit {
-            status: patch.status,
+            // What is resolved stays resolved when it was, whatever is said afterwards.
+            status: patch.status.filter(|_| turns || patch.resolved_at.is_some()),
             impact: patch.impact,
             cause: patch.cause,
             title: patch.title.clone().map(Body::Written),
@@ -191,10 +200,14 @@ impl State {
             if let Some(component) = fails.and_then(|&component| self.catalogue.component(component)) {
                 return Err(Refusal {
                     pointer: Some("/status".to_owned()),
-                    ..Refusal::conflict(format!(
-                        "our checks still find `{}` failing; resolve it when they do not, or split it off",
-                        component.id
-                    ))
+                    ..Refusal::conflict(if component.public {
+                        format!(
+                            "our checks still find `{}` failing; resolve it when they do not, or split it off",
+                            component.id
+                        )
+                    } else {
+                        "our checks still find something failing; resolve it when they do not".to_owned()
+                    })
                 });
             }
         } else if !incident.is_open() {
@@ -205,7 +218,10 @@ impl State {
 
     pub(super) fn decide_correction(&self, id: &IncidentId, number: u32, text: &Text, rights: &Rights<'_>) -> Decision {
         self.must_read(text, "/text")?;
-        self.published(id, number, rights)?;
+        let update = self.published(id, number, rights)?;
+        if update.corrected.len() >= CORRECTIONS_MAX {
+            return Err(Refusal::conflict("this update was corrected too often; retract it and publish a new one"));
+        }
         let body = Body::Written(text.clone());
         let event = Event::UpdateCorrected { id: id.clone(), number, body };
         Ok((vec![event], Subject::Incident(id.clone())))
@@ -217,11 +233,11 @@ impl State {
     }
 
     /// An update that is published and not taken back.
-    fn published(&self, id: &IncidentId, number: u32, rights: &Rights<'_>) -> Result<(), Refusal> {
+    fn published(&self, id: &IncidentId, number: u32, rights: &Rights<'_>) -> Result<Update, Refusal> {
         let incident = self.editable(id, rights)?;
         let update = incident.updates.iter().find(|update| update.number == number);
         match update {
-            Some(update) if update.retracted_at.is_none() => Ok(()),
+            Some(update) if update.retracted_at.is_none() => Ok(update.clone()),
             Some(_) => Err(Refusal::conflict(format!("update {number} was taken back before"))),
             None => Err(Refusal::not_found(format!("incident `{id}` has no update {number}"))),
         }
@@ -254,13 +270,10 @@ impl State {
             update: Some(Update::plain(incident.next_number(), at, IncidentStatus::Resolved, merged)),
             ..IncidentEdit::default()
         };
-        Ok((
-            vec![
-                Event::IncidentEdited { id: id.clone(), edit: Box::new(end) },
-                Event::IncidentEdited { id: into.clone(), edit: Box::new(edit) },
-            ],
-            Subject::Incident(into.clone()),
-        ))
+        let mut events = self.carried_overlays(&incident, into);
+        events.push(Event::IncidentEdited { id: id.clone(), edit: Box::new(end) });
+        events.push(Event::IncidentEdited { id: into.clone(), edit: Box::new(edit) });
+        Ok((events, Subject::Incident(into.clone())))
     }
 
     pub(super) fn decide_split(&self, id: &IncidentId, split: &Split, rights: &Rights<'_>, at: Timestamp) -> Decision {
@@ -289,7 +302,7 @@ impl State {
             touched: true,
             touched_at: Some(at),
             root_set: true,
-            attached: incident.attached.iter().filter(|id| off.contains(*id) && *id != root).cloned().collect(),
+            attached: off.iter().filter(|id| *id != root).cloned().collect(),
             updates: vec![Update {
                 components: taken.clone(),
                 ..Update::plain(1, at, IncidentStatus::Investigating, Body::Written(split.text.clone()))

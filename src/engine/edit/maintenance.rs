@@ -15,6 +15,9 @@ use crate::model::notice::{CoveredNotice, MaintenanceEdit, MaintenanceNotice};
 use crate::model::time::Timestamp;
 use crate::model::window::When;
 
+/// Most updates of a maintenance.
+const UPDATES_MAX: usize = 500;
+
 impl State {
     pub(super) fn decide_plan(&self, new: &NewMaintenance, rights: &Rights<'_>, at: Timestamp) -> Decision {
         self.must_read(&new.title, "/title")?;
@@ -97,6 +100,10 @@ impl State {
         if edit == MaintenanceEdit::default() {
             return Err(Refusal::new(RefusalKind::Invalid, "the request changes nothing"));
         }
+        // What is back stays back.
+        for covered in edit.components.iter_mut().flatten() {
+            covered.ended_at = known.covers(&covered.component).and_then(|before| before.ended_at);
+        }
         edit.rescheduled = true;
         let code = if patch.cancelled { MessageCode::CalledOff } else { MessageCode::Replanned };
         if !patch.cancelled {
@@ -144,7 +151,8 @@ impl State {
         let open = known.components.iter().filter(|covered| !said.ended.contains_key(&covered.component));
         let open: Vec<_> =
             open.filter(|covered| !covered.is_over(at)).map(|covered| covered.component.clone()).collect();
-        let over = ends && (said.ended_at.is_some() || open.is_empty());
+        // Of a series only the occurrence at hand is over.
+        let over = ends && known.recurring.is_none() && (said.ended_at.is_some() || open.is_empty());
         if let Some(ended_at) = said.ended_at {
             ended.extend(open.into_iter().map(|component| (component, ended_at)));
         }
@@ -177,12 +185,15 @@ impl State {
             .get(id)
             .ok_or_else(|| Refusal::not_found(format!("there is no maintenance `{id}`")))?;
         for covered in &notice.components {
-            rights.root(&covered.component).map_err(|_| {
-                Refusal::forbidden(format!("it covers `{}`, which belongs to somebody else", covered.component))
-            })?;
+            rights
+                .root(&covered.component)
+                .map_err(|_| Refusal::forbidden("it covers something that belongs to somebody else"))?;
         }
         if notice.is_over() {
             return Err(Refusal::conflict(format!("maintenance `{id}` is {}", notice.phase)));
+        }
+        if notice.updates.len() >= UPDATES_MAX {
+            return Err(Refusal::conflict("this maintenance has too many updates; announce a new one"));
         }
         Ok(Arc::clone(notice))
     }
@@ -205,7 +216,7 @@ impl State {
             self.must_not_overlap(notice, covered)?;
         }
         for id in &notice.unaffected {
-            rights.known(id, "/unaffected")?;
+            rights.owned(id, "/unaffected")?;
             if notice.covers(id).is_some() {
                 return Err(Refusal::field("/unaffected", format!("`{id}` cannot be covered and unaffected")));
             }

@@ -165,7 +165,7 @@ impl<'a> Page<'a> {
 
     /// The town's own words, marked as theirs, and below them what was said beside or after them.
     fn own_words(&self, incident: &PublicIncident, overlay: &Overlay) -> Markup {
-        let newer = incident.updates_for(self.organisation_id()).any(|update| update.number > overlay.based_on);
+        let newer = self.organisation_id().is_some_and(|town| incident.has_drifted(town, overlay));
         html! {
             @if let Some((_, organisation)) = self.organisation {
                 div.own {

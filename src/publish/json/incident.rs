@@ -153,13 +153,13 @@ struct OverlaidJson<'a> {
 }
 
 impl<'a> OverlayJson<'a> {
-    fn new(scope: &Scope<'_>, incident: &PublicIncident, overlay: &'a Overlay) -> Self {
+    fn new(scope: &Scope<'_>, incident: &PublicIncident, town: &OrganisationId, overlay: &'a Overlay) -> Self {
         Self {
             text: scope.text(&overlay.text),
             alternatives: overlay.alternatives.iter().map(|way| AlternativeJson::new(scope, way)).collect(),
             updated_at: Time(overlay.at),
             version: overlay.version,
-            drifted: incident.has_drifted(overlay),
+            drifted: incident.has_drifted(town, overlay),
         }
     }
 }
@@ -210,7 +210,9 @@ impl<'a> IncidentJson<'a> {
             references: incident.references.iter().map(|reference| ReferenceJson::new(scope, reference)).collect(),
             updates: updates.map(|update| UpdateJson::new(scope, incident, update, page)).collect(),
             merged_into: incident.merged_into.as_ref(),
-            overlay: overlay.map(|overlay| OverlayJson::new(scope, incident, overlay)),
+            overlay: page
+                .zip(overlay)
+                .map(|(page, overlay)| OverlayJson::new(scope, incident, &page.organisation.id, overlay)),
             overlays: overlays(scope, incident, page),
         }
     }
@@ -226,7 +228,7 @@ fn overlays<'a>(scope: &Scope<'a>, incident: &'a PublicIncident, page: Option<&P
             organisation,
             text: scope.text(&overlay.text),
             updated_at: Time(overlay.at),
-            drifted: incident.has_drifted(overlay),
+            drifted: incident.has_drifted(organisation, overlay),
         })
         .collect()
 }

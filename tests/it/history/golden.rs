@@ -209,6 +209,7 @@ fn local() -> LocalNotice {
         since: at(95),
         until: Some(at(7200)),
         declared: true,
+        by_owner: false,
     }
 }
 
@@ -288,6 +289,7 @@ fn notices() -> Vec<Event> {
                 phase: Some(MaintenancePhase::Cancelled),
                 ended_at: Some(at(4100)),
                 rescheduled: true,
+                removed: false,
                 update: Some(word()),
             }),
         },

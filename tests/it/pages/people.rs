@@ -173,8 +173,9 @@ fn a_word_for_other_towns_makes_a_town_s_own_words_no_older() {
     let mut snapshot = crisis();
     let provider = incident_mut(&mut snapshot, "sit2023");
     provider.updates.truncate(6);
+    let fifth = provider.updates[4].changed_at();
     let menden = provider.overlays.values_mut().find(|overlay| overlay.based_on == 3).expect("a sample");
-    menden.based_on = 5;
+    menden.at = fifth;
     // The sixth is for Hemer alone.
     keeps_silent(&town(&snapshot, "menden"), &["Seitdem gibt es"]);
 }

@@ -168,6 +168,7 @@ pub(super) fn state(status: Status, evidence: Evidence, since: &str) -> Componen
         inputs,
         hidden: None,
         aside: false,
+        spared: false,
         intervals: Arc::new(intervals),
     }
 }

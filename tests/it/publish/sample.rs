@@ -119,6 +119,7 @@ pub(super) fn state(status: Status, evidence: Evidence, since: Timestamp) -> Com
         inputs: Inputs { own: (evidence == Evidence::Own).then_some(status), ..Inputs::default() },
         hidden: None,
         aside: false,
+        spared: false,
         intervals: Arc::new(intervals),
     }
 }
