@@ -5,6 +5,7 @@ mod incidents;
 mod locals;
 mod maintenance;
 mod properties;
+mod reviewed;
 mod scopes;
 
 use std::sync::Arc;
