@@ -14,6 +14,7 @@ pub mod judge;
 mod maintenance;
 mod measure;
 mod notices;
+mod resume;
 pub mod schedule;
 mod state;
 mod step;
