@@ -1,7 +1,7 @@
 //! Replays a scenario: the very same engine as live, in simulated time.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BinaryHeap};
+use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -65,12 +65,7 @@ struct Replay<'a> {
 /// Replays a scenario from its start to its end.
 pub fn replay(scenario: &Scenario) -> Replayed {
     let catalogue = Arc::new(scenario.catalogue.clone());
-    let timings = catalogue
-        .checks
-        .iter()
-        .zip(0u32..)
-        .map(|(check, index)| Timing { key: key(&catalogue, index), interval: check.interval })
-        .collect();
+    let timings = timings(&catalogue);
     let mut replay = Replay {
         scenario,
         state: State::of_story(EPOCH),
@@ -299,12 +294,23 @@ impl Replay<'_> {
             FaultKind::Kill => {
                 self.state = restored(&self.events, &self.state);
                 self.references_at = None;
-                for Reverse((_, check, ..)) in std::mem::take(&mut self.pending) {
-                    self.schedule.finished(check);
-                }
+                self.pending.clear();
+                let catalogue = self.state.catalogue();
+                let fresh = (0u32..).zip(&catalogue.checks).map(|(index, _)| index);
+                let fresh = fresh.filter(|&check| self.state.has_fresh_evidence(check, self.recorded(now)));
+                let fresh: BTreeSet<u64> = fresh.map(|check| key(catalogue, check)).collect();
+                let offset = now.since(self.scenario.start);
+                self.schedule = Schedule::new(timings(catalogue), self.scenario.start.as_millis(), offset, |key| {
+                    fresh.contains(&key)
+                });
             }
         }
     }
+}
+
+fn timings(catalogue: &Catalogue) -> Vec<Timing> {
+    let checks = catalogue.checks.iter().zip(0u32..);
+    checks.map(|(check, index)| Timing { key: key(catalogue, index), interval: check.interval }).collect()
 }
 
 /// The state as a restart finds it: the log applied, and the evidence that the store keeps.

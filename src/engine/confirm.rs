@@ -27,6 +27,7 @@ pub struct Turn {
 }
 
 /// Adds a result to those that differ from the standing. One that agrees with it ends the row.
+/// Of a row that is long enough and only lacks a proof the first is kept: it began then.
 pub fn count(standing: Verdict, results: &mut Vec<Counted>, result: Counted, check: &Check) {
     if result.verdict == standing {
         results.clear();
@@ -35,7 +36,8 @@ pub fn count(standing: Verdict, results: &mut Vec<Counted>, result: Counted, che
     results.push(result);
     let most = check.down_after.max(check.up_after).max(1) as usize;
     let excess = results.len().saturating_sub(most);
-    results.drain(..excess);
+    let kept = usize::from(most > 1 && all(results, &[Verdict::Down]));
+    results.drain(kept..kept + excess);
 }
 
 /// Forgets what a new standing has used up: only what differs from it, without interruption up
@@ -140,5 +142,23 @@ mod tests {
         check(Verdict::Unknown, "s", "0:degraded@0");
         check(Verdict::Degraded, "uu", "1:up@0");
         check(Verdict::Degraded, "bsb", "");
+    }
+
+    #[test]
+    fn failures_that_wait_for_proof_keep_their_beginning() {
+        let check = crate::engine::state::tests::check(3, 2);
+        let at = |minute: i64| Timestamp::from_millis(minute * 60_000);
+        let mut row = Vec::new();
+        for minute in 0..7 {
+            let (verdict, reason) = (Verdict::Down, Some(Reason::Timeout));
+            count(
+                Verdict::Up,
+                &mut row,
+                Counted { verdict, reason, started_at: at(minute), ended_at: at(minute) },
+                &check,
+            );
+        }
+        assert_eq!(row.iter().map(|result| result.started_at).collect::<Vec<_>>(), [at(0), at(5), at(6)]);
+        assert_eq!(turn(Verdict::Up, &row, &check).map(|turn| turn.since), Some(at(0)));
     }
 }

@@ -154,6 +154,8 @@ pub struct State {
     armed: HashSet<u32>,
     /// Checks that wait for a reference.
     pub(super) waiting: BTreeSet<u32>,
+    /// Whether the next step is the first after a restart, or with another catalogue or clock.
+    pub(super) resumes: bool,
     /// Components whose status must be decided anew, by (rank, index).
     pub(super) dirty: BTreeSet<(u32, u32)>,
     /// Components whose own checks say that something is wrong, and what.
@@ -244,6 +246,7 @@ impl State {
             failed: BTreeMap::new(),
             armed: HashSet::new(),
             waiting: BTreeSet::new(),
+            resumes: false,
             dirty: BTreeSet::new(),
             failing: BTreeMap::new(),
             clueless: BTreeSet::new(),
@@ -493,6 +496,7 @@ impl State {
         for (since, id) in quiet {
             self.timers.set(since.plus(self.catalogue.watch.quiet), Timer::Quiet(id));
         }
+        self.resumes = true;
         self.planned_due = true;
         self.declared_locals = None;
         self.all_touched = true;

@@ -9,12 +9,12 @@ use crate::engine::state::State;
 use crate::engine::timers::Timer;
 use crate::engine::vantage::{self, Failed};
 use crate::model::catalogue::Catalogue;
-use crate::model::event::{Counted, Event, Logged, StoredResult, Streak};
+use crate::model::event::{Counted, Event, Logged, StoredResult};
 use crate::model::id::CheckKey;
 use crate::model::observation::{Judged, Travelled};
 use crate::model::status::{Lifecycle, Status};
 use crate::model::time::Timestamp;
-use crate::model::verdict::{Path, Reason, Verdict};
+use crate::model::verdict::{Path, Verdict};
 
 /// Rounds of statuses and incidents in a step, at most; two suffice unless incidents merge.
 const ROUNDS_MAX: usize = 8;
@@ -85,6 +85,7 @@ impl State {
             }
             _ => true,
         });
+        self.resume(&mut step);
         self.advance(&mut step, at);
         if self.planned_due && self.record.catalogue_version > 0 {
             // After a start, a reload or a set clock, whatever turned meanwhile is looked at.
@@ -190,6 +191,7 @@ impl State {
         for (path, used) in used {
             if used && self.record.blind.contains(&path) {
                 self.emit(step, at, Event::PathTurned { path, blind: false });
+                self.forget_failures_over(step, path, at);
             }
         }
     }
@@ -252,13 +254,13 @@ impl State {
             }
             return;
         }
-        if judged.verdict == Verdict::Down {
-            self.failed.insert(index, failed);
-        }
+        // After a restart nobody has been asked yet, so the wait begins anew.
+        let is_asked = judged.verdict == Verdict::Down && self.failed.insert(index, failed).is_some();
         match confirm::turn(standing, &streak.results, check) {
             Some(turn) if turn.verdict == Verdict::Down && !self.answers.prove(&failed) => {
                 // Confirmed but for a reference: wait for one, at most one timeout.
-                streak.waits_until = streak.waits_until.or_else(|| Some(at.plus(catalogue.watch.timeout)));
+                let waits = streak.waits_until.filter(|_| is_asked);
+                streak.waits_until = waits.or_else(|| Some(at.plus(catalogue.watch.timeout)));
                 if let Some(check) = key() {
                     self.emit(step, at, Event::CheckCounted { check, streak });
                 }
@@ -289,7 +291,7 @@ impl State {
         }
     }
 
-    fn turned(&mut self, step: &mut Step, check: CheckKey, turn: confirm::Turn, at: Timestamp) {
+    pub(super) fn turned(&mut self, step: &mut Step, check: CheckKey, turn: confirm::Turn, at: Timestamp) {
         let event = Event::CheckTurned { check, verdict: turn.verdict, reason: turn.reason, since: turn.since };
         self.emit(step, at, event);
     }
@@ -314,54 +316,6 @@ impl State {
             self.record.components.get(component as usize).is_some_and(|record| !record.affected_by.is_empty());
         if affected {
             self.mark_dirty(component);
-        }
-    }
-
-    /// Confirms what waited for a reference that has answered since.
-    fn settle_waiting(&mut self, step: &mut Step, at: Timestamp) {
-        let proven: Vec<u32> = self
-            .waiting
-            .iter()
-            .copied()
-            .filter(|check| self.failed.get(check).is_some_and(|failed| self.answers.prove(failed)))
-            .collect();
-        for index in proven {
-            let catalogue = Arc::clone(&self.catalogue);
-            let (Some(check), Some(key), Some(record)) = (
-                catalogue.checks.get(index as usize),
-                catalogue.check_key(index),
-                self.record.checks.get(index as usize),
-            ) else {
-                continue;
-            };
-            if let Some(turn) = confirm::turn(record.verdict, &record.streak.results, check) {
-                self.turned(step, key, turn, at);
-            }
-        }
-    }
-
-    /// No reference answered in time: what failed may be our own side.
-    fn wait_is_over(&mut self, step: &mut Step, index: u32, at: Timestamp) {
-        let catalogue = Arc::clone(&self.catalogue);
-        let Some(record) = self.record.checks.get(index as usize) else { return };
-        let (Some(until), Some(key)) = (record.streak.waits_until, catalogue.check_key(index)) else { return };
-        if until > at {
-            return;
-        }
-        let since = record.streak.results.first().map_or(at, |first| first.started_at);
-        let (was_unknown, was_since, was_reason) = (record.verdict == Verdict::Unknown, record.since, record.reason);
-        if let Some(failed) = self.failed.get(&index) {
-            for path in self.answers.unproven(failed) {
-                if !self.record.blind.contains(&path) {
-                    self.emit(step, at, Event::PathTurned { path, blind: true });
-                }
-            }
-        }
-        self.emit(step, at, Event::CheckCounted { check: key.clone(), streak: Streak::default() });
-        let reason = Some(Reason::ProbeFault);
-        if !was_unknown || was_reason != reason {
-            let since = if was_unknown { was_since } else { since };
-            self.emit(step, at, Event::CheckTurned { check: key, verdict: Verdict::Unknown, reason, since });
         }
     }
 

@@ -97,7 +97,8 @@ pub fn is_answer(judged: &Judged) -> bool {
     judged.travelled.outside && matches!(judged.verdict, Verdict::Up | Verdict::Degraded)
 }
 
-fn used(travelled: &Travelled, path: Path) -> bool {
+/// Whether a probe went over a path.
+pub(super) fn used(travelled: &Travelled, path: Path) -> bool {
     match path {
         Path::Resolver => travelled.resolver,
         Path::Ipv4 => travelled.ipv4,

@@ -1,6 +1,6 @@
 //! State → what the public may see. The only place that crosses from internal to public.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use crate::engine::maintenance;
@@ -49,7 +49,7 @@ impl State {
                 let public = self.public.index.get(component as usize).copied().flatten()?;
                 Some((public, Arc::new(self.local_face(local, component)?)))
             };
-            let locals = Locals::new(self.record.locals.values().filter_map(face));
+            let locals = Locals::new(self.record.locals.values().filter_map(face), &self.public.catalogue);
             let changes = self.record.changes.iter().rev().filter_map(face).map(|(_, local)| local).collect();
             (self.public.locals, self.public.changes) = (Arc::new(locals), Arc::new(changes));
         }
@@ -107,9 +107,16 @@ impl State {
     fn public_catalogue(&self) -> PublicCatalogue {
         let catalogue = &self.catalogue;
         let index = |component: u32| self.public.index.get(component as usize).copied().flatten();
-        let organisations = (0u32..)
-            .zip(&catalogue.organisations)
-            .map(|(position, organisation)| {
+        // Pages that are one stay one.
+        let mut pages: HashMap<*const [u32], Arc<[u32]>> = HashMap::new();
+        let organisations = catalogue
+            .organisations
+            .iter()
+            .zip(catalogue.pages())
+            .map(|(organisation, page)| {
+                let shows = pages
+                    .entry(Arc::as_ptr(page))
+                    .or_insert_with(|| page.iter().filter_map(|&component| index(component)).collect());
                 let (own, site) = (organisation.links.clone(), catalogue.site.links.clone());
                 PublicOrganisation {
                     id: organisation.id.clone(),
@@ -126,7 +133,7 @@ impl State {
                         contact: own.contact.or(site.contact),
                         logo: own.logo.or(site.logo),
                     },
-                    shows: catalogue.shows(position).iter().filter_map(|&component| index(component)).collect(),
+                    shows: Arc::clone(shows),
                 }
             })
             .collect::<Vec<_>>();
@@ -144,7 +151,7 @@ impl State {
                     part_of: component.part_of.and_then(index),
                     parts: node.into_iter().flat_map(|node| &node.parts).filter_map(|&part| index(part)).collect(),
                     serves: component.serves.clone(),
-                    shown_on: node.map(|node| node.shown_on.clone()).unwrap_or_default(),
+                    shown_on: node.map(|node| Arc::clone(&node.shown_on)).unwrap_or_default(),
                     depends_on: component
                         .depends_on
                         .iter()

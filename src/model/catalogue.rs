@@ -6,6 +6,8 @@
 //! back from there. It holds no secret values. It does hold targets and internal components,
 //! so no page or feed may read it: they read `model::snapshot`.
 
+mod pages;
+
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,6 +15,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::model::alternative::{Alternative, Link};
+use crate::model::catalogue::pages::Pages;
 use crate::model::check::Check;
 use crate::model::id::{AgreementId, CheckKey, ComponentId, MaintenanceId, OrganisationId};
 use crate::model::status::{ComponentKind, Delivery, Lifecycle, Mode, OrganisationKind, Processing, Status};
@@ -153,7 +156,7 @@ pub struct Organisation {
 }
 
 /// Whom something reaches: `"05954"`, `"hattingen"`, `"!witten"`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Reach {
     /// Every organisation whose ARS begins with these digits.
@@ -381,7 +384,7 @@ pub struct Catalogue {
     /// Indexes of components, each after everything it depends on and after its parts.
     order: Vec<u32>,
     /// Per organisation: the public components on its page, in order of declaration.
-    shows: Vec<Vec<u32>>,
+    shows: Vec<Arc<[u32]>>,
 }
 
 /// A component's place in the graph.
@@ -395,8 +398,9 @@ pub struct Node {
     pub checks: std::ops::Range<u32>,
     /// Its place in topological order.
     pub rank: u32,
-    /// The organisations on whose pages it stands: its owner and whom it serves.
-    pub shown_on: Vec<u32>,
+    /// The organisations on whose pages it stands, ascending: its owner and whom it serves. Shared
+    /// by all that serve the same.
+    pub shown_on: Arc<[u32]>,
 }
 
 impl PartialEq for Catalogue {
@@ -445,23 +449,9 @@ impl Catalogue {
                 node.rank = rank;
             }
         }
-        let mut shows = vec![Vec::new(); declared.organisations.len()];
-        for (component, index) in declared.components.iter().zip(0u32..) {
-            let shown_on: Vec<u32> = declared
-                .organisations
-                .iter()
-                .zip(0u32..)
-                .filter(|(organisation, o)| *o == component.owner || reaches(&component.serves, organisation))
-                .map(|(_, o)| o)
-                .collect();
-            for &organisation in shown_on.iter().filter(|_| component.public) {
-                if let Some(page) = shows.get_mut(organisation as usize) {
-                    page.push(index);
-                }
-            }
-            if let Some(node) = nodes.get_mut(index as usize) {
-                node.shown_on = shown_on;
-            }
+        let Pages { shown_on, shows } = Pages::new(&declared, &organisations);
+        for (node, shown_on) in nodes.iter_mut().zip(shown_on) {
+            node.shown_on = shown_on;
         }
         let hash = hash_of(&declared);
         Self { declared, hash, organisations, components, nodes, order, shows }
@@ -504,7 +494,13 @@ impl Catalogue {
 
     /// The public components on an organisation's page.
     pub fn shows(&self, organisation: u32) -> &[u32] {
-        self.shows.get(organisation as usize).map_or(&[], Vec::as_slice)
+        self.shows.get(organisation as usize).map_or(&[], |shows| shows)
+    }
+
+    /// The public components on each organisation's page, in order of declaration; those that
+    /// show the same share it.
+    pub fn pages(&self) -> &[Arc<[u32]>] {
+        &self.shows
     }
 
     /// The name of a check.

@@ -5,14 +5,17 @@
 //! its own, and what rests on them, are decided anew, by the same rule as everybody's.
 
 use std::cell::RefCell;
-use std::collections::HashMap;
+use std::cmp::Reverse;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use crate::model::alternative::{Alternative, AlternativeKind, Link};
 use crate::model::catalogue::Reach;
 use crate::model::decision::{Inputs, decide, derived};
 use crate::model::id::{ComponentId, OrganisationId};
-use crate::model::snapshot::{AffectedBy, ComponentState, PublicComponent, PublicOrganisation, Snapshot};
+use crate::model::snapshot::{
+    AffectedBy, ComponentState, PublicCatalogue, PublicComponent, PublicOrganisation, Snapshot,
+};
 use crate::model::status::{Delivery, Evidence, Lifecycle, Mode, Processing, Status, roll_up};
 use crate::model::text::Text;
 use crate::model::time::Timestamp;
@@ -59,6 +62,11 @@ impl PublicLocal {
         self.since <= at && self.until.is_none_or(|until| until > at)
     }
 
+    /// Whether it speaks of status or mode.
+    const fn speaks_of_standing(&self) -> bool {
+        self.status.is_some() || self.mode.is_some()
+    }
+
     /// The newer one wins.
     fn age(&self) -> (Timestamp, u64) {
         (self.since, self.key)
@@ -68,48 +76,87 @@ impl PublicLocal {
 /// Everything that differs somewhere, ready to be looked up.
 #[derive(Debug, Clone, Default)]
 pub struct Locals {
-    /// By organisation, then by the index of the component: said of that very organisation.
-    exact: HashMap<OrganisationId, HashMap<u32, Vec<Arc<PublicLocal>>>>,
-    /// By component: said of an area.
-    wide: HashMap<u32, Vec<Arc<PublicLocal>>>,
+    /// Said of a single organisation.
+    exact: HashMap<OrganisationId, Vec<Word>>,
+    /// Said of an area, by the digits that its keys begin with.
+    wide: HashMap<String, Vec<Word>>,
+    /// What may read differently because of a word on a component: itself, what it is part of, and
+    /// what depends on it.
+    because_of: HashMap<u32, Vec<u32>>,
+}
+
+/// What somebody says of a component (by index).
+#[derive(Debug, Clone)]
+struct Word {
+    component: u32,
+    local: Arc<PublicLocal>,
+}
+
+/// What is said in one town, and how specifically.
+#[derive(Debug, Clone, Copy)]
+struct Spoken<'a> {
+    component: u32,
+    specific: usize,
+    local: &'a PublicLocal,
 }
 
 impl Locals {
     /// Indexes what differs. `all` comes with the index of its component.
-    pub fn new(all: impl IntoIterator<Item = (u32, Arc<PublicLocal>)>) -> Self {
+    pub fn new(all: impl IntoIterator<Item = (u32, Arc<PublicLocal>)>, catalogue: &PublicCatalogue) -> Self {
         let mut locals = Self::default();
         for (component, local) in all {
+            locals.because_of.entry(component).or_default();
             for reach in &local.organisations {
-                if let Reach::Organisation(id) = reach {
-                    let there = locals.exact.entry(id.clone()).or_default();
-                    there.entry(component).or_default().push(Arc::clone(&local));
-                }
+                let there = match reach {
+                    Reach::Organisation(id) => locals.exact.entry(id.clone()).or_default(),
+                    Reach::Prefix(prefix) => locals.wide.entry(prefix.clone()).or_default(),
+                    Reach::Except(_) => continue,
+                };
+                there.push(Word { component, local: Arc::clone(&local) });
             }
-            if local.organisations.iter().any(|reach| matches!(reach, Reach::Prefix(_))) {
-                locals.wide.entry(component).or_default().push(local);
+        }
+        if !locals.because_of.is_empty() {
+            let above = above(catalogue);
+            for (&component, reached) in &mut locals.because_of {
+                let mut seen = BTreeSet::from([component]);
+                let mut next = vec![component];
+                while let Some(index) = next.pop() {
+                    next.extend(above.get(index as usize).into_iter().flatten().filter(|&&index| seen.insert(index)));
+                }
+                reached.extend(seen);
             }
         }
         locals
     }
 
-    /// What is said of a component in a town, what counts most first: its own before an area's,
+    /// All that is said in a town, by component, what counts most first: its own before an area's,
     /// the longest prefix before a shorter one, then the newest.
-    fn of(&self, component: u32, organisation: &PublicOrganisation, at: Timestamp) -> Vec<&PublicLocal> {
-        let exact = self.exact.get(&organisation.id).and_then(|there| there.get(&component)).into_iter().flatten();
-        let wide = self.wide.get(&component).into_iter().flatten();
+    fn spoken_in(&self, organisation: &PublicOrganisation, at: Timestamp) -> Vec<Spoken<'_>> {
+        let exact = self.exact.get(&organisation.id).into_iter().flatten().map(|word| (usize::MAX, word));
+        let key = organisation.ars.as_deref().unwrap_or_default();
+        let wide = (0..=key.len()).filter_map(|digits| self.wide.get(key.get(..digits)?)).flatten();
+        let wide = wide.filter_map(|word| Some((specificity(&word.local.organisations, organisation)?, word)));
         let mut all: Vec<_> = exact
-            .map(|local| (usize::MAX, &**local))
-            .chain(wide.filter_map(|local| Some((specificity(&local.organisations, organisation)?, &**local))))
-            .filter(|(_, local)| local.holds(at))
+            .chain(wide)
+            .map(|(specific, Word { component, local })| Spoken { component: *component, specific, local })
+            .filter(|spoken| spoken.local.holds(at))
             .collect();
-        all.sort_by_key(|(specific, local)| std::cmp::Reverse((*specific, local.age())));
-        all.into_iter().map(|(_, local)| local).collect()
+        all.sort_by_key(|spoken| (spoken.component, Reverse((spoken.specific, spoken.local.age()))));
+        all
     }
+}
 
-    /// Whether nothing differs in a town for sure.
-    fn is_silent_on(&self, organisation: &OrganisationId) -> bool {
-        self.wide.is_empty() && !self.exact.contains_key(organisation)
+/// Per component: what contains it and what depends on it.
+fn above(catalogue: &PublicCatalogue) -> Vec<Vec<u32>> {
+    let mut above = vec![Vec::new(); catalogue.components.len()];
+    for (component, index) in catalogue.components.iter().zip(0u32..) {
+        for &below in component.parts.iter().chain(component.edges.iter().map(|(parent, _)| parent)) {
+            if let Some(above) = above.get_mut(below as usize) {
+                above.push(index);
+            }
+        }
     }
+    above
 }
 
 /// A component as one town's page shows it.
@@ -158,15 +205,15 @@ pub struct Said<'a> {
 }
 
 impl<'a> Said<'a> {
-    fn new(words: &[&'a PublicLocal]) -> Self {
+    fn new(spoken: &[Spoken<'a>]) -> Self {
+        let words = || spoken.iter().map(|spoken| spoken.local);
         Self {
-            standing: words.iter().copied().find(|local| local.status.is_some() || local.mode.is_some()),
-            released: words.iter().find_map(|local| local.released),
-            processing: words.iter().find_map(|local| local.processing),
-            delivery: words.iter().find_map(|local| local.delivery.as_ref()),
-            text: words.iter().find_map(|local| local.text.as_ref()),
-            alternatives: words
-                .iter()
+            standing: words().find(|local| local.speaks_of_standing()),
+            released: words().find_map(|local| local.released),
+            processing: words().find_map(|local| local.processing),
+            delivery: words().find_map(|local| local.delivery.as_ref()),
+            text: words().find_map(|local| local.text.as_ref()),
+            alternatives: words()
                 .map(|local| local.alternatives.as_slice())
                 .find(|alternatives| !alternatives.is_empty())
                 .unwrap_or_default(),
@@ -215,8 +262,10 @@ pub fn specificity(reach: &[Reach], organisation: &PublicOrganisation) -> Option
 #[derive(Debug)]
 pub struct Town<'a> {
     snapshot: &'a Snapshot,
-    /// `None`: everybody's eyes, or a town in which nothing differs.
-    organisation: Option<&'a PublicOrganisation>,
+    /// What is said here, by component; nothing for everybody's eyes.
+    spoken: Vec<Spoken<'a>>,
+    /// What may read differently here, ascending: all else reads as everywhere.
+    differing: Vec<u32>,
     decided: RefCell<HashMap<u32, Option<Decided>>>,
 }
 
@@ -232,10 +281,15 @@ struct Decided {
 impl<'a> Town<'a> {
     /// The town with this index, or everybody.
     pub fn new(snapshot: &'a Snapshot, organisation: Option<u32>) -> Self {
-        let organisation = organisation
-            .and_then(|index| snapshot.catalogue.organisations.get(index as usize))
-            .filter(|organisation| !snapshot.locals.is_silent_on(&organisation.id));
-        Self { snapshot, organisation, decided: RefCell::default() }
+        let organisation = organisation.and_then(|index| snapshot.catalogue.organisations.get(index as usize));
+        let locals = &snapshot.locals;
+        let spoken = organisation.map(|there| locals.spoken_in(there, snapshot.at)).unwrap_or_default();
+        let standing = spoken.iter().filter(|spoken| spoken.local.speaks_of_standing());
+        let because_of = standing.filter_map(|spoken| locals.because_of.get(&spoken.component));
+        let mut differing: Vec<u32> = because_of.flatten().copied().collect();
+        differing.sort_unstable();
+        differing.dedup();
+        Self { snapshot, spoken, differing, decided: RefCell::default() }
     }
 
     /// A component as it is seen from here.
@@ -266,15 +320,16 @@ impl<'a> Town<'a> {
     }
 
     fn local(&self, component: u32) -> Said<'a> {
-        let words =
-            self.organisation.map(|organisation| self.snapshot.locals.of(component, organisation, self.snapshot.at));
-        Said::new(words.as_deref().unwrap_or_default())
+        let first = self.spoken.partition_point(|spoken| spoken.component < component);
+        let there = self.spoken.get(first..).unwrap_or_default();
+        let count = there.iter().take_while(|spoken| spoken.component == component).count();
+        Said::new(there.get(..count).unwrap_or_default())
     }
 
     /// What reads differently here, if it does: by a word of the town, in its parts, or in what
     /// it depends on.
     fn decided(&self, component: u32) -> Option<Decided> {
-        self.organisation?;
+        self.differing.binary_search(&component).ok()?;
         if let Some(known) = self.decided.borrow().get(&component) {
             return *known;
         }
@@ -389,7 +444,7 @@ impl Snapshot {
     /// only is everywhere as that page shows it.
     pub fn view(&self, component: u32, organisation: Option<u32>) -> Option<View<'_>> {
         let organisation = organisation.or_else(|| {
-            match self.catalogue.components.get(component as usize).map(|component| component.shown_on.as_slice()) {
+            match self.catalogue.components.get(component as usize).map(|component| &*component.shown_on) {
                 Some(&[only]) => Some(only),
                 Some(_) | None => None,
             }

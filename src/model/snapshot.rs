@@ -6,7 +6,7 @@
 //! metrics are written from them alone. `Operations` may hold targets and is served on
 //! `metrics_listen` only.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -99,6 +99,23 @@ pub struct PublicCatalogue {
     pub former_components: HashMap<ComponentId, ComponentId>,
 }
 
+impl PublicCatalogue {
+    /// The organisations on whose pages any of these components stands, ascending.
+    pub fn pages_of(&self, components: impl IntoIterator<Item = u32>) -> Vec<u32> {
+        // Components of one provider stand on the same, possibly thousands of pages.
+        let mut seen: HashSet<*const [u32]> = HashSet::new();
+        let mut pages = Vec::new();
+        for component in components.into_iter().filter_map(|index| self.components.get(index as usize)) {
+            if seen.insert(Arc::as_ptr(&component.shown_on)) {
+                pages.extend(component.shown_on.iter().copied());
+            }
+        }
+        pages.sort_unstable();
+        pages.dedup();
+        pages
+    }
+}
+
 /// A public body.
 #[derive(Debug, Clone)]
 pub struct PublicOrganisation {
@@ -118,8 +135,9 @@ pub struct PublicOrganisation {
     pub timezone: String,
     /// Its links, the site's where it has none.
     pub links: SiteLinks,
-    /// Indexes of the components on its page, in order of declaration, parts after their whole.
-    pub shows: Vec<u32>,
+    /// Indexes of the components on its page, ascending: in order of declaration, parts after their
+    /// whole. Shared by all whose pages show the same.
+    pub shows: Arc<[u32]>,
 }
 
 /// A component that the public may know.
@@ -139,8 +157,9 @@ pub struct PublicComponent {
     pub parts: Vec<u32>,
     /// Whom it serves, as declared.
     pub serves: Vec<Reach>,
-    /// Indexes of the organisations on whose pages it stands.
-    pub shown_on: Vec<u32>,
+    /// Indexes of the organisations on whose pages it stands, ascending. Shared by all that serve
+    /// the same.
+    pub shown_on: Arc<[u32]>,
     /// Ids of the public components it depends on.
     pub depends_on: Vec<ComponentId>,
     /// Where citizens find it.
@@ -379,7 +398,7 @@ impl Snapshot {
 
     /// The components of an organisation's page that are not parts of another one there.
     pub fn page_of(&self, organisation: u32) -> impl Iterator<Item = View<'_>> {
-        let shows = self.catalogue.organisations.get(organisation as usize).map_or(&[][..], |o| o.shows.as_slice());
+        let shows = self.catalogue.organisations.get(organisation as usize).map_or(&[][..], |o| &o.shows);
         let town = Town::new(self, Some(organisation));
         shows.iter().filter_map(move |&component| town.view(component)).filter(|view| view.component.part_of.is_none())
     }
@@ -409,13 +428,14 @@ impl Snapshot {
 
     /// Whether an incident concerns an organisation's page.
     pub fn concerns(&self, incident: &PublicIncident, organisation: u32) -> bool {
-        incident.components.iter().any(|(id, _, _)| {
-            self.catalogue
-                .component_index
-                .get(id)
-                .and_then(|&index| self.catalogue.components.get(index as usize))
-                .is_some_and(|component| component.shown_on.contains(&organisation))
-        })
+        incident.components.iter().any(|(id, ..)| self.stands_on(id, organisation))
+    }
+
+    /// Whether a component stands on an organisation's page.
+    fn stands_on(&self, component: &ComponentId, organisation: u32) -> bool {
+        let index = self.catalogue.component_index.get(component);
+        let component = index.and_then(|&index| self.catalogue.components.get(index as usize));
+        component.is_some_and(|component| component.shown_on.binary_search(&organisation).is_ok())
     }
 
     /// Incidents that concern an organisation's page, in the order of `incidents`.
@@ -426,13 +446,7 @@ impl Snapshot {
     /// Maintenances that cover something on an organisation's page.
     pub fn maintenances_of(&self, organisation: u32) -> impl Iterator<Item = &Arc<PublicMaintenance>> {
         self.maintenances.iter().filter(move |maintenance| {
-            maintenance.components.iter().any(|covered| {
-                self.catalogue
-                    .component_index
-                    .get(&covered.component)
-                    .and_then(|&index| self.catalogue.components.get(index as usize))
-                    .is_some_and(|component| component.shown_on.contains(&organisation))
-            })
+            maintenance.components.iter().any(|covered| self.stands_on(&covered.component, organisation))
         })
     }
 

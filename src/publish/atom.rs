@@ -114,7 +114,7 @@ fn entries<'a>(scope: &Scope<'a>, page: Option<&Page<'a>>) -> Vec<Entry<'a>> {
 /// Whether what differs reaches any page that its component stands on.
 fn reaches_any(snapshot: &Snapshot, component: u32, local: &PublicLocal) -> bool {
     let catalogue = &snapshot.catalogue;
-    let shown_on = catalogue.components.get(component as usize).map(|component| component.shown_on.as_slice());
+    let shown_on = catalogue.components.get(component as usize).map(|component| &*component.shown_on);
     let mut pages = shown_on.unwrap_or_default().iter().filter_map(|&page| catalogue.organisations.get(page as usize));
     pages.any(|organisation| local.reaches(organisation))
 }

@@ -97,17 +97,8 @@ impl<'a> Scope<'a> {
     /// The organisations on whose pages any of the components stands, in order of declaration.
     pub(super) fn organisations_of(&self, components: &[u32]) -> Vec<&'a PublicOrganisation> {
         let catalogue = &self.snapshot.catalogue;
-        // Components of one provider stand on the same, possibly thousands of pages.
-        let mut pages: Vec<&[u32]> = Vec::new();
-        for component in components.iter().filter_map(|&index| catalogue.components.get(index as usize)) {
-            if !pages.contains(&&*component.shown_on) {
-                pages.push(&component.shown_on);
-            }
-        }
-        let mut organisations: Vec<u32> = pages.into_iter().flatten().copied().collect();
-        organisations.sort_unstable();
-        organisations.dedup();
-        organisations.iter().filter_map(|&index| catalogue.organisations.get(index as usize)).collect()
+        let reached = catalogue.pages_of(components.iter().copied());
+        reached.iter().filter_map(|&index| catalogue.organisations.get(index as usize)).collect()
     }
 
     /// What stands on an organisation's page.

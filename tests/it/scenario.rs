@@ -1,6 +1,8 @@
 //! The stories come out right: each scenario's expectations hold, and a restart at any point
 //! leaves the same state.
 
+mod faults;
+
 use turmwacht::model::event::Event;
 use turmwacht::model::incident::IncidentStatus;
 use turmwacht::model::status::Status;

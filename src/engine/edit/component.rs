@@ -1,5 +1,6 @@
 //! Commands about components: statuses set by hand, and what differs in some towns.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::engine::edit::Decision;
@@ -73,7 +74,7 @@ impl State {
         let reached = self.catalogue.organisations.iter().zip(0u32..);
         let nobody = !reached
             .filter(|(organisation, _)| reaches(&local.organisations, organisation))
-            .any(|(_, organisation)| shown_on.contains(&organisation));
+            .any(|(_, organisation)| shown_on.binary_search(&organisation).is_ok());
         if nobody {
             return Err(Refusal::field("/organisations", format!("`{id}` stands on no page of theirs")));
         }
@@ -155,7 +156,7 @@ impl State {
             return Err(Refusal::field("/organisations", "name at least one organisation or ARS prefix"));
         }
         let owns = self.catalogue.component(component).is_some_and(|component| rights.owns(component));
-        let shown_on = self.catalogue.node(component).map(|node| node.shown_on.as_slice()).unwrap_or_default();
+        let shown_on = self.catalogue.node(component).map(|node| &*node.shown_on).unwrap_or_default();
         for reach in organisations {
             match reach {
                 Reach::Organisation(id) | Reach::Except(id) => {
@@ -163,7 +164,7 @@ impl State {
                         return Err(Refusal::field("/organisations", format!("there is no organisation `{id}`")));
                     };
                     let is_meant = matches!(reach, Reach::Organisation(_));
-                    if is_meant && !shown_on.contains(&index) {
+                    if is_meant && shown_on.binary_search(&index).is_err() {
                         return Err(Refusal::field(
                             "/organisations",
                             format!("it does not stand on the page of `{id}`"),
@@ -190,10 +191,10 @@ impl State {
     }
 
     /// The component in the path of a request.
-    fn addressed(&self, id: &ComponentId, rights: &Rights<'_>) -> Result<(u32, Vec<u32>), Refusal> {
+    fn addressed(&self, id: &ComponentId, rights: &Rights<'_>) -> Result<(u32, Arc<[u32]>), Refusal> {
         let (index, _) =
             rights.known(id, "").map_err(|_| Refusal::not_found(format!("there is no component `{id}`")))?;
-        let shown_on = self.catalogue.node(index).map(|node| node.shown_on.clone()).unwrap_or_default();
+        let shown_on = self.catalogue.node(index).map(|node| Arc::clone(&node.shown_on)).unwrap_or_default();
         Ok((index, shown_on))
     }
 }

@@ -88,7 +88,7 @@ impl Page<'_> {
                     @if self.organisation.is_none() && !update.organisations.is_empty() {
                         p.meta { (self.say("Gilt für:", "Applies to:")) }
                         (self.organisations(
-                            &update.organisations.iter().filter_map(|id| Some(self.snapshot.organisation(id.as_str())?.0)).collect(),
+                            update.organisations.iter().filter_map(|id| Some(self.snapshot.organisation(id.as_str())?.0)),
                         ))
                     }
                 },

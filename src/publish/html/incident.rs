@@ -1,7 +1,5 @@
 //! Incidents: the notice on other pages, and the page of one.
 
-use std::collections::BTreeSet;
-
 use maud::{Markup, html};
 
 use crate::model::alternative::Alternative;
@@ -291,7 +289,7 @@ impl<'a> Page<'a> {
             @if reached.is_empty() || reached.len() > NAMED_MAX {
                 (reached.len()) " " (self.say("Organisationen", "organisations"))
             } @else {
-                (self.organisations(&reached))
+                (self.organisations(reached))
             }
         }
     }
@@ -311,7 +309,7 @@ impl<'a> Page<'a> {
     fn incident_facts(&self, incident: &PublicIncident) -> Markup {
         let until = incident.resolved_at.unwrap_or(self.snapshot.at);
         let own_words = incident.overlays.keys().filter_map(|id| Some(self.snapshot.organisation(id.as_str())?.0));
-        let own_words: BTreeSet<u32> = own_words.filter(|_| incident.is_open()).collect();
+        let own_words: Vec<u32> = own_words.filter(|_| incident.is_open()).collect();
         html! {
             section aria-labelledby="s_facts" {
                 h2 id="s_facts" { (self.say("Auf einen Blick", "At a glance")) }
@@ -332,10 +330,10 @@ impl<'a> Page<'a> {
                         dt { (self.say("Auswirkung", "Impact")) }
                         dd { (wording::capitalised(self.words.impact(incident.impact))) }
                         dt { (self.say("Organisationen", "Organisations")) }
-                        dd { (self.organisations(&self.reached(incident.components.iter().map(|(id, ..)| id)))) }
+                        dd { (self.organisations(self.reached(incident.components.iter().map(|(id, ..)| id)))) }
                         @if !own_words.is_empty() {
                             dt { (self.say("Eigene Hinweise von", "Notes of their own by")) }
-                            dd { (self.organisations(&own_words)) }
+                            dd { (self.organisations(own_words)) }
                         }
                     }
                 }

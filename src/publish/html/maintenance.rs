@@ -294,7 +294,7 @@ impl<'a> Page<'a> {
                 }
             } @else if !organisations.is_empty() {
                 dt { (self.say("Organisationen", "Organisations")) }
-                dd { (self.organisations(&organisations)) }
+                dd { (self.organisations(organisations)) }
             }
         }
     }

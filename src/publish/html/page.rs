@@ -1,7 +1,6 @@
 //! What every page has: its head, its header, its footer, its language, and how texts, names and
 //! paths are written in it.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use jiff::tz::TimeZone;
@@ -184,13 +183,10 @@ impl<'a> Page<'a> {
         Some(html! { a href=(self.path(&format!("/{}", organisation.id))) { (self.text(&organisation.name)) } })
     }
 
-    /// The organisations on whose pages any of these components stands.
-    pub(super) fn reached<'b>(&self, components: impl IntoIterator<Item = &'b ComponentId>) -> BTreeSet<u32> {
-        components
-            .into_iter()
-            .filter_map(|id| self.component(id))
-            .flat_map(|(_, component)| component.shown_on.iter().copied())
-            .collect()
+    /// The organisations on whose pages any of these components stands, in order of declaration.
+    pub(super) fn reached<'b>(&self, components: impl IntoIterator<Item = &'b ComponentId>) -> Vec<u32> {
+        let known = components.into_iter().filter_map(|id| self.component(id));
+        self.snapshot.catalogue.pages_of(known.map(|(index, _)| index))
     }
 
     /// A line of names.
@@ -219,11 +215,12 @@ impl<'a> Page<'a> {
 
     /// The organisations of a notice, linked to their pages, in the order in which people look
     /// for them: by id, which is the name without "Stadt" and umlauts.
-    pub(super) fn organisations(&self, organisations: &BTreeSet<u32>) -> Markup {
+    pub(super) fn organisations(&self, organisations: impl IntoIterator<Item = u32>) -> Markup {
         let all = &self.snapshot.catalogue.organisations;
         let mut sorted: Vec<_> =
-            organisations.iter().filter_map(|&index| Some((&all.get(index as usize)?.id, index))).collect();
+            organisations.into_iter().filter_map(|index| Some((&all.get(index as usize)?.id, index))).collect();
         sorted.sort_unstable();
+        sorted.dedup();
         let names: Vec<Markup> = sorted.iter().filter_map(|(_, index)| self.organisation_link(*index)).collect();
         self.folded(&names, self.say("Organisationen", "organisations"))
     }

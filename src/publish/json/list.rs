@@ -76,7 +76,7 @@ impl<'p, S: Copy + 'static, K: Copy + 'static> Filter<'p, S, K> {
         Within(self.ars.map(|ars| {
             let mut within = vec![false; catalogue.components.len()];
             for organisation in catalogue.organisations.iter().filter(|o| begins(o.ars.as_deref(), ars)) {
-                for &component in &organisation.shows {
+                for &component in &*organisation.shows {
                     if let Some(slot) = within.get_mut(component as usize) {
                         *slot = true;
                     }

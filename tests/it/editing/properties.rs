@@ -131,7 +131,7 @@ fn check(world: &mut World) -> Result<(), TestCaseError> {
             prop_assert_eq!(state.status, Status::UnderMaintenance, "{}", component.id);
         }
         // A town without a word of its own reads what everybody reads.
-        for &organisation in &component.shown_on {
+        for &organisation in &*component.shown_on {
             let index = snapshot.catalogue.component_index[&component.id];
             let view = snapshot.view(index, Some(organisation)).unwrap();
             if world.state.record.locals.is_empty() {
@@ -142,7 +142,7 @@ fn check(world: &mut World) -> Result<(), TestCaseError> {
     for incident in snapshot.incidents.iter().filter(|incident| incident.is_open()) {
         for (component, ..) in &incident.components {
             let component = &snapshot.catalogue.components[snapshot.catalogue.component_index[component] as usize];
-            for &organisation in &component.shown_on {
+            for &organisation in &*component.shown_on {
                 prop_assert!(snapshot.incidents_of(organisation).any(|shown| shown.id == incident.id));
             }
         }

@@ -81,11 +81,11 @@ fn components() -> Vec<(PublicComponent, ComponentState)> {
     all[0].0.owner = SIT;
     all[0].0.shown_on = (SIT..COUNTY + 3 + MEMBERS).collect();
     all[15].0.owner = HEMER;
-    all[15].0.shown_on = vec![HEMER];
+    all[15].0.shown_on = Arc::new([HEMER]);
     for number in 0..MEMBERS {
         let mut office = of(&format!("buergerbuero-{number}-mitglied"), "Bürgerbüro", Counter, PartialOutage, Derived);
         office.0.owner = HEMER + 1 + number;
-        office.0.shown_on = vec![HEMER + 1 + number];
+        office.0.shown_on = Arc::new([HEMER + 1 + number]);
         all.push(office);
     }
     for (component, state) in &mut all {
@@ -108,13 +108,13 @@ fn detail(all: &mut [(PublicComponent, ComponentState)]) {
         ..alternative(AlternativeKind::EmergencySite, &["https://notfall.menden.example/"], "Notfall-Seite", None)
     };
     all[2].0.owner = COUNTY;
-    all[2].0.shown_on = vec![COUNTY, MENDEN];
+    all[2].0.shown_on = Arc::new([COUNTY, MENDEN]);
     all[2].0.parts = vec![3, 4];
     all[2].1.affected_by = None;
     all[2].1.inputs.parts = Some((Status::PartialOutage, Evidence::Derived));
     for part in [3, 4] {
         all[part].0.owner = COUNTY;
-        all[part].0.shown_on = vec![COUNTY, MENDEN];
+        all[part].0.shown_on = Arc::new([COUNTY, MENDEN]);
         all[part].0.part_of = Some(2);
     }
     all[5].0.delivery = Some(Delivery {

@@ -77,7 +77,7 @@ pub(super) fn organisation(id: &str, kind: OrganisationKind, name: &str, ars: Op
         url: Some(link(&format!("https://www.{id}.example/"))),
         timezone: "Europe/Berlin".to_owned(),
         links: links(&format!("www.{id}.example")),
-        shows: Vec::new(),
+        shows: Arc::default(),
     }
 }
 
@@ -90,7 +90,7 @@ pub(super) fn component(id: &str, name: &str, kind: ComponentKind, owner: u32) -
         part_of: None,
         parts: Vec::new(),
         serves: Vec::new(),
-        shown_on: vec![owner],
+        shown_on: Arc::new([owner]),
         depends_on: Vec::new(),
         url: None,
         leika: Vec::new(),
@@ -300,7 +300,7 @@ fn components() -> Vec<(PublicComponent, ComponentState)> {
 /// What makes each of them what it is.
 fn detail(all: &mut [(PublicComponent, ComponentState)], portal: (&str, &str)) {
     all[0].0.serves = vec![Reach::Prefix("05954".to_owned())];
-    all[0].0.shown_on = vec![0, 1, 2];
+    all[0].0.shown_on = Arc::new([0, 1, 2]);
     all[0].0.url = Some(link("https://www.serviceportal.example/"));
     all[0].0.alternatives = vec![
         alternative(
@@ -492,7 +492,7 @@ pub(super) fn assemble(
 pub(super) fn differ(snapshot: &mut Snapshot, locals: Vec<PublicLocal>) {
     let index = |local: &PublicLocal| snapshot.catalogue.component_index[&local.component];
     let all: Vec<_> = locals.into_iter().map(|local| (index(&local), Arc::new(local))).collect();
-    snapshot.locals = Arc::new(Locals::new(all));
+    snapshot.locals = Arc::new(Locals::new(all, &snapshot.catalogue));
 }
 
 /// What Hattingen says of its own registration of residents.
@@ -529,7 +529,7 @@ pub(super) fn quiet() -> Snapshot {
     let mut snapshot = assemble(vec![hattingen], calm, Vec::new(), Vec::new());
     let catalogue = Arc::make_mut(&mut snapshot.catalogue);
     catalogue.components[0].owner = 0;
-    catalogue.components[0].shown_on = vec![0];
-    catalogue.organisations[0].shows = vec![0];
+    catalogue.components[0].shown_on = Arc::new([0]);
+    catalogue.organisations[0].shows = Arc::new([0]);
     snapshot
 }

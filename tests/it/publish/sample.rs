@@ -75,7 +75,7 @@ pub(super) fn organisation(id: &str, kind: OrganisationKind, name: Text, ars: Op
         url: None,
         timezone: "Europe/Berlin".to_owned(),
         links: SiteLinks::default(),
-        shows: Vec::new(),
+        shows: Arc::default(),
     }
 }
 
@@ -88,7 +88,7 @@ pub(super) fn component(id: &str, kind: ComponentKind, name: Text, owner: u32, s
         part_of: None,
         parts: Vec::new(),
         serves: Vec::new(),
-        shown_on: shown_on.to_vec(),
+        shown_on: shown_on.into(),
         depends_on: Vec::new(),
         url: None,
         leika: Vec::new(),
@@ -146,10 +146,9 @@ pub(super) fn catalogue(
     mut organisations: Vec<PublicOrganisation>,
     components: Vec<PublicComponent>,
 ) -> PublicCatalogue {
-    for (component, index) in components.iter().zip(0u32..) {
-        for &organisation in &component.shown_on {
-            organisations[organisation as usize].shows.push(index);
-        }
+    for (organisation, index) in organisations.iter_mut().zip(0u32..) {
+        let there = components.iter().zip(0u32..).filter(|(component, _)| component.shown_on.contains(&index));
+        organisation.shows = there.map(|(_, component)| component).collect();
     }
     PublicCatalogue {
         site,
@@ -612,16 +611,17 @@ fn build(texts: &Texts<'_>) -> Snapshot {
     ];
     organisations[1].url = Link::parse("https://www.hattingen.example/");
     let at = time(NOW);
+    let catalogue = Arc::new(catalogue(site(texts), organisations, components(texts)));
     Snapshot {
         position: 4711,
         at,
         valid_until: at.plus(VALID_FOR),
         health: Vec::new(),
-        catalogue: Arc::new(catalogue(site(texts), organisations, components(texts))),
+        locals: Arc::new(Locals::new([(0, Arc::new(local(texts)))], &catalogue)),
+        catalogue,
         states: states(texts).into_iter().map(Arc::new).collect(),
         incidents: incidents(texts).into_iter().map(Arc::new).collect(),
         maintenances: maintenances(texts).into_iter().map(Arc::new).collect(),
-        locals: Arc::new(Locals::new([(0, Arc::new(local(texts)))])),
         changes: Arc::new(vec![Arc::new(local(texts)), Arc::new(earlier(texts))]),
     }
 }
@@ -667,7 +667,8 @@ pub(super) fn land(towns: u32, services: u32) -> Snapshot {
 pub(super) fn with_local(change: impl FnOnce(&mut PublicLocal)) -> Snapshot {
     let mut changed = local(&Texts(None));
     change(&mut changed);
-    Snapshot { locals: Arc::new(Locals::new([(0, Arc::new(changed))])), ..sample() }
+    let sample = sample();
+    Snapshot { locals: Arc::new(Locals::new([(0, Arc::new(changed))], &sample.catalogue)), ..sample }
 }
 
 /// The snapshot with another catalogue, changed by `change`.
