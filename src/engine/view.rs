@@ -241,7 +241,10 @@ impl State {
     fn incident_of(&self, component: u32) -> Option<IncidentId> {
         let id = &self.catalogue.component(component)?.id;
         let open = self.public.incidents_of.get(&component)?;
-        let incidents = open.iter().filter_map(|id| self.record.incidents.get(id));
+        let incidents = open
+            .iter()
+            .filter_map(|id| self.record.incidents.get(id))
+            .filter(|incident| incident.concerned.iter().any(|concerned| self.may_show(concerned)));
         incidents.min_by_key(|i| (i.root != *id, i.opened_at, &i.id)).map(|incident| incident.id.clone())
     }
 
