@@ -21,7 +21,7 @@ use turmwacht::replay::{Replayed, replay};
 use turmwacht::scenario::{BUILT_IN, Fault, FaultKind, Scenario};
 
 /// Kills in one replay lie so far apart that what one of them cost is made up for before the next.
-const APART: Duration = Duration::from_secs(30);
+const APART: Duration = Duration::from_secs(20);
 
 /// How long our uplink is cut.
 const CUT: Duration = Duration::from_secs(20 * 60);
