@@ -1,7 +1,7 @@
 //! Editors' requests in the engine's loop: what is asked, decided, previewed and answered. An
 //! answer to a change leaves when the change is durable.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
 
 use serde_json::{Value, json};
@@ -9,15 +9,17 @@ use sha2::{Digest, Sha256};
 
 use crate::app::core::Core;
 use crate::editing::{self, Read, Request};
+use crate::engine::Record;
 use crate::model::access::{AuditRecord, Outcome, StoredAnswer};
-use crate::model::catalogue::Reach;
+use crate::model::alternative::Alternative;
+use crate::model::catalogue::{Catalogue, Reach};
 use crate::model::editing::{Command, Refusal, RefusalKind, Subject};
 use crate::model::id::ComponentId;
 use crate::model::incident::Incident;
 use crate::model::notice::{LocalNotice, MaintenanceNotice};
 use crate::model::snapshot::Snapshot;
 use crate::model::time::Timestamp;
-use crate::publish::{self, Rendered, Target};
+use crate::publish::{self, Rendered, Target, escape};
 use crate::server::desk::{AdminReply, AdminRequest, Asked};
 
 /// Most answers kept in memory for a repeated request, until the store has them.
@@ -131,7 +133,7 @@ impl Core {
             let (_, changed) = copy.edit(command, &request.editor, at);
             let subject = changed?;
             let snapshot = copy.snapshot(at, &self.published, true);
-            let mut body = shown(&copy.record, &snapshot, &subject);
+            let mut body = shown(&copy.record, copy.catalogue(), &snapshot, &subject);
             if let Value::Object(fields) = &mut body {
                 fields.insert("dry_run".to_owned(), true.into());
                 fields.insert("preview".to_owned(), preview(&snapshot, &subject));
@@ -143,7 +145,7 @@ impl Core {
         self.follow(step);
         let subject = changed?;
         let snapshot = self.state.snapshot(at, &self.published, false);
-        let body = shown(&self.state.record, &snapshot, &subject);
+        let body = shown(&self.state.record, self.state.catalogue(), &snapshot, &subject);
         self.outbox.show(snapshot);
         let mut headers = vec![("etag".to_owned(), etag(self.revision(&subject)))];
         let created = matches!(command, Command::OpenIncident(_) | Command::PlanMaintenance(_) | Command::Split(..));
@@ -201,7 +203,7 @@ impl Core {
         let one = |core: &mut Self, subject: Subject| {
             let changed = core.state.public_changed();
             let snapshot = core.state.snapshot(at, &core.published, false);
-            let mut body = shown(&core.state.record, &snapshot, &subject);
+            let mut body = shown(&core.state.record, core.state.catalogue(), &snapshot, &subject);
             if changed {
                 core.outbox.show(snapshot);
             }
@@ -324,7 +326,7 @@ impl Core {
 }
 
 /// A subject as the public reads it, with what only editors read beside it.
-fn shown(record: &crate::engine::Record, snapshot: &Snapshot, subject: &Subject) -> Value {
+fn shown(record: &Record, catalogue: &Catalogue, snapshot: &Snapshot, subject: &Subject) -> Value {
     let public = |path: String, field: &str| {
         let rendered = publish::render(snapshot, &Target { path, query: Vec::new() });
         let Rendered::Document(document) = rendered else { return Value::Null };
@@ -350,7 +352,36 @@ fn shown(record: &crate::engine::Record, snapshot: &Snapshot, subject: &Subject)
         // The public does not read of it: all of it is internal, or announced later.
         value = json!({ "id": id, "public": false });
     }
+    let mut internal = internal;
+    let new: Vec<String> = new_targets(record, catalogue, subject).into_iter().collect();
+    if let (Some(Value::Object(fields)), false) = (&mut internal, new.is_empty()) {
+        fields.insert("new_targets".to_owned(), json!(new));
+    }
     json!({ field: value, "internal": internal })
+}
+
+/// Numbers, addresses and pages that citizens are sent to and no file declares: worth a second
+/// look, because whoever has stolen a token would put one there.
+fn new_targets(record: &Record, catalogue: &Catalogue, subject: &Subject) -> BTreeSet<String> {
+    let text =
+        |way: &Alternative| way.target.iter().map(|link| escape::terminal_text(link.plain())).collect::<Vec<_>>();
+    let ways: Vec<&Alternative> = match subject {
+        Subject::Incident(id) => record.incidents.get(id).map_or_else(Vec::new, |incident| {
+            let overlays = incident.overlays.values().flat_map(|overlay| &overlay.alternatives);
+            incident.alternatives.iter().chain(overlays).collect()
+        }),
+        Subject::Maintenance(id) => {
+            record.maintenance.get(id).map_or_else(Vec::new, |notice| notice.alternatives.iter().collect())
+        }
+        Subject::Component(id) => locals_of(record, id).flat_map(|local| &local.alternatives).collect(),
+    };
+    let mut new: BTreeSet<String> = ways.into_iter().flat_map(text).collect();
+    let declared = catalogue.components.iter().flat_map(|component| &component.alternatives);
+    let declared = declared.chain(catalogue.maintenances.iter().flat_map(|maintenance| &maintenance.alternatives));
+    for target in declared.chain(catalogue.locals.iter().flat_map(|local| &local.alternatives)).flat_map(text) {
+        new.remove(&target);
+    }
+    new
 }
 
 fn incident_internal(incident: &Incident) -> Value {
@@ -378,7 +409,7 @@ fn maintenance_internal(notice: &MaintenanceNotice) -> Value {
     json!({ "components": components, "declared": notice.declared.is_some(), "revision": notice.revision })
 }
 
-fn component_internal(record: &crate::engine::Record, id: &ComponentId) -> Value {
+fn component_internal(record: &Record, id: &ComponentId) -> Value {
     let reach = |reach: &Reach| match reach {
         Reach::Prefix(prefix) => prefix.clone(),
         Reach::Organisation(id) => id.to_string(),
@@ -406,7 +437,7 @@ fn component_internal(record: &crate::engine::Record, id: &ComponentId) -> Value
     json!({ "override": set, "local": locals })
 }
 
-fn locals_of<'a>(record: &'a crate::engine::Record, id: &'a ComponentId) -> impl Iterator<Item = &'a Arc<LocalNotice>> {
+fn locals_of<'a>(record: &'a Record, id: &'a ComponentId) -> impl Iterator<Item = &'a Arc<LocalNotice>> {
     record.locals.values().filter(move |local| local.component == *id)
 }
 

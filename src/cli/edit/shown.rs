@@ -105,6 +105,8 @@ pub(super) fn lines(request: &Request, reply: &Reply, base: &Url, language: &str
             }
             let mut lines = vec![terminal(&said.replacen("{}", id.unwrap_or("(without an id)"), 1))];
             lines.extend(page(subject, id, thing, base).map(|page| terminal(&page)));
+            let new = document.pointer("/internal/new_targets").filter(|new| !is_empty_list(new));
+            lines.extend(new.map(|new| format!("declared in no file, look at them twice: {}", brief(new, language))));
             lines
         }
     })

@@ -120,6 +120,29 @@ fn what_is_acknowledged_survives_kill_9_and_is_done_once() {
 }
 
 #[test]
+fn a_number_that_no_file_declares_is_marked_for_a_second_look() {
+    let desk = Desk::new();
+    let way = |target: &str| format!("kind=phone,target={target},label=Auskunft");
+    let open =
+        |target: &str| desk.open(&["--alternative", &way(target), "--dry-run"])["internal"]["new_targets"].clone();
+    assert_eq!(open("tel:+4923240"), Value::Null, "the portal's own number");
+    assert_eq!(open("tel:+49900123")[0], "tel:+49900123");
+    let told = desk.try_run(&[
+        "incident",
+        "open",
+        "--title",
+        "a",
+        "--text",
+        "b",
+        "--root",
+        "rathaus",
+        "--alternative",
+        &way("tel:+49900123"),
+    ]);
+    assert!(told.stdout.contains("look at them twice: tel:+49900123"), "{told:?}");
+}
+
+#[test]
 fn two_editors_at_once_are_told_apart_by_the_etag() {
     let desk = Desk::new();
     let id = desk.open(&[])["incident"]["id"].as_str().unwrap().to_owned();
