@@ -7,7 +7,7 @@ use crate::engine::state::State;
 use crate::engine::step::Step;
 use crate::model::event::Event;
 use crate::model::id::IncidentId;
-use crate::model::incident::{Body, Change, Incident, IncidentEdit, IncidentStatus, MessageCode, Overlay, Update};
+use crate::model::incident::{Body, Change, Incident, IncidentEdit, IncidentStatus, MessageCode, Update};
 use crate::model::time::Timestamp;
 
 impl State {
@@ -45,7 +45,7 @@ impl State {
             .map(|(organisation, overlay)| Event::OverlaySet {
                 id: into.id.clone(),
                 organisation: organisation.clone(),
-                overlay: Some(Overlay { based_on: into.next_number().saturating_sub(1), ..overlay.clone() }),
+                overlay: Some(overlay.clone()),
             })
             .collect()
     }

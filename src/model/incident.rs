@@ -285,8 +285,6 @@ pub struct Overlay {
     pub at: Timestamp,
     /// Counts the versions, from 1.
     pub version: u32,
-    /// Number of the newest update of the incident at that time.
-    pub based_on: u32,
 }
 
 /// A component that an incident concerns or concerned.

@@ -360,7 +360,6 @@ impl State {
                     alternatives: words.alternatives.clone(),
                     at,
                     version: before.map_or(1, |before| before.version.saturating_add(1)),
-                    based_on: incident.updates.last().map_or(0, |update| update.number),
                 })
             }
             None if before.is_none() => {

@@ -105,11 +105,7 @@ fn reference() -> Reference {
 
 fn overlay() -> Overlay {
     Overlay {
-        text: german("Bei uns hilft das Bürgerbüro."),
-        alternatives: vec![alternative()],
-        at: at(95),
-        version: 1,
-        based_on: 2,
+        text: german("Bei uns hilft das Bürgerbüro."), alternatives: vec![alternative()], at: at(95), version: 1
     }
 }
 

@@ -260,12 +260,11 @@ fn updates() -> Vec<PublicUpdate> {
 }
 
 fn incidents() -> Vec<Arc<PublicIncident>> {
-    let overlay = |german: &str, english: &str, day: &str, based_on| Overlay {
+    let overlay = |german: &str, english: &str, day: &str| Overlay {
         text: both(german, english),
         alternatives: vec![alternative(AlternativeKind::Phone, &["tel:+4923739030"], "Rathaus Menden", None)],
         at: at(day),
         version: 1,
-        based_on,
     };
     let concerned = |all: &[(PublicComponent, ComponentState)]| {
         let concerned = all.iter().filter(|(component, state)| {
@@ -300,7 +299,6 @@ fn incidents() -> Vec<Arc<PublicIncident>> {
                     "Kommen Sie nur mit Termin ins Rathaus.",
                     "Please come by appointment only.",
                     "2023-11-20T08:00:00Z",
-                    3,
                 ),
             ),
             (
@@ -309,7 +307,6 @@ fn incidents() -> Vec<Arc<PublicIncident>> {
                     "Hemer hilft auch Bürgern aus Menden.",
                     "Hemer helps citizens of Menden too.",
                     "2023-12-06T08:00:00Z",
-                    7,
                 ),
             ),
         ]

@@ -174,7 +174,7 @@ fn a_word_for_other_towns_makes_a_town_s_own_words_no_older() {
     let provider = incident_mut(&mut snapshot, "sit2023");
     provider.updates.truncate(6);
     let fifth = provider.updates[4].changed_at();
-    let menden = provider.overlays.values_mut().find(|overlay| overlay.based_on == 3).expect("a sample");
+    let menden = provider.overlays.get_mut("menden").expect("a sample");
     menden.at = fifth;
     // The sixth is for Hemer alone.
     keeps_silent(&town(&snapshot, "menden"), &["Seitdem gibt es"]);

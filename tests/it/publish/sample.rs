@@ -434,14 +434,12 @@ fn overlays(texts: &Texts<'_>) -> BTreeMap<OrganisationId, Overlay> {
         )],
         at: time("2023-11-06T09:21:00Z"),
         version: 2,
-        based_on: 1,
     };
     let witten = Overlay {
         text: texts.text("In Witten gilt das Gleiche.", "The same holds in Witten."),
         alternatives: Vec::new(),
         at: time("2023-11-06T09:26:00Z"),
         version: 1,
-        based_on: 4,
     };
     BTreeMap::from([(OrganisationId::new("hattingen-alt"), hattingen), (OrganisationId::new("witten"), witten)])
 }
