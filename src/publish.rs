@@ -4,6 +4,7 @@
 //! The same snapshot gives the same bytes. What paths exist is decided in one place, [`render`],
 //! over the closed list of `route`.
 
+pub mod archive;
 pub mod atom;
 pub mod documents;
 pub mod escape;
@@ -15,11 +16,14 @@ mod route;
 mod scope;
 pub mod wording;
 
+use std::borrow::Cow;
+
 use serde::Serialize;
 
 use crate::model::catalogue::Site;
 use crate::model::snapshot::Snapshot;
-use crate::publish::route::{Found, Route};
+use crate::publish::archive::Archive;
+use crate::publish::route::{Feed, FeedFormat, Found, Place, Route};
 use crate::publish::scope::Scope;
 use crate::publish::wording::Words;
 
@@ -47,6 +51,8 @@ pub enum Rendered {
     BadRequest(String),
     /// There is no such thing.
     NotFound,
+    /// It cannot be read at the moment: the store is busy or out of order, or too much was asked.
+    Unavailable,
 }
 
 /// A document, not yet encoded.
@@ -58,7 +64,25 @@ pub struct Document {
     pub body: Vec<u8>,
     /// The value of `Cache-Control`.
     pub cache_control: &'static str,
+    /// The value of `Content-Security-Policy`.
+    pub policy: Cow<'static, str>,
 }
+
+impl Document {
+    /// A document that loads nothing: data, feeds, pictures.
+    pub const fn new(content_type: &'static str, cache_control: &'static str, body: Vec<u8>) -> Self {
+        Self { content_type, body, cache_control, policy: Cow::Borrowed(NO_CONTENT_POLICY) }
+    }
+
+    /// The same with a policy of its own.
+    #[must_use]
+    pub fn with_policy(self, policy: impl Into<Cow<'static, str>>) -> Self {
+        Self { policy: policy.into(), ..self }
+    }
+}
+
+/// The policy of documents that load nothing: JSON, feeds, problems.
+pub const NO_CONTENT_POLICY: &str = "default-src 'none'; frame-ancestors 'self'";
 
 /// Documents that say until when they are valid (150 s at most): epoch 60 s + 10 s + 60 s at a
 /// cache whose origin is gone stay below that.
@@ -73,9 +97,14 @@ const JSON: &str = "application/json; charset=utf-8";
 const ATOM: &str = "application/atom+xml; charset=utf-8";
 const CALENDAR: &str = "text/calendar; charset=utf-8";
 
-/// Renders what is asked for.
+/// Renders what is asked for, from a snapshot alone: nothing is known of long ago.
 pub fn render(snapshot: &Snapshot, target: &Target) -> Rendered {
-    match respond(snapshot, target) {
+    render_with(snapshot, &archive::Nothing, target)
+}
+
+/// Renders what is asked for. `archive` is asked only for targets that [`looks_back`].
+pub fn render_with(snapshot: &Snapshot, archive: &dyn Archive, target: &Target) -> Rendered {
+    match respond(snapshot, archive, target) {
         Ok(document) => Rendered::Document(document),
         Err(answer) => answer,
     }
@@ -84,7 +113,15 @@ pub fn render(snapshot: &Snapshot, target: &Target) -> Rendered {
 /// The query parameters that are known on a path; every other one is to be dropped before a
 /// [`Target`] is made, so that it never misses a cache.
 pub fn known_query(path: &str) -> &'static [&'static str] {
-    Found::anywhere(path).map_or(&[], |found| found.route.query())
+    // A language of three letters looks like an organisation; then what follows it counts as well.
+    let found = [Found::anywhere(path), Found::beyond_first(path)];
+    let known = found.into_iter().flatten().map(|found| found.route.query());
+    known.max_by_key(|known| known.len()).unwrap_or_default()
+}
+
+/// Whether the document of a path needs an [`Archive`], so that it may take longer than others.
+pub fn looks_back(path: &str) -> bool {
+    Found::anywhere(path).is_some_and(|found| found.route.looks_back())
 }
 
 /// The word for a path in metrics and logs, of a closed list; `other` for what is no route.
@@ -108,7 +145,7 @@ pub fn problem(status: u16, title: &str, detail: &str, instance: &str) -> Vec<u8
 }
 
 /// The document, or the answer that stands in its place.
-fn respond(snapshot: &Snapshot, target: &Target) -> Result<Document, Rendered> {
+fn respond(snapshot: &Snapshot, archive: &dyn Archive, target: &Target) -> Result<Document, Rendered> {
     let site = &snapshot.catalogue.site;
     let (prefix, rest) = language_prefix(site, &target.path);
     let found = Found::parse(rest).ok_or(Rendered::NotFound)?;
@@ -116,7 +153,11 @@ fn respond(snapshot: &Snapshot, target: &Target) -> Result<Document, Rendered> {
     let mut language = prefix.unwrap_or_else(|| site.language());
     let parameters = Parameters::of(target, route.query(), Words::of(language))?;
     // The first language has no prefix; `?lang=`, former ids and a trailing slash are forwarded.
-    let mut moved = prefix == Some(site.language()) || found.trailing_slash || rest.is_empty() || route != found.route;
+    let mut moved = prefix == Some(site.language())
+        || (prefix.is_some() && route.path_in("-") == route.path())
+        || found.trailing_slash
+        || rest.is_empty()
+        || route != found.route;
     if let Some(wanted) = parameters.lang {
         language = site.languages.iter().map(|known| &**known).find(|known| *known == wanted).ok_or_else(|| {
             let known: Vec<&str> = site.languages.iter().map(|language| &**language).collect();
@@ -131,11 +172,12 @@ fn respond(snapshot: &Snapshot, target: &Target) -> Result<Document, Rendered> {
     }
     let scope = Scope::new(snapshot, language);
     if moved {
-        return Err(Rendered::Moved(scope.prefix() + &route.path() + found.suffix + &query_without_lang(target)));
+        return Err(Rendered::Moved(route.path_in(&scope.prefix()) + found.suffix + &query_without_lang(target)));
     }
-    document(&scope, route, &parameters).map_err(|faults| match faults {
+    document(&scope, archive, route, &parameters).map_err(|faults| match faults {
         Fault::NotFound => Rendered::NotFound,
         Fault::Parameter(sentence) => Rendered::BadRequest(sentence),
+        Fault::Unavailable => Rendered::Unavailable,
     })
 }
 
@@ -146,54 +188,77 @@ enum Fault {
     NotFound,
     /// A parameter makes no sense.
     Parameter(String),
+    /// The archive cannot be read at the moment.
+    Unavailable,
+}
+
+impl From<archive::Unavailable> for Fault {
+    fn from(_: archive::Unavailable) -> Self {
+        Self::Unavailable
+    }
 }
 
 /// Renders a route whose ids have been found to exist.
-fn document(scope: &Scope<'_>, route: Route<'_>, parameters: &Parameters<'_>) -> Result<Document, Fault> {
+fn document(
+    scope: &Scope<'_>,
+    archive: &dyn Archive,
+    route: Route<'_>,
+    parameters: &Parameters<'_>,
+) -> Result<Document, Fault> {
     let (snapshot, language) = (scope.snapshot, scope.language);
     let organisation = |id| snapshot.organisation(id).map(|(index, _)| index).ok_or(Fault::NotFound);
-    let (content_type, cache_control, body) = match route {
-        Route::Overview => (HTML, CACHE_EPOCH, html::overview(snapshot, language).into_bytes()),
-        Route::Organisation(id) => {
-            (HTML, CACHE_EPOCH, html::organisation(snapshot, organisation(id)?, language).into_bytes())
-        }
-        Route::Incident(id) => {
-            let incident = scope.incident(id).ok_or(Fault::NotFound)?;
-            (HTML, CACHE_EPOCH, html::incident(snapshot, incident, language).into_bytes())
-        }
-        Route::Planned => (HTML, CACHE_EPOCH, html::planned(snapshot, language).into_bytes()),
-        Route::Maintenance(id) => {
-            let planned = snapshot.maintenances.iter().find(|maintenance| maintenance.id.as_str() == id);
-            (HTML, CACHE_EPOCH, html::maintenance(snapshot, planned.ok_or(Fault::NotFound)?, language).into_bytes())
-        }
-        Route::Feed => (ATOM, CACHE_FEED, atom::feed(snapshot, None, language).into_bytes()),
-        Route::OrganisationFeed(id) => {
-            (ATOM, CACHE_FEED, atom::feed(snapshot, Some(organisation(id)?), language).into_bytes())
-        }
-        Route::Calendar => (CALENDAR, CACHE_FEED, ical::calendar(snapshot, None, language).into_bytes()),
-        Route::OrganisationCalendar(id) => {
-            (CALENDAR, CACHE_FEED, ical::calendar(snapshot, Some(organisation(id)?), language).into_bytes())
-        }
-        Route::Alive => (JSON, CACHE_ALIVE, json::alive(snapshot)),
-        Route::Summary => (JSON, CACHE_EPOCH, json::summary(scope)),
-        Route::Organisations => (JSON, CACHE_EPOCH, json::organisations(scope, parameters)?),
-        Route::OneOrganisation(id) => (JSON, CACHE_EPOCH, json::organisation(scope, organisation(id)?)),
-        Route::Components => (JSON, CACHE_EPOCH, json::components(scope, parameters)?),
-        Route::OneComponent(id) => {
-            let component = scope.component(id).ok_or(Fault::NotFound)?;
-            (JSON, CACHE_EPOCH, json::component(scope, component, parameters)?)
-        }
-        Route::Incidents => (JSON, CACHE_EPOCH, json::incidents(scope, parameters)?),
-        Route::OneIncident(id) => {
-            let incident = scope.incident(id).ok_or(Fault::NotFound)?;
-            (JSON, CACHE_EPOCH, json::incident(scope, incident, parameters)?)
-        }
-        Route::Maintenances => (JSON, CACHE_EPOCH, json::maintenances(scope, parameters)?),
-        Route::OneMaintenance(id) => {
-            (JSON, CACHE_EPOCH, json::maintenance(scope, scope.maintenance(id).ok_or(Fault::NotFound)?))
-        }
+    let component = |id| scope.component(id).ok_or(Fault::NotFound);
+    let whose = |place| match place {
+        Place::Site => Ok(None),
+        Place::Organisation(id) => organisation(id).map(Some),
+        Place::Component(..) => Err(Fault::NotFound),
     };
-    Ok(Document { content_type, body, cache_control })
+    let page = |body: String| Document::new(HTML, CACHE_EPOCH, body.into_bytes()).with_policy(html::page_policy());
+    let json = |body: Vec<u8>| Document::new(JSON, CACHE_EPOCH, body);
+    let document = match route {
+        Route::Overview => page(html::overview(snapshot, language)),
+        Route::Organisation(id) => page(html::organisation(snapshot, organisation(id)?, language)),
+        Route::Incident(id) => page(html::incident(snapshot, scope.incident(id).ok_or(Fault::NotFound)?, language)),
+        Route::Planned => page(html::planned(snapshot, language)),
+        Route::Maintenance(id) => {
+            page(html::maintenance(snapshot, scope.maintenance(id).ok_or(Fault::NotFound)?, language))
+        }
+        Route::Feed(place, Feed::Updates, FeedFormat::Atom) => {
+            Document::new(ATOM, CACHE_FEED, atom::feed(snapshot, whose(place)?, language).into_bytes())
+        }
+        Route::Calendar(place) => {
+            Document::new(CALENDAR, CACHE_FEED, ical::calendar(snapshot, whose(place)?, language).into_bytes())
+        }
+        Route::Alive => Document::new(JSON, CACHE_ALIVE, json::alive(snapshot)),
+        Route::Summary => json(json::summary(scope)),
+        Route::Organisations => json(json::organisations(scope, parameters)?),
+        Route::OneOrganisation(id) => json(json::organisation(scope, organisation(id)?)),
+        Route::Components => json(json::components(scope, parameters)?),
+        Route::OneComponent(id) => json(json::component(scope, component(id)?, parameters)?),
+        Route::Incidents => json(json::incidents(scope, parameters)?),
+        Route::OneIncident(id) => json(json::incident(scope, scope.incident(id).ok_or(Fault::NotFound)?, parameters)?),
+        Route::Maintenances => json(json::maintenances(scope, parameters)?),
+        Route::OneMaintenance(id) => json(json::maintenance(scope, scope.maintenance(id).ok_or(Fault::NotFound)?)),
+        Route::Component(..)
+        | Route::History(_)
+        | Route::Search
+        | Route::Docs
+        | Route::Feed(..)
+        | Route::Badge(..)
+        | Route::StatusText(_)
+        | Route::Widget
+        | Route::Embed(_)
+        | Route::Fragment(_)
+        | Route::Statuspage(..)
+        | Route::Results(_)
+        | Route::Availability(_)
+        | Route::Found
+        | Route::OpenApi
+        | Route::SecurityText
+        | Route::Asset(_) => return Err(Fault::NotFound),
+    };
+    let _ = archive;
+    Ok(document)
 }
 
 /// Takes a configured language off the front of a path.
@@ -223,6 +288,9 @@ struct Parameters<'a> {
     leika: Option<&'a str>,
     status: Option<&'a str>,
     kind: Option<&'a str>,
+    q: Option<&'a str>,
+    from: Option<&'a str>,
+    to: Option<&'a str>,
 }
 
 impl<'a> Parameters<'a> {
@@ -237,6 +305,9 @@ impl<'a> Parameters<'a> {
                 "leika" => &mut parameters.leika,
                 "status" => &mut parameters.status,
                 "kind" => &mut parameters.kind,
+                "q" => &mut parameters.q,
+                "from" => &mut parameters.from,
+                "to" => &mut parameters.to,
                 _ => continue,
             };
             if slot.replace(value).is_some() {

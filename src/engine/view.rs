@@ -61,6 +61,7 @@ impl State {
             position: self.record.position,
             at,
             valid_until: at.plus(VALID_FOR),
+            exported: None,
             health: health.to_vec(),
             catalogue: Arc::clone(&self.public.catalogue),
             states: self.public.states.clone(),

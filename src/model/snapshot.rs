@@ -38,6 +38,9 @@ pub struct Snapshot {
     pub at: Timestamp,
     /// Until when a reader may take it for fresh.
     pub valid_until: Timestamp,
+    /// Of files to be exported: when their content last changed. Such files say nothing of how
+    /// fresh they are; only `api/v1/alive.json` does.
+    pub exported: Option<Timestamp>,
     /// Closed words about our own health, empty when all is well.
     pub health: Vec<HealthWord>,
     /// The static part.

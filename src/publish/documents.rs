@@ -67,6 +67,8 @@ pub enum Answer {
     BadRequest(String),
     /// There is no such thing.
     NotFound,
+    /// It cannot be read at the moment.
+    Unavailable,
     /// Rendering it panicked: a defect of ours.
     Failed,
 }
@@ -330,9 +332,12 @@ impl Shared {
         let mut state = self.lock();
         let dropped = match &answer {
             Answer::Document(stored) => state.cache.insert(key, stored, epoch),
-            Answer::Moved(_) | Answer::Gone | Answer::BadRequest(_) | Answer::NotFound | Answer::Failed => {
-                Dropped { stored: state.cache.remove(key).into_iter().collect(), evicted: false }
-            }
+            Answer::Moved(_)
+            | Answer::Gone
+            | Answer::BadRequest(_)
+            | Answer::NotFound
+            | Answer::Unavailable
+            | Answer::Failed => Dropped { stored: state.cache.remove(key).into_iter().collect(), evicted: false },
         };
         if dropped.evicted {
             self.bump();
@@ -360,6 +365,7 @@ impl Shared {
             Rendered::Gone => Answer::Gone,
             Rendered::BadRequest(why) => Answer::BadRequest(why),
             Rendered::NotFound => Answer::NotFound,
+            Rendered::Unavailable => Answer::Unavailable,
         }
     }
 }

@@ -104,6 +104,12 @@ pub fn style_hash() -> &'static str {
     &HASH
 }
 
+/// The `Content-Security-Policy` of our pages.
+pub fn page_policy() -> &'static str {
+    static POLICY: LazyLock<String> = LazyLock::new(|| content_security_policy("'self'"));
+    &POLICY
+}
+
 /// The `Content-Security-Policy` of a page that `frame_ancestors` (`'self'`, `'none'`, `*`) may
 /// frame.
 pub fn content_security_policy(frame_ancestors: &str) -> String {

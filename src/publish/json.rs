@@ -197,12 +197,13 @@ impl Object {
         #[derive(Serialize)]
         struct Envelope {
             generated_at: Time,
-            valid_until: Time,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            valid_until: Option<Time>,
             position: u64,
         }
         let mut open = bytes(&Envelope {
-            generated_at: Time(snapshot.at),
-            valid_until: Time(snapshot.valid_until),
+            generated_at: Time(snapshot.exported.unwrap_or(snapshot.at)),
+            valid_until: snapshot.exported.is_none().then_some(Time(snapshot.valid_until)),
             position: snapshot.position,
         });
         open.pop();

@@ -9,23 +9,92 @@ use crate::model::snapshot::Snapshot;
 pub(super) enum Route<'a> {
     Overview,
     Organisation(&'a str),
+    /// A component on the page of an organisation.
+    Component(&'a str, &'a str),
+    History(&'a str),
     Incident(&'a str),
     Planned,
     Maintenance(&'a str),
-    Feed,
-    OrganisationFeed(&'a str),
-    Calendar,
-    OrganisationCalendar(&'a str),
+    Search,
+    Docs,
+    Feed(Place<'a>, Feed, FeedFormat),
+    /// Of the site or an organisation.
+    Calendar(Place<'a>),
+    Badge(Place<'a>, BadgeFormat),
+    /// `status.txt` of an organisation.
+    StatusText(&'a str),
+    /// The custom element for other sites.
+    Widget,
+    /// For frames; of an organisation or a component.
+    Embed(Place<'a>),
+    /// For server-side include; of an organisation or a component.
+    Fragment(Place<'a>),
+    /// Of the site or an organisation.
+    Statuspage(Place<'a>, Statuspage),
     Alive,
     Summary,
     Organisations,
     OneOrganisation(&'a str),
     Components,
     OneComponent(&'a str),
+    Results(&'a str),
+    Availability(&'a str),
     Incidents,
     OneIncident(&'a str),
     Maintenances,
     OneMaintenance(&'a str),
+    Found,
+    OpenApi,
+    SecurityText,
+    /// A file that pages load: a script of ours, a logo.
+    Asset(&'a str),
+}
+
+/// Whose feed, badge or embed it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Place<'a> {
+    Site,
+    Organisation(&'a str),
+    /// A component on the page of an organisation.
+    Component(&'a str, &'a str),
+}
+
+/// What a feed holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Feed {
+    /// The newest entries, one per update.
+    Updates,
+    /// One entry per incident.
+    Incidents,
+    /// The entries of a month in UTC: its archive (RFC 5005).
+    Month { year: u16, month: u8 },
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum FeedFormat {
+    Atom,
+    Rss,
+    Json,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum BadgeFormat {
+    Svg,
+    /// The endpoint schema of shields.
+    Json,
+}
+
+/// The files of Statuspage's API, version 2.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Statuspage {
+    Status,
+    Summary,
+    Components,
+    Incidents,
+    Unresolved,
+    Scheduled,
+    Upcoming,
+    Active,
 }
 
 /// A route with how it was written.
@@ -39,7 +108,10 @@ pub(super) struct Found<'a> {
 }
 
 /// More segments than any route has.
-const SEGMENTS_MAX: usize = 6;
+const SEGMENTS_MAX: usize = 7;
+
+/// What an organisation has beside components.
+const NO_COMPONENT: [&str; 5] = ["api", "embed", "history", "incidents", "maintenance"];
 
 impl<'a> Found<'a> {
     /// The route of a path without a language; the empty path is `/`.
@@ -51,23 +123,11 @@ impl<'a> Found<'a> {
         let segments: Vec<&str> = path.strip_prefix('/').unwrap_or(path).splitn(SEGMENTS_MAX, '/').collect();
         let (route, suffix) = match *segments.as_slice() {
             [""] => (Route::Overview, ""),
-            ["feed.atom"] => (Route::Feed, ""),
-            ["calendar.ics"] => (Route::Calendar, ""),
             ["api", "v1", .., last] => {
                 let (last, suffix) = last.strip_suffix(".json").map_or((last, ""), |last| (last, ".json"));
                 (Route::api(segments.get(2..segments.len() - 1)?, last)?, suffix)
             }
-            ["incidents", id] if !id.is_empty() => (Route::Incident(id), ""),
-            ["maintenance"] => (Route::Planned, ""),
-            ["maintenance", id] if !id.is_empty() => (Route::Maintenance(id), ""),
-            [organisation] if validate_id(organisation).is_ok() => (Route::Organisation(organisation), ""),
-            [organisation, "feed.atom"] if validate_id(organisation).is_ok() => {
-                (Route::OrganisationFeed(organisation), "")
-            }
-            [organisation, "calendar.ics"] if validate_id(organisation).is_ok() => {
-                (Route::OrganisationCalendar(organisation), "")
-            }
-            _ => return None,
+            _ => (Route::of_segments(&segments)?, ""),
         };
         Some(Self { route, suffix, trailing_slash })
     }
@@ -81,12 +141,85 @@ impl<'a> Found<'a> {
         if is_language {
             return Self::parse(rest);
         }
-        Self::parse(path).or_else(|| Self::parse(rest).filter(|_| rest.starts_with('/')))
+        Self::parse(path).or_else(|| Self::beyond_first(path))
+    }
+
+    /// The route of what follows the first segment.
+    pub(super) fn beyond_first(path: &'a str) -> Option<Self> {
+        let first = path.strip_prefix('/')?.split('/').next()?;
+        let rest = path.get(1 + first.len()..)?;
+        Self::parse(rest).filter(|_| rest.starts_with('/'))
     }
 }
 
 impl<'a> Route<'a> {
-    fn api(collection: &[&str], last: &'a str) -> Option<Self> {
+    /// The route of anything but the start page and our JSON.
+    fn of_segments(segments: &[&'a str]) -> Option<Self> {
+        let found = match *segments {
+            ["search"] => Self::Search,
+            ["docs"] => Self::Docs,
+            ["widget.js"] => Self::Widget,
+            ["openapi.json"] => Self::OpenApi,
+            [".well-known", "security.txt"] => Self::SecurityText,
+            ["assets", name] if !name.is_empty() => Self::Asset(name),
+            ["incidents", id] if !id.is_empty() => Self::Incident(id),
+            ["maintenance"] => Self::Planned,
+            ["maintenance", id] if !id.is_empty() => Self::Maintenance(id),
+            ["embed", organisation] if is_organisation(organisation) => Self::Embed(Place::Organisation(organisation)),
+            ["embed", organisation, "fragment.html"] if is_organisation(organisation) => {
+                Self::Fragment(Place::Organisation(organisation))
+            }
+            ["embed", organisation, component] if is_organisation(organisation) && is_component(component) => {
+                Self::Embed(Place::Component(organisation, component))
+            }
+            ["embed", organisation, component, "fragment.html"]
+                if is_organisation(organisation) && is_component(component) =>
+            {
+                Self::Fragment(Place::Component(organisation, component))
+            }
+            ["api", "v2", ..] => Self::Statuspage(Place::Site, Statuspage::parse(segments.get(2..)?)?),
+            [organisation, "api", "v2", ..] if is_organisation(organisation) => {
+                Self::Statuspage(Place::Organisation(organisation), Statuspage::parse(segments.get(3..)?)?)
+            }
+            [organisation] if is_organisation(organisation) => Self::Organisation(organisation),
+            [organisation, "history"] if is_organisation(organisation) => Self::History(organisation),
+            [organisation, "status.txt"] if is_organisation(organisation) => Self::StatusText(organisation),
+            [file] => Self::file(Place::Site, file)?,
+            [organisation, last] if is_organisation(organisation) => {
+                match Self::file(Place::Organisation(organisation), last) {
+                    Some(file) => file,
+                    None if is_component(last) => Self::Component(organisation, last),
+                    None => return None,
+                }
+            }
+            [organisation, component, file] if is_organisation(organisation) && is_component(component) => {
+                Self::file(Place::Component(organisation, component), file)?
+            }
+            _ => return None,
+        };
+        Some(found)
+    }
+
+    /// A file that the site, organisations and components have.
+    fn file(place: Place<'a>, name: &str) -> Option<Self> {
+        let of_component = matches!(place, Place::Component(..));
+        match name {
+            "calendar.ics" if !of_component => return Some(Self::Calendar(place)),
+            "badge.svg" => return Some(Self::Badge(place, BadgeFormat::Svg)),
+            "badge.json" => return Some(Self::Badge(place, BadgeFormat::Json)),
+            _ => {}
+        }
+        let (name, ending) = name.rsplit_once('.')?;
+        let format = FeedFormat::parse(ending)?;
+        let feed = match name.strip_prefix("feed")? {
+            "" => Feed::Updates,
+            "-incidents" => Feed::Incidents,
+            rest => Feed::month(rest.strip_prefix('-')?)?,
+        };
+        Some(Self::Feed(place, feed, format))
+    }
+
+    fn api(collection: &[&'a str], last: &'a str) -> Option<Self> {
         match (collection, last) {
             ([], "alive") => Some(Self::Alive),
             ([], "summary") => Some(Self::Summary),
@@ -94,9 +227,12 @@ impl<'a> Route<'a> {
             ([], "components") => Some(Self::Components),
             ([], "incidents") => Some(Self::Incidents),
             ([], "maintenance") => Some(Self::Maintenances),
+            ([], "search") => Some(Self::Found),
             (_, "") => None,
             (["organisations"], id) => Some(Self::OneOrganisation(id)),
             (["components"], id) => Some(Self::OneComponent(id)),
+            (["components", id], "results") => Some(Self::Results(id)),
+            (["components", id], "availability") => Some(Self::Availability(id)),
             (["incidents"], id) => Some(Self::OneIncident(id)),
             (["maintenance"], id) => Some(Self::OneMaintenance(id)),
             _ => None,
@@ -108,23 +244,40 @@ impl<'a> Route<'a> {
         match self {
             Self::Overview => "overview",
             Self::Organisation(_) => "organisation",
+            Self::Component(..) => "component",
+            Self::History(_) => "history",
             Self::Incident(_) => "incident",
             Self::Planned => "planned",
             Self::Maintenance(_) => "maintenance",
-            Self::Feed => "feed",
-            Self::OrganisationFeed(_) => "organisation_feed",
-            Self::Calendar => "calendar",
-            Self::OrganisationCalendar(_) => "organisation_calendar",
+            Self::Search => "search",
+            Self::Docs => "docs",
+            Self::Feed(Place::Site, ..) => "feed",
+            Self::Feed(Place::Organisation(_), ..) => "organisation_feed",
+            Self::Feed(Place::Component(..), ..) => "component_feed",
+            Self::Calendar(Place::Site) => "calendar",
+            Self::Calendar(_) => "organisation_calendar",
+            Self::Badge(..) => "badge",
+            Self::StatusText(_) => "status_text",
+            Self::Widget => "widget",
+            Self::Embed(_) => "embed",
+            Self::Fragment(_) => "fragment",
+            Self::Statuspage(..) => "statuspage",
             Self::Alive => "api_alive",
             Self::Summary => "api_summary",
             Self::Organisations => "api_organisations",
             Self::OneOrganisation(_) => "api_organisation",
             Self::Components => "api_components",
             Self::OneComponent(_) => "api_component",
+            Self::Results(_) => "api_results",
+            Self::Availability(_) => "api_availability",
             Self::Incidents => "api_incidents",
             Self::OneIncident(_) => "api_incident",
             Self::Maintenances => "api_maintenances",
             Self::OneMaintenance(_) => "api_maintenance",
+            Self::Found => "api_search",
+            Self::OpenApi => "openapi",
+            Self::SecurityText => "security_text",
+            Self::Asset(_) => "asset",
         }
     }
 
@@ -133,23 +286,46 @@ impl<'a> Route<'a> {
         match self {
             Self::Overview
             | Self::Organisation(_)
+            | Self::Component(..)
+            | Self::History(_)
             | Self::Incident(_)
             | Self::Planned
             | Self::Maintenance(_)
-            | Self::Feed
-            | Self::OrganisationFeed(_)
-            | Self::Calendar
-            | Self::OrganisationCalendar(_)
+            | Self::Docs
+            | Self::Feed(..)
+            | Self::Calendar(_)
+            | Self::Badge(..)
+            | Self::StatusText(_)
+            | Self::Embed(_)
+            | Self::Fragment(_)
+            | Self::Statuspage(..)
             | Self::Alive
             | Self::Summary
             | Self::OneOrganisation(_)
             | Self::OneMaintenance(_) => &["lang"],
+            Self::Widget | Self::OpenApi | Self::SecurityText | Self::Asset(_) => &[],
             Self::Organisations | Self::Incidents | Self::Maintenances => {
                 &["ars", "cursor", "kind", "lang", "leika", "status"]
             }
             Self::Components => &["ars", "cursor", "kind", "lang", "leika", "organisation", "status"],
             Self::OneComponent(_) | Self::OneIncident(_) => &["lang", "organisation"],
+            Self::Results(_) | Self::Availability(_) => &["from", "lang", "to"],
+            Self::Search | Self::Found => &["lang", "q"],
         }
+    }
+
+    /// Whether its document needs more than a snapshot holds: single results, or states of long
+    /// ago. It may take longer, so it is not rendered in the row of the others.
+    pub(super) const fn looks_back(self) -> bool {
+        matches!(
+            self,
+            Self::Component(..) | Self::History(_) | Self::Incident(_) | Self::Results(_) | Self::Availability(_)
+        )
+    }
+
+    /// Whether there is one of it for all languages.
+    const fn is_without_language(self) -> bool {
+        matches!(self, Self::Widget | Self::OpenApi | Self::SecurityText | Self::Asset(_))
     }
 
     /// The route with present ids; `None` if it names nothing. Unknown and internal ids look
@@ -168,30 +344,59 @@ impl<'a> Route<'a> {
                 .filter(|id| catalogue.component_index.contains_key(*id))
                 .or_else(|| present().filter(|id| catalogue.component_index.contains_key(*id)))
         };
+        // A component stands on the pages of those whom it serves.
+        let both = |there: &'a str, id: &'a str| {
+            let (there, id) = (organisation(there)?, component(id)?);
+            let index = catalogue.organisation_index.get(there)?;
+            let component = catalogue.components.get(*catalogue.component_index.get(id)? as usize)?;
+            component.shown_on.binary_search(index).is_ok().then_some((there, id))
+        };
+        let place = |place: Place<'a>| match place {
+            Place::Site => Some(Place::Site),
+            Place::Organisation(id) => organisation(id).map(Place::Organisation),
+            Place::Component(there, id) => both(there, id).map(|(there, id)| Place::Component(there, id)),
+        };
         let incident = |id: &str| snapshot.incidents.iter().any(|incident| incident.id.as_str() == id);
         let maintenance = |id: &str| snapshot.maintenances.iter().any(|maintenance| maintenance.id.as_str() == id);
         match self {
             Self::Overview
             | Self::Planned
-            | Self::Feed
-            | Self::Calendar
+            | Self::Search
+            | Self::Docs
+            | Self::Widget
             | Self::Alive
             | Self::Summary
             | Self::Organisations
             | Self::Components
             | Self::Incidents
-            | Self::Maintenances => Some(self),
+            | Self::Maintenances
+            | Self::Found
+            | Self::OpenApi
+            | Self::SecurityText
+            | Self::Asset(_) => Some(self),
             Self::Organisation(id) => organisation(id).map(Self::Organisation),
-            Self::OrganisationFeed(id) => organisation(id).map(Self::OrganisationFeed),
-            Self::OrganisationCalendar(id) => organisation(id).map(Self::OrganisationCalendar),
+            Self::Component(there, id) => both(there, id).map(|(there, id)| Self::Component(there, id)),
+            Self::History(id) => organisation(id).map(Self::History),
+            Self::Feed(whose, feed, format) => place(whose).map(|whose| Self::Feed(whose, feed, format)),
+            Self::Calendar(whose) => place(whose).map(Self::Calendar),
+            Self::Badge(whose, format) => place(whose).map(|whose| Self::Badge(whose, format)),
+            Self::StatusText(id) => organisation(id).map(Self::StatusText),
+            Self::Embed(whose) => place(whose).map(Self::Embed),
+            Self::Fragment(whose) => place(whose).map(Self::Fragment),
+            Self::Statuspage(whose, file) => place(whose).map(|whose| Self::Statuspage(whose, file)),
             Self::OneOrganisation(id) => organisation(id).map(Self::OneOrganisation),
             Self::OneComponent(id) => component(id).map(Self::OneComponent),
-            Self::Maintenance(id) => {
-                snapshot.maintenances.iter().any(|planned| planned.id.as_str() == id).then_some(self)
-            }
+            Self::Results(id) => component(id).map(Self::Results),
+            Self::Availability(id) => component(id).map(Self::Availability),
             Self::Incident(id) | Self::OneIncident(id) => incident(id).then_some(self),
-            Self::OneMaintenance(id) => maintenance(id).then_some(self),
+            Self::Maintenance(id) | Self::OneMaintenance(id) => maintenance(id).then_some(self),
         }
+    }
+
+    /// Its path in a language, which `prefix` stands for. Only for routes that [`Route::resolve`]
+    /// has returned: their ids need no encoding.
+    pub(super) fn path_in(self, prefix: &str) -> String {
+        if self.is_without_language() { self.path() } else { format!("{prefix}{}", self.path()) }
     }
 
     /// Its path without a language. Only for routes that [`Route::resolve`] has returned: their
@@ -200,23 +405,132 @@ impl<'a> Route<'a> {
         match self {
             Self::Overview => "/".to_owned(),
             Self::Organisation(id) => format!("/{id}"),
+            Self::Component(there, id) => format!("/{there}/{id}"),
+            Self::History(id) => format!("/{id}/history"),
             Self::Incident(id) => format!("/incidents/{id}"),
             Self::Planned => "/maintenance".to_owned(),
             Self::Maintenance(id) => format!("/maintenance/{id}"),
-            Self::Feed => "/feed.atom".to_owned(),
-            Self::OrganisationFeed(id) => format!("/{id}/feed.atom"),
-            Self::Calendar => "/calendar.ics".to_owned(),
-            Self::OrganisationCalendar(id) => format!("/{id}/calendar.ics"),
+            Self::Search => "/search".to_owned(),
+            Self::Docs => "/docs".to_owned(),
+            Self::Feed(whose, feed, format) => {
+                let ending = format.ending();
+                match feed {
+                    Feed::Updates => format!("{}/feed.{ending}", whose.folder()),
+                    Feed::Incidents => format!("{}/feed-incidents.{ending}", whose.folder()),
+                    Feed::Month { year, month } => format!("{}/feed-{year:04}-{month:02}.{ending}", whose.folder()),
+                }
+            }
+            Self::Calendar(whose) => format!("{}/calendar.ics", whose.folder()),
+            Self::Badge(whose, BadgeFormat::Svg) => format!("{}/badge.svg", whose.folder()),
+            Self::Badge(whose, BadgeFormat::Json) => format!("{}/badge.json", whose.folder()),
+            Self::StatusText(id) => format!("/{id}/status.txt"),
+            Self::Widget => "/widget.js".to_owned(),
+            Self::Embed(whose) => format!("/embed{}", whose.folder()),
+            Self::Fragment(whose) => format!("/embed{}/fragment.html", whose.folder()),
+            Self::Statuspage(whose, file) => format!("{}/api/v2/{}.json", whose.folder(), file.name()),
             Self::Alive => "/api/v1/alive".to_owned(),
             Self::Summary => "/api/v1/summary".to_owned(),
             Self::Organisations => "/api/v1/organisations".to_owned(),
             Self::OneOrganisation(id) => format!("/api/v1/organisations/{id}"),
             Self::Components => "/api/v1/components".to_owned(),
             Self::OneComponent(id) => format!("/api/v1/components/{id}"),
+            Self::Results(id) => format!("/api/v1/components/{id}/results"),
+            Self::Availability(id) => format!("/api/v1/components/{id}/availability"),
             Self::Incidents => "/api/v1/incidents".to_owned(),
             Self::OneIncident(id) => format!("/api/v1/incidents/{id}"),
             Self::Maintenances => "/api/v1/maintenance".to_owned(),
             Self::OneMaintenance(id) => format!("/api/v1/maintenance/{id}"),
+            Self::Found => "/api/v1/search".to_owned(),
+            Self::OpenApi => "/openapi.json".to_owned(),
+            Self::SecurityText => "/.well-known/security.txt".to_owned(),
+            Self::Asset(name) => format!("/assets/{name}"),
         }
     }
+}
+
+impl Place<'_> {
+    /// The path of its page, without a slash at the end: nothing for the site.
+    pub(super) fn folder(self) -> String {
+        match self {
+            Self::Site => String::new(),
+            Self::Organisation(id) => format!("/{id}"),
+            Self::Component(there, id) => format!("/{there}/{id}"),
+        }
+    }
+}
+
+impl Feed {
+    /// `2023-10`
+    fn month(text: &str) -> Option<Self> {
+        let (year, month) = text.split_once('-')?;
+        let digits = |text: &str, count| text.len() == count && text.bytes().all(|b| b.is_ascii_digit());
+        if !digits(year, 4) || !digits(month, 2) {
+            return None;
+        }
+        let month = month.parse().ok().filter(|month| (1..=12).contains(month))?;
+        Some(Self::Month { year: year.parse().ok()?, month })
+    }
+}
+
+impl FeedFormat {
+    fn parse(ending: &str) -> Option<Self> {
+        match ending {
+            "atom" => Some(Self::Atom),
+            "rss" => Some(Self::Rss),
+            "json" => Some(Self::Json),
+            _ => None,
+        }
+    }
+
+    const fn ending(self) -> &'static str {
+        match self {
+            Self::Atom => "atom",
+            Self::Rss => "rss",
+            Self::Json => "json",
+        }
+    }
+}
+
+impl Statuspage {
+    /// All files.
+    pub(super) const ALL: [Self; 8] = [
+        Self::Status,
+        Self::Summary,
+        Self::Components,
+        Self::Incidents,
+        Self::Unresolved,
+        Self::Scheduled,
+        Self::Upcoming,
+        Self::Active,
+    ];
+
+    fn parse(segments: &[&str]) -> Option<Self> {
+        let path = segments.join("/");
+        let name = path.strip_suffix(".json")?;
+        Self::ALL.into_iter().find(|file| file.name() == name)
+    }
+
+    /// Its path below `api/v2/`, without its ending.
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Status => "status",
+            Self::Summary => "summary",
+            Self::Components => "components",
+            Self::Incidents => "incidents",
+            Self::Unresolved => "incidents/unresolved",
+            Self::Scheduled => "scheduled-maintenances",
+            Self::Upcoming => "scheduled-maintenances/upcoming",
+            Self::Active => "scheduled-maintenances/active",
+        }
+    }
+}
+
+/// Whether a segment may be the id of an organisation.
+fn is_organisation(segment: &str) -> bool {
+    validate_id(segment).is_ok()
+}
+
+/// Whether a segment may be the full id of a component.
+fn is_component(segment: &str) -> bool {
+    !NO_COMPONENT.contains(&segment) && segment.split('.').all(|side| validate_id(side).is_ok())
 }

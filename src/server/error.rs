@@ -8,9 +8,8 @@ use http::header::{
 use http::{HeaderValue, Response, StatusCode};
 
 use crate::publish::wording::Words;
-use crate::publish::{self, html};
+use crate::publish::{self, NO_CONTENT_POLICY, html};
 use crate::server::body::Body;
-use crate::server::prepared::{NO_CONTENT_POLICY, page_policy};
 
 /// Why there is no document.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,6 +40,8 @@ pub(super) enum Problem {
     NotReady,
     /// Too much waits to be rendered.
     Busy,
+    /// The archive cannot be read, or too much of it was asked for.
+    Unavailable,
 }
 
 impl Problem {
@@ -54,7 +55,7 @@ impl Problem {
             Self::TooLong => StatusCode::URI_TOO_LONG,
             Self::Misdirected => StatusCode::MISDIRECTED_REQUEST,
             Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
-            Self::NotReady | Self::Busy => StatusCode::SERVICE_UNAVAILABLE,
+            Self::NotReady | Self::Busy | Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
         }
     }
 
@@ -69,7 +70,7 @@ impl Problem {
             Self::MethodNotAllowed | Self::BodyRefused => words.pick("Nur zum Lesen", "Read-only"),
             Self::Misdirected => words.pick("Falsche Adresse", "Wrong address"),
             Self::Internal => words.pick("Fehler auf unserer Seite", "An error on our side"),
-            Self::NotReady | Self::Busy => words.pick("Gleich wieder da", "Back in a moment"),
+            Self::NotReady | Self::Busy | Self::Unavailable => words.pick("Gleich wieder da", "Back in a moment"),
         }
     }
 
@@ -124,6 +125,10 @@ impl Problem {
                 "Gerade sind es zu viele Anfragen. Bitte in einigen Sekunden wiederholen.",
                 "There are too many requests right now. Please repeat in a few seconds.",
             ),
+            Self::Unavailable => words.pick(
+                "Das Archiv ist gerade nicht lesbar, oder der Zeitraum enthält zu viel. Bitte einen kürzeren Zeitraum wählen oder in einer Minute wiederholen.",
+                "The archive cannot be read right now, or the period holds too much. Please choose a shorter period or repeat in a minute.",
+            ),
         }
     }
 
@@ -131,6 +136,7 @@ impl Problem {
         match self {
             Self::NotReady => Some(HeaderValue::from_static("5")),
             Self::Busy => Some(HeaderValue::from_static("2")),
+            Self::Unavailable => Some(HeaderValue::from_static("60")),
             Self::BadHost
             | Self::BadPath
             | Self::BadQuery
@@ -151,18 +157,18 @@ impl Problem {
         let status = self.status();
         let (content_type, policy, body) = if as_page {
             let page = html::problem(language, status.as_u16(), self.title(words), self.detail(words));
-            ("text/html; charset=utf-8", page_policy(), page.into_bytes())
+            ("text/html; charset=utf-8", html::page_policy(), page.into_bytes())
         } else {
             let title = status.canonical_reason().unwrap_or_default();
             let problem = publish::problem(status.as_u16(), title, self.detail(words), "");
-            ("application/problem+json", HeaderValue::from_static(NO_CONTENT_POLICY), problem)
+            ("application/problem+json", NO_CONTENT_POLICY, problem)
         };
         let mut response = Response::new(Body::from(Bytes::from(body)));
         *response.status_mut() = status;
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-        headers.insert(CONTENT_SECURITY_POLICY, policy);
+        headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(policy));
         headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
         headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
         headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));

@@ -6,7 +6,7 @@
 use std::cell::{OnceCell, RefCell};
 use std::collections::HashMap;
 use std::rc::Rc;
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 
 use bytes::Bytes;
 use http::header::{
@@ -16,15 +16,10 @@ use http::header::{
 use http::{HeaderMap, HeaderValue, Response, StatusCode};
 use prometheus::IntCounter;
 
+use crate::publish::NO_CONTENT_POLICY;
 use crate::publish::documents::{Documents, Encoding, Stored};
-use crate::publish::html;
 use crate::server::body::Body;
 use crate::server::negotiate::{self, Known};
-
-/// Of documents that load nothing: JSON, feeds, problems.
-pub(super) const NO_CONTENT_POLICY: &str = "default-src 'none'; frame-ancestors 'self'";
-/// Of pages: nothing but their own style.
-static PAGE_POLICY: LazyLock<String> = LazyLock::new(|| html::content_security_policy("'self'"));
 
 /// Answers kept; one more empties the table.
 const PREPARED_MAX: usize = 4096;
@@ -155,18 +150,13 @@ fn headers(stored: &Stored, encoding: Option<Encoding>) -> HeaderMap {
     headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
-    headers.insert(CONTENT_SECURITY_POLICY, policy(stored.content_type));
+    headers.insert(CONTENT_SECURITY_POLICY, policy(&stored.policy));
     headers
 }
 
-/// The content security policy of a document.
-fn policy(content_type: &str) -> HeaderValue {
-    if content_type.starts_with("text/html") { page_policy() } else { HeaderValue::from_static(NO_CONTENT_POLICY) }
-}
-
-/// The content security policy of pages.
-pub(super) fn page_policy() -> HeaderValue {
-    HeaderValue::from_str(&PAGE_POLICY).unwrap_or_else(|_| HeaderValue::from_static(NO_CONTENT_POLICY))
+/// A content security policy as a header; the strictest, if it were none.
+fn policy(policy: &str) -> HeaderValue {
+    HeaderValue::from_str(policy).unwrap_or_else(|_| HeaderValue::from_static(NO_CONTENT_POLICY))
 }
 
 fn etag(stored: &Stored, encoding: Option<Encoding>) -> HeaderValue {

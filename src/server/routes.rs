@@ -30,14 +30,14 @@ use tokio::time::timeout;
 use tower_service::Service as _;
 
 use crate::publish::documents::{self, Answer, Documents, Encoding, Lookup, Stored};
-use crate::publish::{self, known_query};
+use crate::publish::{self, NO_CONTENT_POLICY, known_query};
 use crate::server::admin::{self, Answered};
 use crate::server::body::Body;
 use crate::server::connection::Connection;
 use crate::server::error::Problem;
 use crate::server::health::Health;
 use crate::server::negotiate;
-use crate::server::prepared::{self, NO_CONTENT_POLICY, Prepared};
+use crate::server::prepared::{self, Prepared};
 use crate::server::request::{self, Asked};
 use crate::server::scrape::{Scrapes, WriteMetrics};
 
@@ -279,6 +279,7 @@ async fn rendered(
         Ok(Ok(Answer::Gone)) => Problem::Gone,
         Ok(Ok(Answer::BadRequest(why))) => Problem::BadRequest(why),
         Ok(Ok(Answer::NotFound)) => Problem::NotFound,
+        Ok(Ok(Answer::Unavailable)) => Problem::Unavailable,
         Ok(Ok(Answer::Failed) | Err(_)) => Problem::Internal,
         Err(_) => Problem::Busy,
     };

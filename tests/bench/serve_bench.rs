@@ -24,17 +24,15 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     };
     fs::write(&file, text())?;
     let render = |_: &Snapshot, _: &Target| {
-        Rendered::Document(Document {
-            content_type: "application/json",
-            body: text().into_bytes(),
-            cache_control: "public, max-age=15, stale-while-revalidate=60, stale-if-error=300",
-        })
+        let cache_control = "public, max-age=15, stale-while-revalidate=60, stale-if-error=300";
+        Rendered::Document(Document::new("application/json", cache_control, text().into_bytes()))
     };
     let documents = Documents::start(DocumentSettings::default(), Arc::new(render))?;
     documents.publish(Arc::new(Snapshot {
         position: 1,
         at: Timestamp::from_millis(0),
         valid_until: Timestamp::from_millis(150_000),
+        exported: None,
         health: Vec::new(),
         catalogue: Arc::new(PublicCatalogue::default()),
         states: Vec::new(),

@@ -2,6 +2,7 @@
 //!
 //! No cache, no thread, no HTTP type. A variant appears at most once and never changes.
 
+use std::borrow::Cow;
 use std::io::Write;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU8, Ordering};
@@ -65,6 +66,8 @@ pub struct Stored {
     pub content_type: &'static str,
     /// The value of `Cache-Control`.
     pub cache_control: &'static str,
+    /// The value of `Content-Security-Policy`.
+    pub policy: Cow<'static, str>,
     /// Its bytes, not encoded.
     pub body: Bytes,
     /// The opaque part of its `ETag`, without quotes and encoding suffix.
@@ -86,6 +89,7 @@ impl Stored {
         Self {
             content_type: document.content_type,
             cache_control: document.cache_control,
+            policy: document.policy,
             body: Bytes::from(document.body),
             digest: digest.into(),
             brotli: OnceLock::new(),
@@ -100,6 +104,7 @@ impl Stored {
     pub(super) fn is(&self, document: &Document) -> bool {
         self.content_type == document.content_type
             && self.cache_control == document.cache_control
+            && self.policy == document.policy
             && self.body == document.body
     }
 

@@ -308,19 +308,22 @@ impl<'a> Page<'a> {
             (&links.accessibility, self.say("Barrierefreiheit", "Accessibility")),
             (&links.contact, self.say("Kontakt", "Contact")),
         ];
-        let (at, until) = (self.snapshot.at, self.snapshot.valid_until);
+        let at = self.snapshot.exported.unwrap_or(self.snapshot.at);
+        let until = self.snapshot.exported.is_none().then_some(self.snapshot.valid_until);
         html! {
             footer.foot {
                 div.foot-in {
                     p {
                         (self.say("Stand: ", "As of: ")) (self.moment(at))
-                        (self.say(", gültig bis ", ", valid until ")) (self.clock_or_moment(until, at))
+                        @if let Some(until) = until {
+                            (self.say(", gültig bis ", ", valid until ")) (self.clock_or_moment(until, at))
+                        }
                         ". "
                         span.soft {
-                            (self.say(
-                                "Danach bitte die Seite neu laden. Alle Zeiten in Ortszeit.",
-                                "Please reload the page after that. All times are local.",
-                            ))
+                            @if until.is_some() {
+                                (self.say("Danach bitte die Seite neu laden. ", "Please reload the page after that. "))
+                            }
+                            (self.say("Alle Zeiten in Ortszeit.", "All times are local."))
                         }
                     }
                     ul.machine {
@@ -341,7 +344,7 @@ impl<'a> Page<'a> {
 
     /// How old the page is, where it is read first.
     pub(super) fn as_of(&self) -> Markup {
-        html! { p.as-of { (self.say("Stand: ", "As of ")) (self.moment(self.snapshot.at)) } }
+        html! { p.as-of { (self.say("Stand: ", "As of ")) (self.moment(self.snapshot.exported.unwrap_or(self.snapshot.at))) } }
     }
 
     /// The languages in which this page exists.

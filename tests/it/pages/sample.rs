@@ -463,6 +463,7 @@ pub(super) fn assemble(
         position: 4711,
         at: now,
         valid_until: now.plus(VALID_FOR),
+        exported: None,
         health: Vec::new(),
         catalogue: Arc::new(PublicCatalogue {
             former_organisations: HashMap::new(),

@@ -9,6 +9,7 @@ use std::time::Duration;
 use turmwacht::model::snapshot::{PublicCatalogue, Snapshot};
 use turmwacht::model::time::Timestamp;
 use turmwacht::publish::documents::{DocumentSettings, Documents};
+use turmwacht::publish::html::page_policy;
 use turmwacht::publish::metrics::Full;
 use turmwacht::publish::{Document, Rendered, Target};
 use turmwacht::server::{self, Health, ServerConfig, ServerHandle};
@@ -23,6 +24,7 @@ pub(super) fn snapshot(position: u64) -> Arc<Snapshot> {
         position,
         at: Timestamp::from_millis(0),
         valid_until: Timestamp::from_millis(150_000),
+        exported: None,
         health: Vec::new(),
         catalogue: Arc::new(PublicCatalogue::default()),
         states: Vec::new(),
@@ -67,18 +69,12 @@ impl Renderer {
     fn render(&self, snapshot: &Snapshot, target: &Target) -> Rendered {
         self.renders.fetch_add(1, Ordering::SeqCst);
         let json = |body: String| {
-            Rendered::Document(Document {
-                content_type: "application/json",
-                body: body.into_bytes(),
-                cache_control: "public, max-age=15, stale-while-revalidate=60, stale-if-error=300",
-            })
+            let cache_control = "public, max-age=15, stale-while-revalidate=60, stale-if-error=300";
+            Rendered::Document(Document::new("application/json", cache_control, body.into_bytes()))
         };
         let page = |body: &str| {
-            Rendered::Document(Document {
-                content_type: "text/html; charset=utf-8",
-                body: body.as_bytes().to_vec(),
-                cache_control: "public, max-age=15",
-            })
+            let document = Document::new("text/html; charset=utf-8", "public, max-age=15", body.as_bytes().to_vec());
+            Rendered::Document(document.with_policy(page_policy()))
         };
         match target.path.as_str() {
             "/" => page("<!DOCTYPE html><title>root</title>"),

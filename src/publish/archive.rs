@@ -1,0 +1,91 @@
+//! What a document may ask for beyond a snapshot: single results, and states of long ago.
+//!
+//! The store answers (`history`), or nothing does ([`Nothing`]); replays and previews look at a
+//! snapshot alone. What is asked for is bounded by whoever asks.
+
+use std::time::Duration;
+
+use crate::model::id::{CheckId, ComponentId};
+use crate::model::status::{Evidence, Status};
+use crate::model::time::Timestamp;
+use crate::model::verdict::{Reason, Verdict};
+
+/// A single result of a check.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PastResult {
+    /// The check.
+    pub check: CheckId,
+    /// When the probe ended.
+    pub at: Timestamp,
+    /// What it came to.
+    pub verdict: Verdict,
+    /// Why not.
+    pub reason: Option<Reason>,
+    /// How long it took.
+    pub duration: Duration,
+}
+
+/// A stretch of time in one status.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PastInterval {
+    /// When it began.
+    pub from: Timestamp,
+    /// When it ended; `None` while it lasts.
+    pub until: Option<Timestamp>,
+    /// The status.
+    pub status: Status,
+    /// Where the status came from.
+    pub evidence: Evidence,
+}
+
+/// The archive cannot answer at the moment: it is busy, damaged, or was asked for too much.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the archive cannot be read at the moment")]
+pub struct Unavailable;
+
+/// What knows of long ago.
+pub trait Archive: Send + Sync {
+    /// The results of a component's checks that ended in `[from, until)`, oldest first.
+    ///
+    /// # Errors
+    /// If it cannot be read, or if there are more than `most`.
+    fn results(
+        &self,
+        component: &ComponentId,
+        from: Timestamp,
+        until: Timestamp,
+        most: usize,
+    ) -> Result<Vec<PastResult>, Unavailable>;
+
+    /// The intervals of a component that touch `[from, until)`, oldest first; not cut to it.
+    ///
+    /// # Errors
+    /// If it cannot be read, or if there are more than `most`.
+    fn intervals(
+        &self,
+        component: &ComponentId,
+        from: Timestamp,
+        until: Timestamp,
+        most: usize,
+    ) -> Result<Vec<PastInterval>, Unavailable>;
+}
+
+/// Knows nothing.
+#[derive(Debug, Clone, Copy)]
+pub struct Nothing;
+
+impl Archive for Nothing {
+    fn results(&self, _: &ComponentId, _: Timestamp, _: Timestamp, _: usize) -> Result<Vec<PastResult>, Unavailable> {
+        Ok(Vec::new())
+    }
+
+    fn intervals(
+        &self,
+        _: &ComponentId,
+        _: Timestamp,
+        _: Timestamp,
+        _: usize,
+    ) -> Result<Vec<PastInterval>, Unavailable> {
+        Ok(Vec::new())
+    }
+}
