@@ -14,6 +14,8 @@ mod body;
 mod connection;
 pub mod desk;
 mod error;
+#[cfg(any(test, fuzzing))]
+pub mod fuzz;
 mod health;
 mod negotiate;
 mod prepared;
