@@ -1,13 +1,13 @@
-//! From one snapshot to bytes: JSON, Atom, iCalendar, HTML and metrics.
+//! From one snapshot to bytes: JSON, feeds, iCalendar, HTML and metrics.
 //!
 //! Everything here is a pure function of a [`Snapshot`] (or of `Measurements`): no IO, no clock.
 //! The same snapshot gives the same bytes. What paths exist is decided in one place, [`render`],
 //! over the closed list of `route`.
 
 pub mod archive;
-pub mod atom;
 pub mod documents;
 pub mod escape;
+pub mod feed;
 pub mod html;
 pub mod ical;
 pub mod json;
@@ -23,7 +23,7 @@ use serde::Serialize;
 use crate::model::catalogue::Site;
 use crate::model::snapshot::Snapshot;
 use crate::publish::archive::Archive;
-use crate::publish::route::{Feed, FeedFormat, Found, Place, Route};
+use crate::publish::route::{Found, Place, Route};
 use crate::publish::scope::Scope;
 use crate::publish::wording::Words;
 
@@ -94,7 +94,6 @@ const CACHE_ALIVE: &str = "public, max-age=5";
 
 const HTML: &str = "text/html; charset=utf-8";
 const JSON: &str = "application/json; charset=utf-8";
-const ATOM: &str = "application/atom+xml; charset=utf-8";
 const CALENDAR: &str = "text/calendar; charset=utf-8";
 
 /// Renders what is asked for, from a snapshot alone: nothing is known of long ago.
@@ -223,9 +222,7 @@ fn document(
         Route::Maintenance(id) => {
             page(html::maintenance(snapshot, scope.maintenance(id).ok_or(Fault::NotFound)?, language))
         }
-        Route::Feed(place, Feed::Updates, FeedFormat::Atom) => {
-            Document::new(ATOM, CACHE_FEED, atom::feed(snapshot, whose(place)?, language).into_bytes())
-        }
+        Route::Feed(place, feed, format) => feed::document(scope, place, feed, format).ok_or(Fault::NotFound)?,
         Route::Calendar(place) => {
             Document::new(CALENDAR, CACHE_FEED, ical::calendar(snapshot, whose(place)?, language).into_bytes())
         }
@@ -243,7 +240,6 @@ fn document(
         | Route::History(_)
         | Route::Search
         | Route::Docs
-        | Route::Feed(..)
         | Route::Badge(..)
         | Route::StatusText(_)
         | Route::Widget

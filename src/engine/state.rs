@@ -23,7 +23,7 @@ use crate::model::incident::Incident;
 use crate::model::local::{Locals, PublicLocal};
 use crate::model::notice::{LocalNotice, MaintenanceNotice, Override};
 use crate::model::observation::Judged;
-use crate::model::snapshot::{ComponentState, PublicCatalogue, PublicIncident};
+use crate::model::snapshot::{ComponentState, PublicCatalogue, PublicIncident, PublicMaintenance};
 use crate::model::status::{Evidence, Status};
 use crate::model::time::Timestamp;
 use crate::model::verdict::{Path, Reason, Verdict};
@@ -208,6 +208,8 @@ pub(super) struct PublicFaces {
     /// Components and incidents whose faces are out of date.
     pub(super) stale: BTreeSet<u32>,
     pub(super) stale_incidents: BTreeSet<IncidentId>,
+    /// Maintenances that have been over for a while.
+    pub(super) past_maintenances: BTreeMap<MaintenanceId, Arc<PublicMaintenance>>,
     /// What differs in some towns, and whether it is out of date.
     pub(super) locals: Arc<Locals>,
     pub(super) changes: Arc<Vec<Arc<PublicLocal>>>,

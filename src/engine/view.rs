@@ -1,6 +1,6 @@
 //! State → what the public may see. The only place that crosses from internal to public.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use crate::engine::maintenance;
@@ -67,6 +67,7 @@ impl State {
             states: self.public.states.clone(),
             incidents,
             maintenances: self.maintenance_faces(at),
+            past_maintenances: self.past_faces(at),
             locals: Arc::clone(&self.public.locals),
             changes: Arc::clone(&self.public.changes),
         }
@@ -343,15 +344,30 @@ impl State {
             .record
             .maintenance
             .values()
-            .filter(|notice| {
-                let long_over = notice.ended_at.is_some_and(|ended| ended.plus(COMPLETED_SHOWN_FOR) < at);
-                notice.announced_at.at <= at && !(notice.is_over() && long_over)
-            })
+            .filter(|notice| notice.announced_at.at <= at && !is_past(notice, at))
             .map(|notice| Arc::new(self.maintenance_face(notice)))
             .filter(|face| !face.components.is_empty())
             .collect();
         faces.sort_by(|a, b| (a.from.at, &a.id).cmp(&(b.from.at, &b.id)));
         faces
+    }
+
+    /// They change no more, so each is made once for a catalogue.
+    fn past_faces(&mut self, at: Timestamp) -> Vec<Arc<PublicMaintenance>> {
+        let before = std::mem::take(&mut self.public.past_maintenances);
+        // What was called off before anybody was told of it stays untold.
+        let told = |notice: &MaintenanceNotice| notice.ended_at.is_some_and(|ended| notice.announced_at.at <= ended);
+        let past = self.record.maintenance.values().filter(|notice| is_past(notice, at) && told(notice));
+        let faces = past.map(|notice| {
+            let known = before.get(&notice.id).filter(|face| face.revision == notice.revision);
+            let face = known.map_or_else(|| Arc::new(self.maintenance_face(notice)), Arc::clone);
+            (notice.id.clone(), face)
+        });
+        let faces: BTreeMap<_, _> = faces.collect();
+        let mut shown: Vec<_> = faces.values().filter(|face| !face.components.is_empty()).cloned().collect();
+        shown.sort_by(|a, b| (a.from.at, &a.id).cmp(&(b.from.at, &b.id)));
+        self.public.past_maintenances = faces;
+        shown
     }
 
     fn maintenance_face(&self, notice: &MaintenanceNotice) -> PublicMaintenance {
@@ -383,4 +399,9 @@ impl State {
             revision: notice.revision,
         }
     }
+}
+
+/// Whether a maintenance has been over for so long that no list shows it.
+fn is_past(notice: &MaintenanceNotice, at: Timestamp) -> bool {
+    notice.is_over() && notice.ended_at.is_some_and(|ended| ended.plus(COMPLETED_SHOWN_FOR) < at)
 }

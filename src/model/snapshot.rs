@@ -51,6 +51,8 @@ pub struct Snapshot {
     pub incidents: Vec<Arc<PublicIncident>>,
     /// Maintenances that have been announced, by begin.
     pub maintenances: Vec<Arc<PublicMaintenance>>,
+    /// Maintenances long over: no list shows them, but feeds tell of them and their pages stay.
+    pub past_maintenances: Vec<Arc<PublicMaintenance>>,
     /// What differs in some towns at the moment.
     pub locals: Arc<Locals>,
     /// What came to differ in some towns, newest first, for feeds.

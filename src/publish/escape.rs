@@ -110,6 +110,30 @@ pub fn sentence(template: &str, name: &Plain) -> Plain {
     Plain::new(&template.replace("{}", name.unescaped()))
 }
 
+/// Cleaned texts with words of ours between them; the whole is cleaned text again. Empty ones are
+/// left out.
+pub fn joined(texts: &[Plain], between: &str) -> Plain {
+    let texts: Vec<&str> = texts.iter().map(Plain::unescaped).filter(|text| !text.is_empty()).collect();
+    Plain::new(&texts.join(between))
+}
+
+/// A part of a cleaned text.
+pub fn part(text: &Plain, choose: impl Fn(&str) -> &str) -> Plain {
+    Plain::new(choose(text.unescaped()))
+}
+
+/// The description of an RSS item, which readers take for HTML: HTML that means this text, its line
+/// breaks as `<br>`, escaped for XML.
+pub fn html_in_xml(text: &Plain) -> String {
+    xml_str(&xml(text).replace('\n', "<br>\n"))
+}
+
+/// A title of RSS: as [`xml`], but with numbers for what readers could take for markup, as the RSS
+/// profile asks for.
+pub fn rss_title(text: &Plain) -> String {
+    xml(text).replace("&amp;", "&#x26;").replace("&lt;", "&#x3C;").replace("&gt;", "&#x3E;")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -124,6 +148,12 @@ mod tests {
             text.render().into_string(),
             "&lt;script&gt;alert(&quot;1&quot;)&lt;/script&gt; &amp; 'x' ]]&gt;\n\\"
         );
+        assert_eq!(
+            html_in_xml(&text),
+            "&amp;lt;script&amp;gt;alert(&amp;quot;1&amp;quot;)&amp;lt;/script&amp;gt; &amp;amp; &amp;#39;x&amp;#39; \
+             ]]&amp;gt;&lt;br&gt;\n\\"
+        );
+        assert_eq!(rss_title(&Plain::new("a < b & c")), "a &#x3C; b &#x26; c");
         assert_eq!(ics(&text), "<script>alert(\"1\")</script> & 'x' ]]>\\n\\\\");
         assert_eq!(ics_str("a;b,c\r\nEND:VEVENT\u{0}\u{85}\t"), "a\\;b\\,c\\nEND:VEVENT\t");
         assert_eq!(label_text(&text), "<script>alert(\\\"1\\\")</script> & 'x' ]]>\\n\\\\");

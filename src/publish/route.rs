@@ -357,7 +357,8 @@ impl<'a> Route<'a> {
             Place::Component(there, id) => both(there, id).map(|(there, id)| Place::Component(there, id)),
         };
         let incident = |id: &str| snapshot.incidents.iter().any(|incident| incident.id.as_str() == id);
-        let maintenance = |id: &str| snapshot.maintenances.iter().any(|maintenance| maintenance.id.as_str() == id);
+        let announced = || snapshot.maintenances.iter().chain(&snapshot.past_maintenances);
+        let maintenance = |id: &str| announced().any(|maintenance| maintenance.id.as_str() == id);
         match self {
             Self::Overview
             | Self::Planned

@@ -51,7 +51,8 @@ impl<'a> Scope<'a> {
     }
 
     pub(super) fn maintenance(&self, id: &str) -> Option<&'a PublicMaintenance> {
-        self.snapshot.maintenances.iter().find(|maintenance| maintenance.id.as_str() == id).map(|found| &**found)
+        let mut known = self.snapshot.maintenances.iter().chain(&self.snapshot.past_maintenances);
+        known.find(|maintenance| maintenance.id.as_str() == id).map(|found| &**found)
     }
 
     /// A component as a page shows it, or as everybody sees it.

@@ -38,6 +38,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         states: Vec::new(),
         incidents: Vec::new(),
         maintenances: Vec::new(),
+        past_maintenances: Vec::new(),
         locals: Arc::default(),
         changes: Arc::default(),
     }));

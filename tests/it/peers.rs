@@ -1,12 +1,13 @@
 //! The second tier: the program against the servers that are really out there, from Debian's
 //! packages, each started by its test on loopback with a configuration of its own, and our
-//! calendars against programs that read them.
+//! calendars and feeds against programs that read them.
 //!
 //! A peer that is not installed fails the test where `CI` is set; elsewhere the test says that
 //! it was skipped, and passes. What servers that lie, stall and reset do is in `probe`.
 
 mod authority;
 mod calendar;
+mod feeds;
 mod journey;
 mod nginx;
 mod process;

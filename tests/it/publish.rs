@@ -1,8 +1,9 @@
 //! Tests of `publish`: one snapshot in, bytes out.
 
 mod atom;
+pub(crate) mod feeds;
 mod golden;
-mod hostile;
+pub(crate) mod hostile;
 pub(crate) mod ical;
 mod json;
 mod metrics;
@@ -21,6 +22,11 @@ const ROUTES: &[&str] = &[
     "/incidents/i-closed",
     "/feed.atom",
     "/hattingen/feed.atom",
+    "/hattingen/serviceportal-en/feed.atom",
+    "/hattingen/feed.rss",
+    "/hattingen/feed.json",
+    "/hattingen/feed-incidents.atom",
+    "/feed-2023-11.atom",
     "/api/v1/alive",
     "/api/v1/summary",
     "/api/v1/organisations",

@@ -2,6 +2,7 @@
 //! leaves the same state.
 
 mod faults;
+mod feeds;
 
 use turmwacht::model::event::Event;
 use turmwacht::model::incident::IncidentStatus;

@@ -484,6 +484,7 @@ pub(super) fn assemble(
         states: states.into_iter().map(Arc::new).collect(),
         incidents,
         maintenances,
+        past_maintenances: Vec::new(),
         locals: Arc::default(),
         changes: Arc::default(),
     }

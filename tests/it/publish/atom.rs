@@ -32,6 +32,8 @@ pub(super) struct Read {
     pub(super) links: Vec<String>,
     /// Of a feed, its tombstones: `ref when`
     pub(super) deleted: Vec<String>,
+    /// Of a feed, whether it says that it is an archive.
+    pub(super) is_archive: bool,
 }
 
 /// Reads a feed: its head and its entries.
@@ -90,6 +92,7 @@ pub(super) fn read(xml: &str) -> (Read, Vec<Read>) {
                         attribute("ref").expect("a ref"),
                         attribute("when").expect("an instant")
                     )),
+                    "fh:archive" => current.is_archive = true,
                     other => panic!("unexpected {other:?}"),
                 }
             }
@@ -118,7 +121,15 @@ fn an_entry_is_the_same_in_every_feed_and_language() {
     assert_eq!(ids(&snapshot, "/en/hattingen/feed.atom"), of_town);
     // All but the town's own words, which stand in its feed only.
     let (own, shared): (Vec<_>, Vec<_>) = of_town.iter().partition(|(id, _, _)| id.contains("/overlay/"));
-    assert!(shared.iter().all(|entry| all.contains(entry)));
+    for (id, updated, categories) in shared {
+        let (_, everywhere, of_all) = all.iter().find(|(known, _, _)| known == id).expect("it stands there, too");
+        assert_eq!(updated, everywhere, "{id}");
+        assert!(categories.iter().all(|category| of_all.contains(category)), "{id}");
+        // A page names itself and what stands on it, nobody else.
+        let ars = categories.iter().filter(|category| category.contains("schluessel:rs"));
+        assert!(ars.clone().count() <= 1 && ars.clone().all(|ars| ars.ends_with(" 059540016016")), "{categories:?}");
+        assert!(!categories.iter().any(|category| category.ends_with("website-witten")), "{categories:?}");
+    }
     assert_eq!(own.len(), 1);
     // Hattingen's page shows nothing of Witten's homepage.
     assert!(all.len() > of_town.len() && of_town.iter().all(|(id, _, _)| !id.contains("i-closed")));
@@ -152,7 +163,11 @@ fn a_feed_has_what_rfc_4287_wants() {
     assert_eq!(feed.updated, entries[0].updated);
     assert_eq!(
         feed.links,
-        ["self https://status.example.org/en/hattingen/feed.atom", "alternate https://status.example.org/en/hattingen"]
+        [
+            "self https://status.example.org/en/hattingen/feed.atom",
+            "prev-archive https://status.example.org/en/hattingen/feed-2023-01.atom",
+            "alternate https://status.example.org/en/hattingen"
+        ]
     );
     let newest = &entries[0];
     assert_eq!(newest.title, "Disruption: Service portal Ennepe-Ruhr – cause identified");
@@ -286,13 +301,15 @@ fn entry(snapshot: &Snapshot, path: &str, id: &str) -> Option<Read> {
 fn an_update_that_was_taken_back_leaves_a_tombstone_and_no_word() {
     for path in ["/feed.atom", "/hattingen/feed.atom", "/en/witten/feed.atom"] {
         let (feed, _) = read(&text(&sample(), path));
-        assert_eq!(feed.deleted, ["tag:status.example.org,2023:incident/i-open/4 2023-11-06T09:24:00Z"], "{path}");
+        let deleted: Vec<&String> = feed.deleted.iter().filter(|deleted| !deleted.contains("/overlay/")).collect();
+        assert_eq!(deleted, ["tag:status.example.org,2023:incident/i-open/4 2023-11-06T09:24:00Z"], "{path}");
         assert_eq!(entry(&sample(), path, "i-open/4"), None, "{path}");
     }
     // Whoever it never concerned is not told that it is gone.
     let mut snapshot = sample();
     Arc::make_mut(&mut snapshot.incidents[0]).updates[3].organisations = vec![OrganisationId::new("witten")];
-    assert!(read(&text(&snapshot, "/hattingen/feed.atom")).0.deleted.is_empty());
+    let in_hattingen = read(&text(&snapshot, "/hattingen/feed.atom")).0.deleted;
+    assert!(!in_hattingen.iter().any(|deleted| deleted.contains("i-open/4")), "{in_hattingen:?}");
     assert_eq!(read(&text(&snapshot, "/witten/feed.atom")).0.deleted.len(), 1);
     // It counts as the feed's last change.
     Arc::make_mut(&mut snapshot.incidents[0]).updates[3].retracted_at = Some(time("2023-11-06T09:29:00Z"));
@@ -350,6 +367,21 @@ fn a_towns_own_words_stand_in_its_own_feed_only() {
     overlays.values_mut().for_each(|overlay| overlay.version += 1);
     assert!(entry(&later, "/hattingen/feed.atom", "overlay/hattingen/3").is_some());
     assert!(entry(&later, "/hattingen/feed.atom", "overlay/hattingen/2").is_none());
+    // It takes back those before it. In which year they were written is not known any more.
+    let overlays = &mut Arc::make_mut(&mut later.incidents[0]).overlays;
+    overlays.values_mut().for_each(|overlay| overlay.at = time("2024-01-03T08:00:00Z"));
+    let deleted = read(&text(&later, "/hattingen/feed.atom")).0.deleted;
+    let replaced: Vec<&str> = deleted.iter().filter_map(|one| one.strip_prefix("tag:status.example.org,")).collect();
+    assert_eq!(
+        replaced[..4],
+        [
+            "2024:incident/i-open/overlay/hattingen/2 2024-01-03T08:00:00Z",
+            "2023:incident/i-open/overlay/hattingen/2 2024-01-03T08:00:00Z",
+            "2024:incident/i-open/overlay/hattingen/1 2024-01-03T08:00:00Z",
+            "2023:incident/i-open/overlay/hattingen/1 2024-01-03T08:00:00Z",
+        ]
+    );
+    assert!(!text(&later, "/witten/feed.atom").contains("overlay/hattingen"));
 }
 
 #[test]

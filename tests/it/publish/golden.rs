@@ -48,10 +48,10 @@ fn pretty(json: &str) -> String {
 #[test]
 fn every_route_has_its_golden_copy_in_both_languages() {
     let snapshot = sample();
-    for route in super::ROUTES.iter().filter(|route| route.contains("/api/") || route.ends_with(".atom")) {
+    for route in super::ROUTES.iter().filter(|route| route.contains("/api/") || route.contains("/feed")) {
         for (language, prefix) in [("de", ""), ("en", "/en")] {
             let body = text(&snapshot, &format!("{prefix}{route}"));
-            let golden = if route.contains("/api/") { pretty(&body) } else { body };
+            let golden = if route.contains("/api/") || route.ends_with(".json") { pretty(&body) } else { body };
             let name = format!("{language}{}", route.replace('/', "_"));
             insta::with_settings!({ omit_expression => true }, {
                 insta::assert_snapshot!(name, golden);

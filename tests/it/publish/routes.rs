@@ -14,6 +14,8 @@ fn every_route_answers_with_its_media_type_in_both_languages() {
             let document = document(&snapshot, &format!("{prefix}{route}"));
             let expected = match route {
                 _ if route.ends_with(".atom") => "application/atom+xml; charset=utf-8",
+                _ if route.ends_with(".rss") => "application/rss+xml; charset=utf-8",
+                _ if route.ends_with(".json") => "application/feed+json; charset=utf-8",
                 _ if route.starts_with("/api/") => "application/json; charset=utf-8",
                 _ => "text/html; charset=utf-8",
             };

@@ -616,6 +616,7 @@ fn build(texts: &Texts<'_>) -> Snapshot {
         valid_until: at.plus(VALID_FOR),
         exported: None,
         health: Vec::new(),
+        past_maintenances: Vec::new(),
         locals: Arc::new(Locals::new([(0, Arc::new(local(texts)))], &catalogue)),
         catalogue,
         states: states(texts).into_iter().map(Arc::new).collect(),
@@ -658,6 +659,7 @@ pub(super) fn land(towns: u32, services: u32) -> Snapshot {
         catalogue: Arc::new(catalogue(plain_site(), organisations, components)),
         incidents: vec![Arc::new(fallen)],
         maintenances: Vec::new(),
+        past_maintenances: Vec::new(),
         locals: Arc::default(),
         changes: Arc::default(),
     }
