@@ -13,6 +13,7 @@ mod components;
 mod cycles;
 mod diagnostic;
 mod graph;
+mod look;
 mod organisations;
 mod planned;
 mod plans;
@@ -24,6 +25,7 @@ mod rrule;
 mod secrets;
 mod settings;
 mod show;
+mod svg;
 mod values;
 
 use std::collections::BTreeSet;
@@ -250,7 +252,8 @@ fn build(
         });
         sources.push(Source { name: path.display().to_string(), path: Some(path), text });
     }
-    let declared = read_probe_files(&sources, &operator, &faults, complete, extra);
+    let mut declared = read_probe_files(&sources, &operator, &faults, complete, extra);
+    declared.logos = operator.logos.take();
     let files = sources.iter().filter_map(|source| source.path.clone()).collect();
     let settings = operator.settings;
     if operator_fails || glob_fails {
@@ -299,6 +302,7 @@ fn read_probe_file<'t>(table: Table<'t>, operator: &Operator<'_>, base: &Path, e
         timing: &operator.timing,
         private_networks: &operator.settings.probing.private_networks,
         secrets: &operator.secrets,
+        logos: &operator.logos,
         base,
     };
     let file = RawFile {

@@ -11,9 +11,12 @@ pub mod feed;
 pub mod html;
 pub mod ical;
 pub mod json;
+mod logo;
 pub mod metrics;
 mod route;
 mod scope;
+mod search;
+mod security;
 pub mod wording;
 
 use std::borrow::Cow;
@@ -94,6 +97,7 @@ const CACHE_ALIVE: &str = "public, max-age=5";
 
 const HTML: &str = "text/html; charset=utf-8";
 const JSON: &str = "application/json; charset=utf-8";
+const TEXT: &str = "text/plain; charset=utf-8";
 const CALENDAR: &str = "text/calendar; charset=utf-8";
 
 /// Renders what is asked for, from a snapshot alone: nothing is known of long ago.
@@ -121,6 +125,13 @@ pub fn known_query(path: &str) -> &'static [&'static str] {
 /// Whether the document of a path needs an [`Archive`], so that it may take longer than others.
 pub fn looks_back(path: &str) -> bool {
     Found::anywhere(path).is_some_and(|found| found.route.looks_back())
+}
+
+/// Whether the document of a path is worth keeping. What anybody can ask for in endless words is
+/// not: it would push out what many read.
+pub fn is_kept(path: &str) -> bool {
+    let found = [Found::anywhere(path), Found::beyond_first(path)];
+    found.into_iter().flatten().all(|found| found.route.is_kept())
 }
 
 /// The word for a path in metrics and logs, of a closed list; `other` for what is no route.
@@ -212,16 +223,32 @@ fn document(
         Place::Organisation(id) => organisation(id).map(Some),
         Place::Component(..) => Err(Fault::NotFound),
     };
-    let page = |body: String| Document::new(HTML, CACHE_EPOCH, body.into_bytes()).with_policy(html::page_policy());
+    // A page of an organisation (by its index), or of the site, has the colours that were chosen there.
+    let page = |whose: Option<u32>, body: String| {
+        let policy = html::policy_of(snapshot, whose);
+        Document::new(HTML, CACHE_EPOCH, body.into_bytes()).with_policy(policy)
+    };
     let json = |body: Vec<u8>| Document::new(JSON, CACHE_EPOCH, body);
     let document = match route {
-        Route::Overview => page(html::overview(snapshot, language)),
-        Route::Organisation(id) => page(html::organisation(snapshot, organisation(id)?, language)),
-        Route::Incident(id) => page(html::incident(snapshot, scope.incident(id).ok_or(Fault::NotFound)?, language)),
-        Route::Planned => page(html::planned(snapshot, language)),
-        Route::Maintenance(id) => {
-            page(html::maintenance(snapshot, scope.maintenance(id).ok_or(Fault::NotFound)?, language))
+        Route::Overview => page(None, html::overview(snapshot, language)),
+        Route::Organisation(id) => {
+            let index = organisation(id)?;
+            page(Some(index), html::organisation(snapshot, index, language))
         }
+        Route::Incident(id) => {
+            page(None, html::incident(snapshot, scope.incident(id).ok_or(Fault::NotFound)?, language))
+        }
+        Route::Planned => page(None, html::planned(snapshot, language)),
+        Route::Maintenance(id) => {
+            page(None, html::maintenance(snapshot, scope.maintenance(id).ok_or(Fault::NotFound)?, language))
+        }
+        Route::Search => page(None, html::search(scope, &search::find(scope, parameters)?, &parameters.query())),
+        Route::Found => json(json::found(scope, &search::find(scope, parameters)?, parameters)),
+        Route::SecurityText => {
+            let text = security::text(snapshot).ok_or(Fault::NotFound)?;
+            Document::new(TEXT, CACHE_FEED, text.into_bytes())
+        }
+        Route::Asset(name) => logo::document(snapshot, name).ok_or(Fault::NotFound)?,
         Route::Feed(place, feed, format) => feed::document(scope, place, feed, format).ok_or(Fault::NotFound)?,
         Route::Calendar(place) => {
             Document::new(CALENDAR, CACHE_FEED, ical::calendar(snapshot, whose(place)?, language).into_bytes())
@@ -238,7 +265,6 @@ fn document(
         Route::OneMaintenance(id) => json(json::maintenance(scope, scope.maintenance(id).ok_or(Fault::NotFound)?)),
         Route::Component(..)
         | Route::History(_)
-        | Route::Search
         | Route::Docs
         | Route::Badge(..)
         | Route::StatusText(_)
@@ -248,10 +274,7 @@ fn document(
         | Route::Statuspage(..)
         | Route::Results(_)
         | Route::Availability(_)
-        | Route::Found
-        | Route::OpenApi
-        | Route::SecurityText
-        | Route::Asset(_) => return Err(Fault::NotFound),
+        | Route::OpenApi => return Err(Fault::NotFound),
     };
     let _ = archive;
     Ok(document)
@@ -290,6 +313,12 @@ struct Parameters<'a> {
 }
 
 impl<'a> Parameters<'a> {
+    /// The question of a search as a query, with its question mark.
+    fn query(&self) -> String {
+        let question = self.q.map(|q| url::form_urlencoded::byte_serialize(q.as_bytes()).collect::<String>());
+        question.map(|question| format!("?q={question}")).unwrap_or_default()
+    }
+
     fn of(target: &'a Target, known: &[&str], words: Words) -> Result<Self, Rendered> {
         let mut parameters = Self::default();
         for (name, value) in target.query.iter().filter(|(name, value)| known.contains(&&**name) && !value.is_empty()) {

@@ -11,6 +11,7 @@ use toml::de::DeValue;
 use url::Url;
 
 use super::diagnostic::{At, Fault, Faults, Spot, quote};
+use super::look::Logos;
 use super::probes::{SecretUse, read_probe};
 use super::read::{Table, Value, words_of};
 use super::references::http_get;
@@ -39,6 +40,7 @@ pub(super) struct Context<'c> {
     pub(super) timing: &'c Timing,
     pub(super) private_networks: &'c [IpNet],
     pub(super) secrets: &'c Secrets<'c>,
+    pub(super) logos: &'c Logos,
     /// The folder of the file: what it names must lie below.
     pub(super) base: &'c Path,
 }

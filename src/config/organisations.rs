@@ -6,7 +6,7 @@ use jiff::tz::TimeZone;
 
 use super::checks::Context;
 use super::diagnostic::{At, Fault, Spot, quote};
-use super::probes::own_file;
+use super::look::{Logos, logo, theme};
 use super::read::{Table, Value, words_of};
 use super::values::{id, is_ars, is_host_name, link, zone};
 use crate::model::catalogue::{Organisation, SiteLinks};
@@ -113,7 +113,7 @@ pub(super) fn read_organisation<'t>(table: Table<'t>, context: &Context<'_>) -> 
     let served_by = table.strings("served_by");
     let formerly: Vec<_> =
         table.get("formerly").map(Value::elements).unwrap_or_default().into_iter().filter_map(id).collect();
-    let links = site_links(&table, context.base);
+    let links = site_links(&table, context.base, context.logos);
     let url = table.get("url").and_then(link);
     table.finish();
     let name = name?;
@@ -182,31 +182,17 @@ fn check_ars(kind: &At<OrganisationKind>, ars: Option<&At<&str>>, table: Spot, f
     }
 }
 
-/// `imprint privacy accessibility contact logo`, of the site or of an organisation.
-pub(super) fn site_links(table: &Table<'_>, base: &Path) -> SiteLinks {
+/// `imprint privacy accessibility contact logo theme`, of the site or of an organisation.
+pub(super) fn site_links(table: &Table<'_>, base: &Path, logos: &Logos) -> SiteLinks {
     let link = |key| table.get(key).and_then(link);
     SiteLinks {
         imprint: link("imprint"),
         privacy: link("privacy"),
         accessibility: link("accessibility"),
         contact: link("contact"),
-        logo: table.get("logo").and_then(|value| logo(value, base)),
+        logo: table.get("logo").and_then(|value| logo(value, base, logos)),
+        theme: table.table("theme").map(theme),
     }
-}
-
-/// A picture below the file's own folder; it will be public.
-fn logo(value: Value<'_>, base: &Path) -> Option<String> {
-    let path = own_file(value, base)?;
-    let picture = path
-        .extension()
-        .and_then(|extension| extension.to_str())
-        .is_some_and(|extension| matches!(extension, "svg" | "png" | "webp" | "jpg"));
-    if !picture || !path.is_file() {
-        let label = if picture { "no such file" } else { "not a picture" };
-        value.fault("the logo cannot be used", label, "name an svg, png, webp or jpg file beside this file");
-        return None;
-    }
-    Some(path.to_string_lossy().into_owned())
 }
 
 /// The ARS prefix that an organisation reaches without `[trust]`: a county its five digits, a

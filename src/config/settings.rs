@@ -12,11 +12,13 @@ use jiff::tz::TimeZone;
 use url::Url;
 
 use super::diagnostic::{At, Fault, Faults, quote};
+use super::look::Logos;
 use super::organisations::site_links;
 use super::read::{Table, Value};
 use super::references::{check_references, read_reference};
 use super::secrets::{Secrets, read_secrets};
-use super::values::{RawReach, id, is_host_name, parse_host_port, size, zone};
+use super::values::{RawReach, id, is_host_name, link, parse_host_port, size, zone};
+use crate::model::alternative::Link;
 use crate::model::catalogue::{Site, Watch};
 use crate::model::settings::{
     ExportSettings, ProbingSettings, Reference, ResolverAddress, ServerSettings, Settings, StorageSettings,
@@ -63,6 +65,8 @@ pub(super) struct Operator<'t> {
     pub(super) trust: Vec<Trust<'t>>,
     /// The folder of config.toml.
     pub(super) base: PathBuf,
+    /// The pictures of all files.
+    pub(super) logos: Logos,
 }
 
 /// The ranges in which timing keys may lie; checks have the same.
@@ -87,7 +91,9 @@ pub(super) fn read_operator<'t>(table: Table<'t>, base: &Path, loopback: bool) -
         faults.push(fault.help("add `probes = [\"probes/*.toml\"]`"));
     }
     let site_table = table.table("site");
-    let links = site_table.as_ref().map(|site| site_links(site, base)).unwrap_or_default();
+    let logos = Logos::default();
+    let links = site_table.as_ref().map(|site| site_links(site, base, &logos)).unwrap_or_default();
+    let security_contact = site_table.as_ref().and_then(|site| site.get("security_contact")).and_then(report_to);
     let missing: Vec<&str> = [
         ("imprint", links.imprint.is_some()),
         ("privacy", links.privacy.is_some()),
@@ -117,7 +123,7 @@ pub(super) fn read_operator<'t>(table: Table<'t>, base: &Path, loopback: bool) -
     let trust = read_trust(table.table("trust"));
     read_notify(table.table("notify"));
     let export = read_export(table.table("export"), base);
-    let site = Site { title, languages, timezone, public_url, feed_authority, links };
+    let site = Site { title, languages, timezone, public_url, feed_authority, links, security_contact };
     let watch = Watch { quiet, timeout: timing.timeout, vantage };
     let settings = Settings {
         server,
@@ -128,7 +134,17 @@ pub(super) fn read_operator<'t>(table: Table<'t>, base: &Path, loopback: bool) -
         export,
     };
     table.finish();
-    Operator { settings, site, watch, zone, probes, timing, secrets, trust, base: base.to_owned() }
+    Operator { settings, site, watch, zone, probes, timing, secrets, trust, base: base.to_owned(), logos }
+}
+
+/// A link that `security.txt` may name (RFC 9116, section 2.5.3).
+fn report_to(value: Value<'_>) -> Option<Link> {
+    let link = link(value)?;
+    if link.plain().unescaped().starts_with("http:") {
+        value.fault("reports of weaknesses must travel encrypted", "plain http", "write `https://…` or `mailto:…`");
+        return None;
+    }
+    Some(link)
 }
 
 fn read_languages(value: Value<'_>) -> Vec<Language> {

@@ -17,6 +17,11 @@ pub(super) fn show(loaded: &Loaded) -> Value {
             hide_credential(header);
         }
     }
+    for (name, logo) in &loaded.catalogue.logos {
+        if let Some(shown) = catalogue.pointer_mut(&format!("/logos/{name}")) {
+            *shown = json!({ "picture": logo.picture, "bytes": logo.content.len() });
+        }
+    }
     json!({ "settings": settings(&loaded.settings), "catalogue": catalogue })
 }
 

@@ -9,6 +9,7 @@ use crate::model::id::{ComponentId, IncidentId};
 use crate::model::incident::{Body, Concerned, Incident, IncidentStatus};
 use crate::model::local::{Locals, PublicLocal};
 use crate::model::notice::{LocalNotice, MaintenanceNotice, MaintenanceUpdate};
+use crate::model::search::Searchable;
 use crate::model::snapshot::{
     AffectedBy, ComponentState, HealthWord, PublicCatalogue, PublicComponent, PublicIncident, PublicMaintenance,
     PublicOrganisation, PublicUpdate, Shown, Snapshot, VALID_FOR,
@@ -134,6 +135,7 @@ impl State {
                         accessibility: own.accessibility.or(site.accessibility),
                         contact: own.contact.or(site.contact),
                         logo: own.logo.or(site.logo),
+                        theme: own.theme.or(site.theme),
                     },
                     shows: Arc::clone(shows),
                 }
@@ -191,6 +193,8 @@ impl State {
             component_index: components.iter().zip(0u32..).map(|(c, i)| (c.id.clone(), i)).collect(),
             organisations,
             components,
+            logos: catalogue.logos.clone(),
+            searchable: Searchable::default(),
         }
     }
 

@@ -8,7 +8,7 @@
 
 mod pages;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,6 +18,7 @@ use crate::model::alternative::{Alternative, Link};
 use crate::model::catalogue::pages::Pages;
 use crate::model::check::Check;
 use crate::model::id::{AgreementId, CheckKey, ComponentId, MaintenanceId, OrganisationId};
+use crate::model::look::{Logo, Theme};
 use crate::model::status::{ComponentKind, Delivery, Lifecycle, Mode, OrganisationKind, Processing, Status};
 use crate::model::text::{Language, Plain, Text};
 use crate::model::time::{Timestamp, duration_text};
@@ -42,6 +43,9 @@ pub struct Declared {
     pub maintenances: Vec<Maintenance>,
     /// Service-level agreements.
     pub agreements: Vec<Agreement>,
+    /// The pictures that [`SiteLinks::logo`] names, each once.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub logos: BTreeMap<String, Logo>,
 }
 
 /// The site.
@@ -59,6 +63,9 @@ pub struct Site {
     pub feed_authority: String,
     /// Imprint and so on, for every page that has none of its own.
     pub links: SiteLinks,
+    /// Where weaknesses are to be reported, if not to the usual contact.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub security_contact: Option<Link>,
 }
 
 impl Default for Site {
@@ -70,6 +77,7 @@ impl Default for Site {
             public_url: String::new(),
             feed_authority: "localhost".to_owned(),
             links: SiteLinks::default(),
+            security_contact: None,
         }
     }
 }
@@ -81,7 +89,7 @@ impl Site {
     }
 }
 
-/// `[site]`: links of every page.
+/// `[site]`: links and looks of every page.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SiteLinks {
     /// Impressum
@@ -96,9 +104,12 @@ pub struct SiteLinks {
     /// Kontakt
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub contact: Option<Link>,
-    /// A logo file.
+    /// The name of its logo among [`Declared::logos`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub logo: Option<String>,
+    /// Its colours.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub theme: Option<Theme>,
 }
 
 /// What the engine must know of the operator's settings.

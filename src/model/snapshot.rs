@@ -6,7 +6,7 @@
 //! metrics are written from them alone. `Operations` may hold targets and is served on
 //! `metrics_listen` only.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,8 +18,10 @@ use crate::model::event::MaintenancePhase;
 use crate::model::id::{CheckId, ComponentId, IncidentId, MaintenanceId, OrganisationId};
 use crate::model::incident::{Body, Cause, Ending, Expected, Impact, IncidentStatus, Overlay, Reference};
 use crate::model::local::{Locals, PublicLocal, Town, View};
+use crate::model::look::Logo;
 use crate::model::notice::{CoveredNotice, MaintenanceUpdate, Override};
 use crate::model::observation::{Phases, TlsFacts};
+use crate::model::search::Searchable;
 use crate::model::status::{ComponentKind, Delivery, Evidence, Lifecycle, OrganisationKind, RollUp, Status, roll_up};
 use crate::model::text::Text;
 use crate::model::time::Timestamp;
@@ -102,23 +104,10 @@ pub struct PublicCatalogue {
     pub former_organisations: HashMap<OrganisationId, OrganisationId>,
     /// The present id of each public component by its former ones.
     pub former_components: HashMap<ComponentId, ComponentId>,
-}
-
-impl PublicCatalogue {
-    /// The organisations on whose pages any of these components stands, ascending.
-    pub fn pages_of(&self, components: impl IntoIterator<Item = u32>) -> Vec<u32> {
-        // Components of one provider stand on the same, possibly thousands of pages.
-        let mut seen: HashSet<*const [u32]> = HashSet::new();
-        let mut pages = Vec::new();
-        for component in components.into_iter().filter_map(|index| self.components.get(index as usize)) {
-            if seen.insert(Arc::as_ptr(&component.shown_on)) {
-                pages.extend(component.shown_on.iter().copied());
-            }
-        }
-        pages.sort_unstable();
-        pages.dedup();
-        pages
-    }
+    /// The pictures that links name as logos.
+    pub logos: BTreeMap<String, Logo>,
+    /// What a search looks at; made by the first one.
+    pub searchable: Searchable,
 }
 
 /// A public body.

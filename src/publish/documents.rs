@@ -27,12 +27,15 @@ use crate::clock::monotonic;
 use crate::model::snapshot::Snapshot;
 use crate::publish::documents::cache::{Cache, Dropped};
 pub use crate::publish::documents::stored::{ENCODED_MIN_BYTES, Encoding, Stored, THOROUGH_MAX_BYTES};
-use crate::publish::{Rendered, Target};
+use crate::publish::{Rendered, Target, is_kept};
 
 /// Renders that wait; one more is refused.
 const RENDERS_WAITING_MAX: usize = 1024;
 /// Encodings that wait; one more is forgotten and asked for again by a later request.
 const ENCODINGS_WAITING_MAX: usize = 256;
+/// Renders of what is not kept ([`is_kept`]) that wait: no more, so that questions in endless
+/// words never hold up what many read.
+const PASSING_WAITING_MAX: usize = 32;
 /// Old snapshots that wait for the renderer to free them; one more is freed by the publisher.
 const RETIRED_MAX: usize = 16;
 
@@ -137,6 +140,8 @@ struct State {
     sweep_due: bool,
     cache: Cache,
     flights: HashMap<(Arc<str>, u64), Vec<oneshot::Sender<Answer>>>,
+    /// How many of them are not kept.
+    passing: usize,
 }
 
 impl Documents {
@@ -155,6 +160,7 @@ impl Documents {
                 sweep_due: false,
                 cache: Cache::new(settings.cache_bytes),
                 flights: HashMap::new(),
+                passing: 0,
             }),
             version: AtomicU64::new(0),
             render,
@@ -226,10 +232,15 @@ impl Documents {
             waiting.push(sender);
             return Lookup::Wait(receiver);
         }
+        let passing = usize::from(!is_kept(&target.path));
+        if state.passing + passing > PASSING_WAITING_MAX {
+            return Lookup::Busy;
+        }
         if self.renders.try_send(Job::Render { key: Arc::clone(&key), target, epoch }).is_err() {
             return Lookup::Busy;
         }
         state.flights.insert((key, epoch), vec![sender]);
+        state.passing += passing;
         Lookup::Wait(receiver)
     }
 
@@ -329,8 +340,10 @@ impl Shared {
             (None, Some(snapshot)) => self.render_from(&snapshot, target, before),
             (None, None) => Answer::Failed,
         };
+        let kept = is_kept(&target.path);
         let mut state = self.lock();
         let dropped = match &answer {
+            Answer::Document(_) if !kept => Dropped::default(),
             Answer::Document(stored) => state.cache.insert(key, stored, epoch),
             Answer::Moved(_)
             | Answer::Gone
@@ -343,6 +356,7 @@ impl Shared {
             self.bump();
         }
         let waiting = state.flights.remove(&(Arc::clone(key), asked_in)).unwrap_or_default();
+        state.passing = state.passing.saturating_sub(usize::from(!kept));
         drop(state);
         drop(dropped);
         for waiter in waiting {

@@ -105,6 +105,12 @@ pub fn terminal_text(text: &Plain) -> String {
     terminal(text.unescaped())
 }
 
+/// A cleaned text as a line of a plain text: control characters are dropped, so that it cannot end
+/// its line.
+pub fn line(text: &Plain) -> String {
+    text.unescaped().chars().filter(|c| !c.is_control()).collect()
+}
+
 /// A cleaned text joined into a sentence of ours; the sentence is cleaned text again.
 pub fn sentence(template: &str, name: &Plain) -> Plain {
     Plain::new(&template.replace("{}", name.unescaped()))
@@ -157,6 +163,7 @@ mod tests {
         assert_eq!(ics(&text), "<script>alert(\"1\")</script> & 'x' ]]>\\n\\\\");
         assert_eq!(ics_str("a;b,c\r\nEND:VEVENT\u{0}\u{85}\t"), "a\\;b\\,c\\nEND:VEVENT\t");
         assert_eq!(label_text(&text), "<script>alert(\\\"1\\\")</script> & 'x' ]]>\\n\\\\");
+        assert_eq!(line(&Plain::new("a\nContact: b\t")), "aContact: b");
         assert_eq!(terminal("a\u{1b}[31m\r"), "a\\u{1b}[31m\\r");
     }
 }

@@ -3,9 +3,9 @@
 //! What lives here: the pages and the policy they are sent with. What does not: which path leads
 //! to which page (`publish::render`) and the words of the closed lists (`publish::wording`).
 //!
-//! Architecture invariant: a page loads nothing. There is no script, no cookie, no font and no
-//! request to anybody else; the one stylesheet stands in the page itself, and
-//! [`content_security_policy`] admits that stylesheet by its hash and nothing beside it.
+//! Architecture invariant: a page loads nothing but a logo of ours. There is no script, no cookie,
+//! no font and no request to anybody else; the stylesheet, and the colours that a body chose, stand
+//! in the page itself, and [`content_security_policy`] admits them by their hashes and no other.
 
 mod availability;
 mod component;
@@ -18,16 +18,23 @@ mod organisation;
 mod overview;
 mod page;
 pub(super) mod phone;
+mod search;
 mod status;
+mod theme;
 pub(super) mod time;
 
+use std::borrow::Cow;
 use std::sync::LazyLock;
 
 use maud::{DOCTYPE, PreEscaped, html};
 use sha2::{Digest, Sha256};
 
+use crate::model::catalogue::SiteLinks;
+use crate::model::look::Theme;
 use crate::model::snapshot::{PublicIncident, PublicMaintenance, Snapshot};
-use crate::publish::html::page::Page;
+use crate::publish::html::page::{Page, legal};
+use crate::publish::scope::Scope;
+use crate::publish::search::Findings;
 use crate::publish::wording::Words;
 
 /// The stylesheet of every page.
@@ -66,8 +73,14 @@ pub fn maintenance(snapshot: &Snapshot, maintenance: &PublicMaintenance, languag
     maintenance::render(&Page::new(snapshot, language, None), maintenance)
 }
 
-/// An error page for browsers. It needs no snapshot, so that it can be shown when there is none.
-pub fn problem(language: &str, status: u16, title: &str, detail: &str) -> String {
+/// The page of a search. `query` is the question as it stands in addresses.
+pub(super) fn search(scope: &Scope<'_>, findings: &Findings, query: &str) -> String {
+    search::render(&Page::new(scope.snapshot, scope.language, None), scope, findings, query)
+}
+
+/// An error page for browsers. It needs no snapshot, so that it can be shown when there is none;
+/// where there is one, `links` are those of the site.
+pub fn problem(language: &str, status: u16, title: &str, detail: &str, links: Option<&SiteLinks>) -> String {
     let words = Words::of(language);
     html! {
         (DOCTYPE)
@@ -92,6 +105,9 @@ pub fn problem(language: &str, status: u16, title: &str, detail: &str) -> String
                     h1 { (title) }
                     p.about { (detail) }
                 }
+                @if let Some(links) = links {
+                    footer.foot { div.foot-in { (legal(words, links)) } }
+                }
             }
         }
     }
@@ -104,17 +120,30 @@ pub fn style_hash() -> &'static str {
     &HASH
 }
 
-/// The `Content-Security-Policy` of our pages.
+/// The `Content-Security-Policy` of our pages that have no colours of their own.
 pub fn page_policy() -> &'static str {
-    static POLICY: LazyLock<String> = LazyLock::new(|| content_security_policy("'self'"));
+    static POLICY: LazyLock<String> = LazyLock::new(|| content_security_policy("'self'", None));
     &POLICY
 }
 
-/// The `Content-Security-Policy` of a page that `frame_ancestors` (`'self'`, `'none'`, `*`) may
-/// frame.
-pub fn content_security_policy(frame_ancestors: &str) -> String {
+/// The `Content-Security-Policy` of a page of the site, or of the organisation with this index.
+pub(super) fn policy_of(snapshot: &Snapshot, organisation: Option<u32>) -> Cow<'static, str> {
+    let catalogue = &snapshot.catalogue;
+    let organisation = organisation.and_then(|index| catalogue.organisations.get(index as usize));
+    let links = organisation.map_or(&catalogue.site.links, |organisation| &organisation.links);
+    match &links.theme {
+        Some(theme) => Cow::Owned(content_security_policy("'self'", Some(theme))),
+        None => Cow::Borrowed(page_policy()),
+    }
+}
+
+/// The `Content-Security-Policy` of a page in these colours that `frame_ancestors` (`'self'`,
+/// `'none'`, `*`) may frame.
+pub fn content_security_policy(frame_ancestors: &str, theme: Option<&Theme>) -> String {
+    let hash = |style: String| format!(" 'sha256-{}'", base64(&Sha256::digest(style.as_bytes())));
+    let chosen = theme::style(theme).map(hash).unwrap_or_default();
     format!(
-        "default-src 'none'; style-src '{}'; img-src 'self' data:; base-uri 'none'; form-action 'self'; \
+        "default-src 'none'; style-src '{}'{chosen}; img-src 'self' data:; base-uri 'none'; form-action 'self'; \
          frame-ancestors {frame_ancestors}",
         style_hash()
     )
@@ -151,6 +180,23 @@ mod tests {
             ("foobar", "Zm9vYmFy"),
         ] {
             assert_eq!(base64(bytes.as_bytes()), text);
+        }
+    }
+
+    #[test]
+    fn the_grounds_of_contrast_are_those_of_the_stylesheet() {
+        use crate::model::look::{Colour, DARK, Ground, LIGHT};
+        let (light, rest) = STYLE.split_once("@media screen").expect("the dark look");
+        let (dark, _) = rest.split_once("*, ::before").expect("its end");
+        for (style, Ground { papers, band, band_ink }) in [(light, LIGHT), (dark, DARK)] {
+            let of = |name: &str| {
+                let (_, value) = style.split_once(&format!("  --{name}: ")).expect("a variable");
+                Colour::parse(value.split(';').next().expect("a value")).expect("a colour")
+            };
+            let tints = ["ok", "slow", "part", "out", "plan", "dark"].map(|tint| format!("{tint}-tint"));
+            let names = ["paper", "sheet"].map(str::to_owned).into_iter().chain(tints);
+            assert_eq!(papers.to_vec(), names.map(|name| of(&name)).collect::<Vec<_>>());
+            assert_eq!((band, band_ink), (of("band"), of("band-ink")));
         }
     }
 

@@ -5,6 +5,7 @@
 //! page is full, by number or by bytes, so that no answer grows with the whole country.
 
 mod component;
+mod found;
 mod incident;
 mod list;
 mod maintenance;
@@ -18,11 +19,13 @@ use crate::model::status::{Lifecycle, Status};
 use crate::model::time::Timestamp;
 use crate::model::window::When;
 use crate::publish::json::component::ComponentJson;
+use crate::publish::json::found::{FoundComponent, FoundOrganisation, Total};
 use crate::publish::json::incident::IncidentJson;
 use crate::publish::json::list::Filter;
 use crate::publish::json::maintenance::MaintenanceJson;
 use crate::publish::json::organisation::{OrganisationJson, OrganisationKeys};
 use crate::publish::scope::Scope;
+use crate::publish::search::Findings;
 use crate::publish::{Fault, Parameters};
 
 /// Most items of a list in one answer.
@@ -163,6 +166,19 @@ pub(super) fn maintenances(scope: &Scope<'_>, parameters: &Parameters<'_>) -> Re
 /// `/api/v1/maintenance/{id}`
 pub(super) fn maintenance(scope: &Scope<'_>, maintenance: &PublicMaintenance) -> Vec<u8> {
     single(scope, "maintenance", &MaintenanceJson::new(scope, maintenance, None))
+}
+
+/// `/api/v1/search`
+pub(super) fn found(scope: &Scope<'_>, findings: &Findings, parameters: &Parameters<'_>) -> Vec<u8> {
+    let found = &findings.found;
+    let organisations = found.organisations.iter().filter_map(|&index| FoundOrganisation::new(scope, index));
+    let components = found.components.iter().filter_map(|&index| FoundComponent::new(scope, index));
+    let mut object = Object::new(scope.snapshot);
+    object.field("q", parameters.q.unwrap_or_default());
+    object.list("organisations", organisations.map(|organisation| ((), organisation)));
+    object.list("components", components.map(|component| ((), component)));
+    object.field("total", &Total::new(findings));
+    object.finish()
 }
 
 /// Whether a maintenance is announced or under way, or was called off and would not be over yet.

@@ -323,6 +323,11 @@ impl<'a> Route<'a> {
         )
     }
 
+    /// Whether its document may be asked for again: a question in somebody's own words hardly is.
+    pub(super) const fn is_kept(self) -> bool {
+        !matches!(self, Self::Search | Self::Found)
+    }
+
     /// Whether there is one of it for all languages.
     const fn is_without_language(self) -> bool {
         matches!(self, Self::Widget | Self::OpenApi | Self::SecurityText | Self::Asset(_))

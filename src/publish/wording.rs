@@ -21,6 +21,19 @@ pub enum Words {
     English,
 }
 
+/// A number for reading: `11.000`, `11,000`.
+pub fn number(words: Words, number: usize) -> String {
+    let digits = number.to_string();
+    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
+    for (place, digit) in digits.chars().enumerate() {
+        if place > 0 && (digits.len() - place).is_multiple_of(3) {
+            text.push_str(words.pick(".", ","));
+        }
+        text.push(digit);
+    }
+    text
+}
+
 impl Words {
     /// The words for a language tag.
     pub fn of(language: &str) -> Self {

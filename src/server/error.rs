@@ -7,6 +7,7 @@ use http::header::{
 };
 use http::{HeaderValue, Response, StatusCode};
 
+use crate::model::catalogue::SiteLinks;
 use crate::publish::wording::Words;
 use crate::publish::{self, NO_CONTENT_POLICY, html};
 use crate::server::body::Body;
@@ -151,12 +152,17 @@ impl Problem {
         }
     }
 
-    /// The answer, as a page or as a problem document.
+    /// The answer, as a page or as a problem document, where no site is known.
     pub(super) fn response(&self, as_page: bool, language: &str) -> Response<Body> {
+        self.response_of(as_page, language, None)
+    }
+
+    /// The answer of a site with these links.
+    pub(super) fn response_of(&self, as_page: bool, language: &str, links: Option<&SiteLinks>) -> Response<Body> {
         let words = Words::of(language);
         let status = self.status();
         let (content_type, policy, body) = if as_page {
-            let page = html::problem(language, status.as_u16(), self.title(words), self.detail(words));
+            let page = html::problem(language, status.as_u16(), self.title(words), self.detail(words), links);
             ("text/html; charset=utf-8", html::page_policy(), page.into_bytes())
         } else {
             let title = status.canonical_reason().unwrap_or_default();

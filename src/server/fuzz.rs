@@ -2,6 +2,7 @@
 //! `tests/fuzz` for as long as one likes, and by a property test in every run.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use crate::publish::documents::Encoding;
 use crate::publish::{known_query, looks_back, route_label};
@@ -17,8 +18,9 @@ pub fn request(input: &[u8]) {
     let mut lines = text.split('\n');
     let mut line = || lines.next().unwrap_or_default();
     let (path, query, host, accept, accept_encoding, if_none_match) = (line(), line(), line(), line(), line(), line());
+    let languages = ["de", "en", "nds"].map(Arc::from);
     for organisation in [None, Some("hattingen")] {
-        match request::asked(path, Some(query), organisation, known_query) {
+        match request::asked(path, Some(query), organisation, &languages, known_query) {
             Ok(Asked::Target(target)) => {
                 assert!(target.path.starts_with('/'), "{target:?}");
                 assert!(!target.path.contains("//") && !target.path.chars().any(char::is_control), "{target:?}");

@@ -5,6 +5,7 @@
 use http::header::HOST;
 use http::{Request, Version};
 
+use crate::model::text::Language;
 use crate::publish::Target;
 use crate::server::error::Problem;
 
@@ -55,11 +56,13 @@ pub(super) fn host_name(authority: &str) -> Option<&str> {
     (port_is_fine && name_is_fine).then_some(name)
 }
 
-/// The target of a path and a query. On an organisation's own host some paths are its own.
+/// The target of a path and a query, on a site with these languages. On an organisation's own
+/// host some paths are its own.
 pub(super) fn asked(
     path: &str,
     query: Option<&str>,
     organisation: Option<&str>,
+    languages: &[Language],
     known: impl Fn(&str) -> &'static [&'static str],
 ) -> Result<Asked, Problem> {
     if path.len() > PATH_MAX_BYTES || query.is_some_and(|query| query.len() > QUERY_MAX_BYTES) {
@@ -67,7 +70,7 @@ pub(super) fn asked(
     }
     let decoded = decoded_path(path)?;
     // The overview in another language is `/en/`, as the first one's is `/`.
-    let is_overview = split_language(&decoded).1 == "/";
+    let is_overview = split_language(&decoded, languages).1 == "/";
     if let Some(shorter) = decoded.strip_suffix('/').filter(|shorter| !shorter.is_empty() && !is_overview) {
         if shorter == "/" {
             return Err(Problem::NotFound);
@@ -82,7 +85,7 @@ pub(super) fn asked(
         check_segments(&decoded)?;
     }
     let path = match organisation {
-        Some(organisation) => own_path(decoded, organisation),
+        Some(organisation) => own_path(decoded, organisation, languages),
         None => decoded,
     };
     let query = match query {
@@ -157,11 +160,14 @@ fn known_parameters(query: &str, known: &[&str]) -> Result<Vec<(String, String)>
     Ok(parameters)
 }
 
-/// A language prefix (`/en`) and the rest, which begins with a slash.
-pub(super) fn split_language(path: &str) -> (&str, &str) {
+/// A language prefix (`/en`) and the rest, which begins with a slash. A language is one of those
+/// that are known, or has a shape that no organisation's id may have.
+pub(super) fn split_language<'a>(path: &'a str, languages: &[Language]) -> (&'a str, &'a str) {
     let Some(rest) = path.strip_prefix('/') else { return ("", path) };
     let (first, _) = rest.split_once('/').unwrap_or((rest, ""));
-    let is_language = (first.len() == 2 && first.bytes().all(|b| b.is_ascii_lowercase())) || first.contains("-x-");
+    let is_language = (first.len() == 2 && first.bytes().all(|b| b.is_ascii_lowercase()))
+        || first.contains("-x-")
+        || languages.iter().any(|language| **language == *first);
     if !is_language {
         return ("", path);
     }
@@ -169,8 +175,9 @@ pub(super) fn split_language(path: &str) -> (&str, &str) {
 }
 
 /// On an organisation's own host its page, feeds, calendar and Statuspage routes lie at the root.
-fn own_path(path: String, organisation: &str) -> String {
-    let (language, rest) = split_language(&path);
+/// All other paths are the site's, on every host.
+fn own_path(path: String, organisation: &str, languages: &[Language]) -> String {
+    let (language, rest) = split_language(&path, languages);
     let name = rest.strip_prefix('/').unwrap_or(rest);
     match name {
         "" => format!("{language}/{organisation}"),
@@ -189,7 +196,7 @@ mod tests {
     use super::*;
 
     fn ask(path: &str, query: Option<&str>) -> Result<Asked, Problem> {
-        asked(path, query, None, |_| &["lang", "q"])
+        asked(path, query, None, &["nds".into()], |_| &["lang", "q"])
     }
 
     fn target(path: &str, query: &[(&str, &str)]) -> Result<Asked, Problem> {
@@ -225,6 +232,7 @@ mod tests {
         assert_eq!(ask("/%68attingen", None), target("/hattingen", &[]));
         assert_eq!(ask("/k%C3%B6ln", None), target("/köln", &[]));
         assert_eq!(ask("/en/", None), target("/en/", &[]));
+        assert_eq!(ask("/nds/", None), target("/nds/", &[]));
         assert_eq!(ask("/hattingen/", None), Ok(Asked::WithoutSlash("/hattingen".to_owned())));
         assert_eq!(ask("/a%20b/", Some("x=1")), Ok(Asked::WithoutSlash("/a%20b?x=1".to_owned())));
     }
@@ -263,12 +271,15 @@ mod tests {
             ("/feed-incidents.atom", "/hattingen/feed-incidents.atom"),
             ("/calendar.ics", "/hattingen/calendar.ics"),
             ("/api/v2/status.json", "/hattingen/api/v2/status.json"),
+            ("/nds/", "/nds/hattingen"),
+            ("/nds/feed.atom", "/nds/hattingen/feed.atom"),
+            ("/fry/feed.atom", "/fry/feed.atom"),
             ("/api/v1/summary", "/api/v1/summary"),
             ("/feedback", "/feedback"),
             ("/hattingen", "/hattingen"),
             ("/incidents/x", "/incidents/x"),
         ] {
-            assert_eq!(own_path(path.to_owned(), "hattingen"), to, "{path}");
+            assert_eq!(own_path(path.to_owned(), "hattingen", &["nds".into()]), to, "{path}");
         }
     }
 }

@@ -30,7 +30,7 @@ use tokio::time::timeout;
 use tower_service::Service as _;
 
 use crate::publish::documents::{self, Answer, Documents, Encoding, Lookup, Stored};
-use crate::publish::{self, NO_CONTENT_POLICY, known_query};
+use crate::publish::{self, NO_CONTENT_POLICY, is_kept, known_query};
 use crate::server::admin::{self, Answered};
 use crate::server::body::Body;
 use crate::server::connection::Connection;
@@ -236,7 +236,9 @@ fn admitted<'a>(site: &'a Site, request: &Request<Incoming>) -> Result<Option<&'
 fn document(site: &Arc<Site>, request: Request<Incoming>, organisation: Option<&str>) -> Outcome {
     let Some(public) = &site.public else { return refuse(site, &request, &Problem::NotFound) };
     let uri = request.uri();
-    let target = match request::asked(uri.path(), uri.query(), organisation, known_query) {
+    let snapshot = public.documents.current();
+    let languages = snapshot.as_ref().map_or(&[][..], |snapshot| &snapshot.catalogue.site.languages);
+    let target = match request::asked(uri.path(), uri.query(), organisation, languages, known_query) {
         Ok(Asked::Target(target)) => target,
         Ok(Asked::WithoutSlash(to)) => return Outcome::Now(public.moved(route_label(uri.path()), &to)),
         Err(problem) => return refuse(site, &request, &problem),
@@ -301,11 +303,12 @@ fn refused(site: &Site, request: &Request<Incoming>, problem: &Problem) -> Respo
     let accept = request.headers().get(ACCEPT).and_then(|value| value.to_str().ok());
     let snapshot = site.public.as_ref().and_then(|public| public.documents.current());
     let languages = snapshot.as_ref().map_or(&[][..], |snapshot| &snapshot.catalogue.site.languages);
-    let (prefix, _) = request::split_language(path);
+    let (prefix, _) = request::split_language(path, languages);
     let prefix = prefix.trim_start_matches('/');
     let language = languages.iter().find(|language| &***language == prefix).or_else(|| languages.first());
     let language = language.map_or("de", |language| language);
-    let mut response = problem.response(negotiate::wants_page(accept, path), language);
+    let links = snapshot.as_ref().map(|snapshot| &snapshot.catalogue.site.links);
+    let mut response = problem.response_of(negotiate::wants_page(accept, path), language, links);
     if !request.body().is_end_stream() {
         response.headers_mut().insert(http::header::CONNECTION, HeaderValue::from_static("close"));
     }
@@ -329,7 +332,9 @@ impl Public {
         let whole = self.requests.with_label_values(&[route, "200"]);
         let unchanged = self.requests.with_label_values(&[route, "304"]);
         let prepared = Prepared::new(key, stored, whole, unchanged);
-        prepared::keep(version, &prepared);
+        if is_kept(path) {
+            prepared::keep(version, &prepared);
+        }
         prepared
     }
 

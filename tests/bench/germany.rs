@@ -159,6 +159,19 @@ fn pages(when: &str, snapshot: &Snapshot) -> Result<(), Failure> {
         resolved.push(took);
     }
     spread(&format!("  {shown} components and the common status"), resolved);
+    for question in ["ort", "Ort 10999", "dienst", "0", "9900", "o d a s 0 9 r k", "dienst-100 antrag", "nirgendwo"] {
+        let query = vec![("q".to_owned(), question.to_owned())];
+        for (what, path) in [("JSON", "/api/v1/search"), ("HTML", "/search")] {
+            let mut took = Vec::new();
+            let mut bytes = 0;
+            for _ in 0..20 {
+                let (length, one) = answered(snapshot, path, query.clone())?;
+                bytes = length;
+                took.push(one);
+            }
+            spread(&format!("  search for `{question}`, {what}, {bytes} bytes"), took);
+        }
+    }
     let incident = snapshot.incidents.iter().find(|incident| incident.is_open());
     for (what, path) in [
         ("HTML", |town: &str| format!("/{town}")),
@@ -188,7 +201,11 @@ fn pages(when: &str, snapshot: &Snapshot) -> Result<(), Failure> {
 }
 
 fn render(snapshot: &Snapshot, path: &str) -> Result<(usize, Duration), Failure> {
-    let target = Target { path: path.to_owned(), query: Vec::new() };
+    answered(snapshot, path, Vec::new())
+}
+
+fn answered(snapshot: &Snapshot, path: &str, query: Vec<(String, String)>) -> Result<(usize, Duration), Failure> {
+    let target = Target { path: path.to_owned(), query };
     match timed(|| publish::render(snapshot, &target)) {
         (Rendered::Document(document), took) => Ok((document.body.len(), took)),
         _ => Err(format!("{path} answers no document").into()),

@@ -1,6 +1,8 @@
 //! Tests of `config`: every fault has its place and its help, every key of the public interface
 //! is read, no input panics, and the shipped files are in order.
 
+mod look;
+
 use std::path::{Path, PathBuf};
 
 use proptest::prelude::*;

@@ -2,6 +2,7 @@
 
 mod crisis;
 mod hostile;
+mod look;
 mod people;
 mod sample;
 
@@ -102,7 +103,7 @@ fn the_pages_of_a_crisis_are_as_recorded() {
 #[test]
 fn a_quiet_day_and_a_problem_are_as_recorded() {
     golden("de_quiet", &hattingen(&quiet(), "de"));
-    golden("de_problem", &html::problem("de", 404, "Diese Seite gibt es nicht", "Zu /<b> gibt es keine Seite."));
+    golden("de_problem", &html::problem("de", 404, "Diese Seite gibt es nicht", "Zu /<b> gibt es keine Seite.", None));
 }
 
 /// Written to the target folder so that a browser can look at them (see `tests/browser`).
@@ -117,7 +118,7 @@ fn every_page_is_written_out_for_the_browser() {
     all.push(("de_quiet".to_owned(), hattingen(&quiet(), "de")));
     all.push((
         "de_problem".to_owned(),
-        html::problem("de", 404, "Diese Seite gibt es nicht", "Bitte prüfen Sie die Adresse."),
+        html::problem("de", 404, "Diese Seite gibt es nicht", "Bitte prüfen Sie die Adresse.", None),
     ));
     all.push((
         "de_hostile".to_owned(),
@@ -250,7 +251,7 @@ fn our_own_trouble_is_told_where_it_concerns_readers() {
 fn pages_load_nothing_and_their_policy_knows_their_style() {
     use sha2::Digest;
     let snapshot = morning();
-    let policy = html::content_security_policy("'self'");
+    let policy = html::content_security_policy("'self'", None);
     assert_eq!(
         policy,
         format!(
@@ -260,9 +261,17 @@ fn pages_load_nothing_and_their_policy_knows_their_style() {
         )
     );
     for (name, page) in pages(&snapshot) {
-        for forbidden in ["<script", "<img", "<iframe", "<form", " style=", " src=", "@import", "rel=\"stylesheet\""] {
+        for forbidden in ["<script", "<img", "<iframe", " style=", " src=", "@import", "rel=\"stylesheet\""] {
             assert!(!page.contains(forbidden), "{name} has {forbidden}");
         }
+        let forms = page.matches("<form").count();
+        let search = "<form class=\"search\" role=\"search\" action=\"/search\" method=\"get\">";
+        let expected = usize::from(name.ends_with("overview"));
+        assert_eq!(
+            (forms, page.replace("/en/search", "/search").matches(search).count()),
+            (expected, expected),
+            "{name}"
+        );
         let style = page.split_once("<style>").and_then(|(_, rest)| rest.split_once("</style>")).expect("a style").0;
         let hash = sha2::Sha256::digest(style.as_bytes());
         assert_eq!(base64(&hash), html::style_hash().trim_start_matches("sha256-"), "{name}");

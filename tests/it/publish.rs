@@ -9,6 +9,8 @@ mod json;
 mod metrics;
 mod routes;
 mod sample;
+mod search;
+mod security;
 
 use turmwacht::model::snapshot::Snapshot;
 use turmwacht::publish::{Document, Rendered, Target, render};
@@ -38,6 +40,8 @@ const ROUTES: &[&str] = &[
     "/api/v1/incidents/i-closed",
     "/api/v1/maintenance",
     "/api/v1/maintenance/umstellung",
+    "/search",
+    "/api/v1/search",
 ];
 
 /// The target of a path with an optional query.

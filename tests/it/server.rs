@@ -2,6 +2,7 @@
 
 mod admin;
 mod documents;
+mod hosts;
 mod http;
 mod limits;
 mod operation;

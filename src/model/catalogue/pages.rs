@@ -4,11 +4,12 @@
 //! hundreds of services. Whoever says the same shares one list, and a prefix is a range of the
 //! organisations sorted by their key.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use crate::model::catalogue::{Declared, Reach};
 use crate::model::id::OrganisationId;
+use crate::model::snapshot::PublicCatalogue;
 
 /// Both directions, ascending.
 pub(super) struct Pages {
@@ -80,6 +81,23 @@ fn reached(serves: &[Reach], by_key: &[(&str, u32)], ids: &HashMap<OrganisationI
     }
     found.retain(|index| !except.contains(index));
     found
+}
+
+impl PublicCatalogue {
+    /// The organisations on whose pages any of these components stands, ascending.
+    pub fn pages_of(&self, components: impl IntoIterator<Item = u32>) -> Vec<u32> {
+        // Components of one provider stand on the same, possibly thousands of pages.
+        let mut seen: HashSet<*const [u32]> = HashSet::new();
+        let mut pages = Vec::new();
+        for component in components.into_iter().filter_map(|index| self.components.get(index as usize)) {
+            if seen.insert(Arc::as_ptr(&component.shown_on)) {
+                pages.extend(component.shown_on.iter().copied());
+            }
+        }
+        pages.sort_unstable();
+        pages.dedup();
+        pages
+    }
 }
 
 #[cfg(test)]

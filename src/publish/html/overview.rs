@@ -2,12 +2,20 @@
 
 use maud::{Markup, html};
 
-use crate::model::snapshot::PublicOrganisation;
-use crate::model::status::{Evidence, OrganisationKind, Status};
-use crate::publish::html::incident;
+use crate::model::snapshot::{PublicOrganisation, Snapshot};
+use crate::model::status::{Evidence, Lifecycle, OrganisationKind, Status};
+use crate::model::text::Plain;
 use crate::publish::html::page::{Frame, Page, has_easy};
 use crate::publish::html::status::{pill, sentence, verdict};
-use crate::publish::wording::Words;
+use crate::publish::html::{incident, search};
+use crate::publish::wording::{Words, number};
+
+/// Of more organisations only those are listed by which people find their way: states, counties
+/// and towns that are their own county. The others are found by searching.
+const LISTED_MAX: usize = 300;
+
+/// Most of those.
+const LEADING_MAX: usize = 1_000;
 
 /// The order of the groups.
 const GROUPS: [OrganisationKind; 6] = [
@@ -29,18 +37,21 @@ struct Entry<'a> {
 pub(super) fn render(page: &Page<'_>) -> String {
     let snapshot = page.snapshot;
     let site = &snapshot.catalogue.site;
-    let mut entries: Vec<Entry<'_>> = snapshot
-        .catalogue
-        .organisations
-        .iter()
-        .zip(0u32..)
+    let organisations = &snapshot.catalogue.organisations;
+    let is_whole = organisations.len() <= LISTED_MAX;
+    let mut listed: Vec<_> =
+        organisations.iter().zip(0u32..).filter(|(organisation, _)| is_whole || leads(organisation)).collect();
+    // People look for their town by its name; an id is that name without "Stadt" and umlauts.
+    listed.sort_by_key(|(organisation, _)| &organisation.id);
+    listed.truncate(LEADING_MAX);
+    let entries: Vec<Entry<'_>> = listed
+        .into_iter()
         .map(|(organisation, index)| Entry {
             organisation,
             status: (!organisation.shows.is_empty()).then(|| snapshot.organisation_status(index).status),
         })
         .collect();
-    // People look for their town by its name; an id is that name without "Stadt" and umlauts.
-    entries.sort_by_key(|entry| &entry.organisation.id);
+    let affected = if is_whole { affected_organisations(page, &entries) } else { affected_services(page) };
     let roll_up = snapshot.status();
     let incidents = || snapshot.incidents.iter().map(|incident| &**incident);
     let headline = sentence(page.words, roll_up.status, roll_up.evidence != Evidence::Declared, roll_up.unknown);
@@ -57,30 +68,62 @@ pub(super) fn render(page: &Page<'_>) -> String {
     let main = html! {
         h1 { (page.text(&site.title)) }
         (page.health())
-        (verdict(roll_up.status, headline, &more(page, &entries, roll_up.unknown)))
+        (verdict(roll_up.status, headline, &more(page, affected, roll_up.unknown)))
+        (search::form(page, &Plain::default()))
         (page.open_incidents(incidents()))
-        (directory(page, &entries))
+        (directory(page, &entries, is_whole))
         (page.planned_work(snapshot.maintenances.iter().map(|maintenance| &**maintenance)))
         (page.past_incidents(incidents()))
     };
     page.document(&frame, &main)
 }
 
-fn more(page: &Page<'_>, entries: &[Entry<'_>], unknown: u32) -> Markup {
+/// Whether people find their way by it where not all can be listed.
+fn leads(organisation: &PublicOrganisation) -> bool {
+    match organisation.kind {
+        OrganisationKind::State | OrganisationKind::County => true,
+        // The keys of a town that is its own county end with zeros.
+        OrganisationKind::Municipality => organisation.ars.as_ref().is_some_and(|ars| ars.ends_with("0000000")),
+        OrganisationKind::Association | OrganisationKind::Provider | OrganisationKind::Federal => false,
+    }
+}
+
+/// Whether something does not work, as far as is known.
+const fn is_affected(status: Status) -> bool {
+    !matches!(status, Status::Operational | Status::Unknown)
+}
+
+/// How many organisations are affected.
+fn affected_organisations(page: &Page<'_>, entries: &[Entry<'_>]) -> Option<String> {
     let watched = entries.iter().filter(|entry| entry.status.is_some()).count();
-    let affected = entries
-        .iter()
-        .filter(|entry| entry.status.is_some_and(|status| !matches!(status, Status::Operational | Status::Unknown)))
-        .count();
+    let affected = entries.iter().filter(|entry| entry.status.is_some_and(is_affected)).count();
+    let said = match page.words {
+        Words::German => format!("Einschränkungen gibt es bei {affected} von {watched} Organisationen."),
+        Words::English => format!("{affected} of {watched} organisations are affected."),
+    };
+    (affected > 0).then_some(said)
+}
+
+/// How many services are affected: to look at each page of thousands would take too long.
+fn affected_services(page: &Page<'_>) -> Option<String> {
+    let snapshot: &Snapshot = page.snapshot;
+    let all = snapshot.catalogue.components.iter().zip(&snapshot.states);
+    let live = || {
+        let all = all.clone();
+        all.filter(|(component, state)| component.part_of.is_none() && state.lifecycle == Lifecycle::Live)
+    };
+    let affected = live().filter(|(_, state)| is_affected(state.status)).count();
+    let (some, all) = (number(page.words, affected), number(page.words, live().count()));
+    let said = match page.words {
+        Words::German => format!("Einschränkungen gibt es bei {some} von {all} Angeboten."),
+        Words::English => format!("{some} of {all} services are affected."),
+    };
+    (affected > 0).then_some(said)
+}
+
+fn more(page: &Page<'_>, affected: Option<String>, unknown: u32) -> Markup {
     html! {
-        @if affected > 0 {
-            p.more {
-                @match page.words {
-                    Words::German => { "Einschränkungen gibt es bei " (affected) " von " (watched) " Organisationen." },
-                    Words::English => { (affected) " of " (watched) " organisations are affected." },
-                }
-            }
-        }
+        @if let Some(affected) = affected { p.more { (affected) } }
         @if unknown > 0 {
             p.more {
                 @match (page.words, unknown) {
@@ -95,22 +138,44 @@ fn more(page: &Page<'_>, entries: &[Entry<'_>], unknown: u32) -> Markup {
     }
 }
 
-fn directory(page: &Page<'_>, entries: &[Entry<'_>]) -> Markup {
+fn directory(page: &Page<'_>, entries: &[Entry<'_>], is_whole: bool) -> Markup {
     html! {
-        @if !entries.is_empty() {
+        @if !entries.is_empty() || !is_whole {
             section aria-labelledby="s_bodies" {
                 h2 id="s_bodies" { (page.say("Ihre Stadt, Gemeinde oder Ihr Kreis", "Your town, municipality or county")) }
+                @if !is_whole { p.lead { (searched(page, !entries.is_empty())) } }
                 @for kind in GROUPS {
                     @let group: Vec<_> = entries.iter().filter(|entry| entry.organisation.kind == kind).collect();
                     @if !group.is_empty() {
                         div.kindred {
-                            h3 { (page.words.organisation_kinds(kind)) }
+                            h3 { (heading(page.words, kind, is_whole)) }
                             ul.bodies { @for entry in group { (line(page, entry)) } }
                         }
                     }
                 }
             }
         }
+    }
+}
+
+/// How those are found that are not listed.
+fn searched(page: &Page<'_>, some_listed: bool) -> String {
+    let all = number(page.words, page.snapshot.catalogue.organisations.len());
+    let listed = match (page.words, some_listed) {
+        (Words::German, true) => "Hier stehen die Länder, Kreise und kreisfreien Städte. ",
+        (Words::English, true) => "The states, counties and independent towns are listed here. ",
+        (Words::German | Words::English, false) => "",
+    };
+    match page.words {
+        Words::German => format!("{listed}Alle {all} Organisationen finden Sie über die Suche."),
+        Words::English => format!("{listed}The search finds all {all} organisations."),
+    }
+}
+
+fn heading(words: Words, kind: OrganisationKind, is_whole: bool) -> &'static str {
+    match kind {
+        OrganisationKind::Municipality if !is_whole => words.pick("Kreisfreie Städte", "Independent towns"),
+        kind => words.organisation_kinds(kind),
     }
 }
 

@@ -14,8 +14,8 @@ use crate::model::local::{Town, View};
 use crate::model::snapshot::{HealthWord, PublicComponent, PublicOrganisation, Shown, Snapshot};
 use crate::model::text::{Plain, Text};
 use crate::publish::html::status::symbol;
-use crate::publish::html::time;
-use crate::publish::html::{ICON, STYLE, SYMBOLS};
+use crate::publish::html::{ICON, STYLE, SYMBOLS, theme, time};
+use crate::publish::logo;
 use crate::publish::wording::{self, Words};
 
 /// Easy language: texts that people wrote, never generated.
@@ -23,6 +23,9 @@ const EASY: &str = "de-x-leicht";
 
 /// Where planned work stands.
 pub(super) const PLANNED_PATH: &str = "/maintenance";
+
+/// Where questions are answered.
+pub(super) const SEARCH_PATH: &str = "/search";
 
 /// Most names that stand in a line; more of them fold up behind their number.
 const NAMES_MAX: usize = 8;
@@ -230,6 +233,8 @@ impl<'a> Page<'a> {
         let site = &self.snapshot.catalogue.site;
         let title = self.plain(&site.title);
         let is_start = frame.path == "/";
+        // What was found is no page that a search engine should find.
+        let is_search = frame.path.split('?').next() == Some(SEARCH_PATH);
         html! {
             (DOCTYPE)
             html lang=(self.words_language()) {
@@ -237,6 +242,7 @@ impl<'a> Page<'a> {
                     meta charset="utf-8";
                     meta name="viewport" content="width=device-width, initial-scale=1";
                     meta name="color-scheme" content="light dark";
+                    @if is_search { meta name="robots" content="noindex"; }
                     title { (frame.title) @if !is_start { " – " (title) } }
                     meta name="description" content=(frame.description);
                     link rel="canonical" href={ (site.public_url) (self.path(frame.path)) };
@@ -249,6 +255,7 @@ impl<'a> Page<'a> {
                     link rel="alternate" type="application/json" href=(self.path(frame.json)) title="JSON";
                     link rel="icon" href=(ICON);
                     style { (PreEscaped(STYLE)) }
+                    @if let Some(chosen) = theme::style(frame.links.theme.as_ref()) { style { (PreEscaped(chosen)) } }
                 }
                 body {
                     (PreEscaped(SYMBOLS))
@@ -269,7 +276,7 @@ impl<'a> Page<'a> {
         html! {
             header.band {
                 div.band-in {
-                    a.home href=(self.path("/")) { (symbol("tower")) (title) }
+                    a.home href=(self.path("/")) { (self.logo(frame.links)) (title) }
                     div.ways-in {
                         nav aria-label=(self.say("Seiten", "Pages")) {
                             ul.tongues {
@@ -300,14 +307,18 @@ impl<'a> Page<'a> {
         }
     }
 
+    /// The logo of the body whose page it is, or our tower. The name of the site stands beside it
+    /// and need not be read out twice.
+    fn logo(&self, links: &SiteLinks) -> Markup {
+        let Some(path) = links.logo.as_ref().and_then(|name| logo::path(self.snapshot, name)) else {
+            return symbol("tower");
+        };
+        let own = self.organisation.filter(|_| links.logo != self.snapshot.catalogue.site.links.logo);
+        let name = own.map(|(_, organisation)| self.plain(&organisation.name)).unwrap_or_default();
+        html! { img.logo src=(path) alt=(name); }
+    }
+
     fn footer(&self, frame: &Frame<'_>) -> Markup {
-        let links = frame.links;
-        let legal: [(&Option<Link>, &str); 4] = [
-            (&links.imprint, self.say("Impressum", "Imprint")),
-            (&links.privacy, self.say("Datenschutz", "Privacy")),
-            (&links.accessibility, self.say("Barrierefreiheit", "Accessibility")),
-            (&links.contact, self.say("Kontakt", "Contact")),
-        ];
         let at = self.snapshot.exported.unwrap_or(self.snapshot.at);
         let until = self.snapshot.exported.is_none().then_some(self.snapshot.valid_until);
         html! {
@@ -330,13 +341,7 @@ impl<'a> Page<'a> {
                         li { a href=(self.path(frame.feed)) { (self.say("Meldungen abonnieren (Atom)", "Subscribe to notices (Atom)")) } }
                         li { a href=(self.path(frame.json)) { (self.say("Diese Seite als Daten (JSON)", "This page as data (JSON)")) } }
                     }
-                    nav aria-label=(self.say("Rechtliches und Kontakt", "Legal information and contact")) {
-                        ul {
-                            @for (link, name) in legal {
-                                @if let Some(link) = link { li { a href=(link) { (name) } } }
-                            }
-                        }
-                    }
+                    (legal(self.words, frame.links))
                 }
             }
         }
@@ -365,6 +370,25 @@ impl<'a> Page<'a> {
                         "Unsere eigene Überwachung ist zurzeit gestört; Angaben können veraltet sein.",
                         "Our own monitoring is disturbed at present; statements may be out of date.",
                     ))
+                }
+            }
+        }
+    }
+}
+
+/// What every page must link: who answers for it, and how to reach them.
+pub(super) fn legal(words: Words, links: &SiteLinks) -> Markup {
+    let legal: [(&Option<Link>, &str); 4] = [
+        (&links.imprint, words.pick("Impressum", "Imprint")),
+        (&links.privacy, words.pick("Datenschutz", "Privacy")),
+        (&links.accessibility, words.pick("Barrierefreiheit", "Accessibility")),
+        (&links.contact, words.pick("Kontakt", "Contact")),
+    ];
+    html! {
+        nav aria-label=(words.pick("Rechtliches und Kontakt", "Legal information and contact")) {
+            ul {
+                @for (link, name) in legal {
+                    @if let Some(link) = link { li { a href=(link) { (name) } } }
                 }
             }
         }

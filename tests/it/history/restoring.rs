@@ -3,8 +3,10 @@
 use turmwacht::history::StoreFault;
 use turmwacht::history::restore::Evidence;
 use turmwacht::history::writer::{Batch, WriterOptions};
+use turmwacht::model::catalogue::{Catalogue, Declared};
 use turmwacht::model::event::{Event, StoredResult};
 use turmwacht::model::id::{CheckId, CheckKey, ComponentId};
+use turmwacht::model::look::{Colour, Colours, Logo, Picture, Theme};
 use turmwacht::model::status::Status;
 use turmwacht::model::verdict::{Reason, Verdict};
 
@@ -234,4 +236,22 @@ fn the_last_catalogue_can_be_read_beside_a_running_server() {
     let (version, last) = turmwacht::history::open::Store::last_catalogue(&ground.path).unwrap().unwrap();
     assert_eq!((version, last), (7, super::fixture::catalogue(&["portal"])));
     pen.write(Batch::default());
+}
+
+#[test]
+fn logos_and_colours_come_back_with_their_catalogue() {
+    let ground = Ground::new();
+    let pen = ground.pen();
+    let logo = Logo { picture: Picture::Png, content: (0..=255).cycle().take(100_000).collect() };
+    let mut declared = Declared::default();
+    declared.site.links.logo = Some(logo.name());
+    let light = Colours { link: Some(Colour([1, 2, 3])), ..Colours::default() };
+    declared.site.links.theme = Some(Theme { light, dark: Colours::default() });
+    declared.logos.insert(logo.name(), logo);
+    let catalogue = std::sync::Arc::new(Catalogue::new(declared));
+    pen.events(&logged(1, [Event::CatalogueAdopted { version: 1, catalogue: std::sync::Arc::clone(&catalogue) }]));
+    drop(pen);
+    let (_, restored) = ground.restore().last_catalogue.expect("the catalogue");
+    assert_eq!(restored.declared(), catalogue.declared());
+    assert_eq!(restored.hash(), catalogue.hash());
 }

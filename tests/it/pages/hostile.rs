@@ -164,7 +164,7 @@ fn a_hostile_text_changes_no_element_and_no_attribute() {
                 assert!(!page.contains(control), "{name}: {control:?}");
             }
         }
-        let problem = html::problem("de", 400, hostile, hostile);
-        assert_eq!(structure(&problem), structure(&html::problem("de", 400, "a", "b")), "{hostile}");
+        let problem = html::problem("de", 400, hostile, hostile, None);
+        assert_eq!(structure(&problem), structure(&html::problem("de", 400, "a", "b", None)), "{hostile}");
     }
 }

@@ -14,6 +14,7 @@ use turmwacht::model::id::{ComponentId, IncidentId, MaintenanceId, OrganisationI
 use turmwacht::model::incident::{Body, Cause, Impact, IncidentStatus, Message, MessageCode, WORDING};
 use turmwacht::model::local::{Locals, PublicLocal};
 use turmwacht::model::notice::CoveredNotice;
+use turmwacht::model::search::Searchable;
 use turmwacht::model::snapshot::{
     AffectedBy, ComponentState, PublicCatalogue, PublicComponent, PublicIncident, PublicMaintenance,
     PublicOrganisation, PublicUpdate, Shown, Snapshot, VALID_FOR,
@@ -63,7 +64,7 @@ fn links(host: &str) -> SiteLinks {
         privacy: Some(link(&format!("https://{host}/datenschutz"))),
         accessibility: Some(link(&format!("https://{host}/barrierefreiheit"))),
         contact: Some(link("mailto:it@example.org")),
-        logo: None,
+        ..SiteLinks::default()
     }
 }
 
@@ -475,11 +476,14 @@ pub(super) fn assemble(
                 public_url: "https://status.example.org".to_owned(),
                 feed_authority: "status.example.org".to_owned(),
                 links: links("www.example.org"),
+                security_contact: None,
             },
             organisations,
             components,
             organisation_index,
             component_index,
+            logos: BTreeMap::new(),
+            searchable: Searchable::default(),
         }),
         states: states.into_iter().map(Arc::new).collect(),
         incidents,

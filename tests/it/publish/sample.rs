@@ -15,6 +15,7 @@ use turmwacht::model::incident::{
 };
 use turmwacht::model::local::{Locals, PublicLocal};
 use turmwacht::model::notice::{CoveredNotice, MaintenanceUpdate, Override};
+use turmwacht::model::search::Searchable;
 use turmwacht::model::snapshot::{
     AffectedBy, ComponentState, PublicCatalogue, PublicComponent, PublicIncident, PublicMaintenance,
     PublicOrganisation, PublicUpdate, Shown, Snapshot, VALID_FOR,
@@ -158,6 +159,8 @@ pub(super) fn catalogue(
         components,
         former_organisations: HashMap::from([(OrganisationId::new("hattingen-alt"), OrganisationId::new("hattingen"))]),
         former_components: HashMap::from([(component_id("portal-alt"), component_id("serviceportal-en"))]),
+        logos: BTreeMap::new(),
+        searchable: Searchable::default(),
     }
 }
 

@@ -182,3 +182,46 @@ fn an_exchange_during_a_render_never_shows_the_old_epoch_to_later_readers() {
     assert!(body(late.blocking_recv().unwrap()).starts_with("{\"position\":2,"));
     assert!(String::from_utf8_lossy(&documents.ready("/slow").unwrap().body).starts_with("{\"position\":2,"));
 }
+
+fn question(path: &str, number: usize) -> Target {
+    Target { path: path.to_owned(), query: vec![("q".to_owned(), format!("wort{number}"))] }
+}
+
+#[test]
+fn answers_to_endless_questions_push_nothing_out() {
+    let (_, documents) = documents(at_once());
+    documents.publish(snapshot(1));
+    document(&documents, "/doc");
+    let before = documents.size();
+    for number in 0..500 {
+        match documents.get(question("/api/v1/search", number)) {
+            Lookup::Wait(rendering) => assert!(matches!(rendering.blocking_recv().unwrap(), Answer::Document(_))),
+            other => panic!("{other:?}"),
+        }
+    }
+    assert_eq!(documents.size(), before);
+    assert!(matches!(documents.get(target("/doc")), Lookup::Ready(_)));
+}
+
+#[test]
+fn questions_wait_in_a_short_row_of_their_own() {
+    let (renderer, documents) = documents(at_once());
+    documents.publish(snapshot(1));
+    let mut waiting = Vec::new();
+    for number in 0..32 {
+        match documents.get(question("/search", number)) {
+            Lookup::Wait(rendering) => waiting.push(rendering),
+            other => panic!("{number}: {other:?}"),
+        }
+    }
+    assert!(matches!(documents.get(question("/search", 32)), Lookup::Busy));
+    // Who asks the same waits for the same, and all else has room.
+    assert!(matches!(documents.get(question("/search", 5)), Lookup::Wait(_)));
+    let Lookup::Wait(other) = documents.get(target("/doc")) else { panic!("no room") };
+    renderer.gate.open();
+    for rendering in waiting {
+        assert!(matches!(rendering.blocking_recv().unwrap(), Answer::Document(_)));
+    }
+    assert!(matches!(other.blocking_recv().unwrap(), Answer::Document(_)));
+    assert!(matches!(documents.get(question("/search", 32)), Lookup::Wait(_)));
+}

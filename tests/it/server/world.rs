@@ -91,6 +91,11 @@ impl Renderer {
             "/panic" => panic!("a defect in a renderer"),
             "/api/v1/components" => json(format!("{:?}", target.query)),
             "/hattingen" | "/hattingen/feed.atom" => json(format!("\"{}\"", target.path)),
+            "/api/v1/search" => json(text_of(10_000, 0)),
+            "/search" => {
+                self.gate.pass();
+                json(format!("{:?}", target.query))
+            }
             path if path.starts_with("/slow") => {
                 self.gate.pass();
                 json(text_of(1000, snapshot.position))
