@@ -110,6 +110,12 @@ pub fn sentence(template: &str, name: &Plain) -> Plain {
     Plain::new(&template.replace("{}", name.unescaped()))
 }
 
+/// Cleaned texts in a row; empty ones are left out.
+pub fn joined(texts: &[Plain], between: &str) -> Plain {
+    let texts: Vec<&str> = texts.iter().filter(|text| !text.is_empty()).map(Plain::unescaped).collect();
+    Plain::new(&texts.join(between))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -10,6 +10,7 @@
 mod availability;
 mod component;
 mod course;
+mod docs;
 mod ending;
 mod incident;
 mod link;
@@ -64,6 +65,11 @@ pub fn planned(snapshot: &Snapshot, language: &str) -> String {
 /// The page of a maintenance.
 pub fn maintenance(snapshot: &Snapshot, maintenance: &PublicMaintenance, language: &str) -> String {
     maintenance::render(&Page::new(snapshot, language, None), maintenance)
+}
+
+/// The page that tells how to use the interface.
+pub fn docs(snapshot: &Snapshot, language: &str) -> String {
+    docs::render(&Page::new(snapshot, language, None))
 }
 
 /// An error page for browsers. It needs no snapshot, so that it can be shown when there is none.

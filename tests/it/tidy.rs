@@ -23,7 +23,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
     ("config", &["model"]),
     ("probe", &["model", "clock"]),
     ("history", &["model", "clock"]),
-    ("publish", &["model", "clock"]),
+    ("publish", &["model", "clock", "editing"]),
     ("telemetry", &["model", "publish"]),
     ("editing", &["model"]),
     ("server", &["model", "clock", "publish", "telemetry", "editing"]),
