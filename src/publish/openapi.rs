@@ -133,6 +133,12 @@ fn response(name: &str) -> Value {
     json!({ "$ref": format!("#/components/responses/{name}") })
 }
 
+/// The shape of an organisation's id.
+const ORGANISATION_ID: &str = "^[a-z0-9]([a-z0-9-]{0,62}[a-z0-9])?$";
+
+/// The shape of every other id: of a component with its part, an incident, a maintenance, an update.
+const ID: &str = "^[a-z0-9]([a-z0-9.-]{0,127}[a-z0-9])?$";
+
 /// What stands in braces in a path, as parameters.
 fn path_parameters(path: &str) -> Vec<Value> {
     let names = path.split('{').skip(1).filter_map(|rest| rest.split('}').next());
@@ -147,7 +153,10 @@ fn path_parameters(path: &str) -> Vec<Value> {
                     "update" => "The id of an update: that of the incident, a hyphen, a number.",
                     _ => "The id.",
                 },
-                "schema": { "type": "string", "minLength": 1, "maxLength": 200 },
+                "schema": {
+                    "type": "string",
+                    "pattern": if name == "organisation" { ORGANISATION_ID } else { ID },
+                },
             })
         })
         .collect()

@@ -6,8 +6,11 @@ mod hostile;
 pub(crate) mod ical;
 mod json;
 mod metrics;
+mod openapi;
 mod routes;
 mod sample;
+mod schema;
+mod statuspage;
 
 use turmwacht::model::snapshot::Snapshot;
 use turmwacht::publish::{Document, Rendered, Target, render};

@@ -36,10 +36,11 @@ pub(super) fn render(page: &Page<'_>) -> String {
         p.about { (about) }
         (introduction(page))
         (contents(page, &description))
+        (answers(page, &description))
         @for (tag, told) in TAGS {
             section aria-labelledby=(anchor("part", tag)) {
                 h2 id=(anchor("part", tag)) lang="en" { (tag) }
-                p.lead lang="en" { (told) }
+                p.lead lang="en" { (self::told(told)) }
                 @for (path, method, operation) in operations(&description, tag) {
                     (self::operation(page, path, method, operation))
                 }
@@ -53,7 +54,7 @@ pub(super) fn render(page: &Page<'_>) -> String {
 fn introduction(page: &Page<'_>) -> Markup {
     let url = page.snapshot.catalogue.site.public_url.as_str();
     html! {
-        section aria-labelledby="s_use" {
+        section.prose aria-labelledby="s_use" {
             h2 id="s_use" { (page.say("So geht es", "How to use it")) }
             p {
                 (page.say(
@@ -81,14 +82,14 @@ fn introduction(page: &Page<'_>) -> Markup {
                     " describes the same interface (OpenAPI 3.1).",
                 ))
             }
-            pre tabindex="0" { code.example { "curl '" (url) "/api/v1/components?status=major_outage'" } }
+            pre tabindex="0" { code.example { "curl '" (url) (page.path("/api/v1/components?status=major_outage")) "'" } }
         }
     }
 }
 
 fn contents(page: &Page<'_>, description: &Value) -> Markup {
     html! {
-        nav aria-labelledby="s_contents" {
+        section.prose aria-labelledby="s_contents" {
             h2 id="s_contents" { (page.say("Inhalt", "Contents")) }
             @for (tag, _) in TAGS {
                 details.fold {
@@ -101,6 +102,38 @@ fn contents(page: &Page<'_>, description: &Value) -> Markup {
                 }
             }
             p { a href="#s_types" { (page.say("Datentypen", "Types")) } }
+        }
+    }
+}
+
+/// What any path may answer.
+fn answers(page: &Page<'_>, description: &Value) -> Markup {
+    let code_of = |name: &str| {
+        let reference = format!("#/components/responses/{name}");
+        let paths = description.get("paths").and_then(Value::as_object).into_iter().flatten();
+        let mut codes = paths.filter_map(|(_, item)| item.pointer("/get/responses")?.as_object()).flatten();
+        codes.find(|(_, answer)| text(answer, "$ref") == reference).map(|(code, _)| code.as_str())
+    };
+    let responses = description.pointer("/components/responses").and_then(Value::as_object).into_iter().flatten();
+    let mut all: Vec<(&str, &Value)> =
+        responses.filter_map(|(name, response)| Some((code_of(name)?, response))).collect();
+    all.sort_by_key(|(code, _)| *code);
+    html! {
+        section aria-labelledby="s_answers" {
+            h2 id="s_answers" { (page.say("Antworten, die es überall gibt", "Answers that any path may give")) }
+            div.sheet.card lang="en" {
+                div.table {
+                    table {
+                        caption { "Answers" }
+                        thead { tr { th scope="col" { "Status" } th scope="col" { "Is" } } }
+                        tbody {
+                            @for (code, response) in &all {
+                                tr { th scope="row" { (code) } td { (answer(response)) } }
+                            }
+                        }
+                    }
+                }
+            }
         }
     }
 }
@@ -122,6 +155,7 @@ fn operation(page: &Page<'_>, path: &str, method: String, operation: &Value) -> 
     let id = text(operation, "operationId");
     let parameters = operation.get("parameters").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
     let responses = operation.get("responses").and_then(Value::as_object).into_iter().flatten();
+    let (shared, own): (Vec<_>, Vec<_>) = responses.partition(|(_, response)| response.get("$ref").is_some());
     let body = operation.pointer("/requestBody/content/application~1json/schema");
     html! {
         article.sheet.card aria-labelledby=(anchor("do", id)) lang="en" {
@@ -140,7 +174,7 @@ fn operation(page: &Page<'_>, path: &str, method: String, operation: &Value) -> 
                                 tr {
                                     th scope="row" { code { (text(parameter, "name")) } small { (text(parameter, "in")) } }
                                     td { @if let Some(schema) = parameter.get("schema") { (kind(schema, 0)) } }
-                                    td { (text(parameter, "description")) }
+                                    td { (told(text(parameter, "description"))) }
                                 }
                             }
                         }
@@ -153,9 +187,18 @@ fn operation(page: &Page<'_>, path: &str, method: String, operation: &Value) -> 
                     caption { "Answers" }
                     thead { tr { th scope="col" { "Status" } th scope="col" { "Is" } } }
                     tbody {
-                        @for (code, response) in responses {
+                        @for (code, response) in own {
                             tr { th scope="row" { (code) } td { (answer(response)) } }
                         }
+                    }
+                }
+            }
+            @if !shared.is_empty() {
+                p {
+                    a href="#s_answers" { "As everywhere" } ": "
+                    @for (place, (code, _)) in shared.iter().enumerate() {
+                        @if place > 0 { ", " }
+                        (code)
                     }
                 }
             }
@@ -164,11 +207,9 @@ fn operation(page: &Page<'_>, path: &str, method: String, operation: &Value) -> 
 }
 
 fn answer(response: &Value) -> Markup {
-    let shared = response.get("$ref").and_then(Value::as_str).and_then(|name| name.rsplit('/').next());
     let content = response.get("content").and_then(Value::as_object).into_iter().flatten();
     html! {
-        @if let Some(name) = shared { (spaced(name)) }
-        (text(response, "description"))
+        (told(text(response, "description")))
         @for (_, media) in content {
             @if let Some(schema) = media.get("schema") { " " (kind(schema, 0)) }
         }
@@ -213,7 +254,7 @@ fn type_of(name: &str, schema: &Value) -> Markup {
     html! {
         article.sheet.card aria-labelledby=(anchor("type", name)) lang="en" {
             h3 id=(anchor("type", name)) { code { (name) } }
-            @if let Some(told) = schema.get("description").and_then(Value::as_str) { p { (told) } }
+            @if let Some(told) = schema.get("description").and_then(Value::as_str) { p { (self::told(told)) } }
             @match fields {
                 Some(fields) => div.table {
                     table {
@@ -224,7 +265,7 @@ fn type_of(name: &str, schema: &Value) -> Markup {
                                 tr {
                                     th scope="row" { code { (field) } @if !required(field) { small { "may be absent" } } }
                                     td { (kind(schema, 0)) }
-                                    td { (text(schema, "description")) }
+                                    td { (told(text(schema, "description"))) }
                                 }
                             }
                         }
@@ -256,6 +297,8 @@ fn kind(schema: &Value, depth: usize) -> Markup {
                 @if place > 0 { " or " }
                 (kind(choice, depth + 1))
             }
+        } @else if let Some(word) = schema.get("const").and_then(Value::as_str) {
+            code { (word) }
         } @else if let Some(words) = words {
             @for (place, word) in words.iter().filter_map(Value::as_str).filter(|word| !word.is_empty()).enumerate() {
                 @if place > 0 { " · " }
@@ -272,6 +315,15 @@ fn kind(schema: &Value, depth: usize) -> Markup {
     }
 }
 
+/// A sentence of the description; what stands in backticks is code.
+fn told(sentence: &str) -> Markup {
+    html! {
+        @for (place, part) in sentence.split('`').enumerate() {
+            @if place % 2 == 1 { code { (part) } } @else { (part) }
+        }
+    }
+}
+
 fn text<'v>(value: &'v Value, name: &str) -> &'v str {
     value.get(name).and_then(Value::as_str).unwrap_or_default()
 }
@@ -279,18 +331,4 @@ fn text<'v>(value: &'v Value, name: &str) -> &'v str {
 /// An id in the page that no component can have.
 fn anchor(what: &str, name: &str) -> String {
     format!("{what}_{name}")
-}
-
-/// `NotFound` as people write it.
-fn spaced(name: &str) -> String {
-    let mut words = String::with_capacity(name.len() + 4);
-    for (place, letter) in name.chars().enumerate() {
-        if place > 0 && letter.is_uppercase() {
-            words.push(' ');
-            words.extend(letter.to_lowercase());
-        } else {
-            words.push(letter);
-        }
-    }
-    words
 }

@@ -134,8 +134,17 @@ fn parameter(site: &Site, route: Route<'_>, name: &str, generator: &mut SchemaGe
             json!({ "type": "string", "pattern": "^([0-9]{2,12})?$" }),
         ),
         "leika" => ("A LeiKa key.", json!({ "type": "string", "pattern": "^([0-9]{14})?$" })),
-        "organisation" => ("The id of an organisation: as its page shows it.", json!({ "type": "string" })),
-        "cursor" => ("`next` of the page before.", json!({ "type": "string", "maxLength": 160 })),
+        "organisation" => (
+            "The id of an organisation: as its page shows it. One that does not exist is refused (400).",
+            json!({ "type": "string", "pattern": "^([a-z0-9]([a-z0-9-]{0,62}[a-z0-9])?)?$" }),
+        ),
+        "cursor" => {
+            let pattern = match route {
+                Route::Incidents | Route::Maintenances => r"^([0-9]{1,15}\.[a-z0-9.-]{1,128})?$",
+                _ => "^[a-z0-9.-]{0,129}$",
+            };
+            ("`next` of the page before.", json!({ "type": "string", "pattern": pattern }))
+        }
         "lang" => {
             let languages: Vec<&str> =
                 site.languages.iter().map(|language| &**language).chain(std::iter::once("")).collect();
