@@ -47,7 +47,7 @@ enum Command {
     Demo(demo::Arguments),
     /// Copy the database, beside a running server if there is one.
     Backup(backup::Arguments),
-    /// Print the description of the interfaces (OpenAPI 3.1), as /openapi.json serves it.
+    /// Print the description of the interfaces, as /openapi.json serves it.
     Openapi,
     /// Make, list and revoke the tokens of editors, beside a running server.
     #[command(subcommand)]

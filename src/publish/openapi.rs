@@ -1,4 +1,4 @@
-//! The description of our interfaces as OpenAPI 3.1, made from the code: the paths from the closed
+//! The description of our interfaces as `OpenAPI` 3.1, made from the code: the paths from the closed
 //! list of routes, the schemas from the types that are written and read.
 //!
 //! It speaks of JSON only: the public interface, Statuspage's files, and the editors' requests.

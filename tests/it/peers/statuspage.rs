@@ -1,5 +1,5 @@
 //! Programs that were written for Statuspage, unchanged, against our server: npm's `statuspage.io`,
-//! PyPI's `statuspage-prometheus-exporter` and `whadup`. None of them is linked; each is run by its
+//! `PyPI`'s `statuspage-prometheus-exporter` and `whadup`. None of them is linked; each is run by its
 //! own interpreter.
 
 use std::process::{Command, Stdio};
