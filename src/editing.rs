@@ -3,6 +3,7 @@
 //!
 //! Nothing is decided here: whether a command may be carried out is the engine's word.
 
+pub mod description;
 mod raw;
 mod values;
 

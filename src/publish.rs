@@ -13,14 +13,17 @@ pub mod ical;
 pub mod json;
 mod logo;
 pub mod metrics;
+pub mod openapi;
 mod route;
 mod scope;
 mod search;
 mod security;
+pub mod statuspage;
 pub mod wording;
 
 use std::borrow::Cow;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::model::catalogue::Site;
@@ -92,6 +95,9 @@ pub const NO_CONTENT_POLICY: &str = "default-src 'none'; frame-ancestors 'self'"
 const CACHE_EPOCH: &str = "public, max-age=10, stale-while-revalidate=30, stale-if-error=60";
 /// Feeds hold nothing but the past, which does not turn false; calendars, what was announced.
 const CACHE_FEED: &str = "public, max-age=30, stale-while-revalidate=60, stale-if-error=300";
+/// Statuspage's files say nothing of how fresh they are, so a cache whose origin is gone gives
+/// them out for a short while only.
+const CACHE_STATUSPAGE: &str = "public, max-age=10, stale-while-revalidate=30, stale-if-error=300";
 /// Freshness itself.
 const CACHE_ALIVE: &str = "public, max-age=5";
 
@@ -139,18 +145,22 @@ pub fn route_label(path: &str) -> &'static str {
     Found::anywhere(path).map_or("other", |found| found.route.label())
 }
 
+/// Problem details (RFC 9457).
+#[derive(Serialize, JsonSchema)]
+struct Problem<'a> {
+    r#type: &'a str,
+    /// The phrase of the status code.
+    title: &'a str,
+    status: u16,
+    /// What is wrong, in the language of the route.
+    detail: &'a str,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    instance: &'a str,
+}
+
 /// An error as problem details (RFC 9457, `application/problem+json`); an empty `instance` is
 /// left out.
 pub fn problem(status: u16, title: &str, detail: &str, instance: &str) -> Vec<u8> {
-    #[derive(Serialize)]
-    struct Problem<'a> {
-        r#type: &'a str,
-        title: &'a str,
-        status: u16,
-        detail: &'a str,
-        #[serde(skip_serializing_if = "str::is_empty")]
-        instance: &'a str,
-    }
     json::bytes(&Problem { r#type: "about:blank", title, status, detail, instance })
 }
 
@@ -253,6 +263,11 @@ fn document(
         Route::Calendar(place) => {
             Document::new(CALENDAR, CACHE_FEED, ical::calendar(snapshot, whose(place)?, language).into_bytes())
         }
+        Route::Statuspage(place, file) => {
+            Document::new(JSON, CACHE_STATUSPAGE, statuspage::file(scope, whose(place)?, file))
+        }
+        Route::OpenApi => Document::new(JSON, CACHE_FEED, openapi::bytes(&snapshot.catalogue.site)),
+        Route::Docs => page(None, html::docs(snapshot, language)),
         Route::Alive => Document::new(JSON, CACHE_ALIVE, json::alive(snapshot)),
         Route::Summary => json(json::summary(scope)),
         Route::Organisations => json(json::organisations(scope, parameters)?),
@@ -265,16 +280,13 @@ fn document(
         Route::OneMaintenance(id) => json(json::maintenance(scope, scope.maintenance(id).ok_or(Fault::NotFound)?)),
         Route::Component(..)
         | Route::History(_)
-        | Route::Docs
         | Route::Badge(..)
         | Route::StatusText(_)
         | Route::Widget
         | Route::Embed(_)
         | Route::Fragment(_)
-        | Route::Statuspage(..)
         | Route::Results(_)
-        | Route::Availability(_)
-        | Route::OpenApi => return Err(Fault::NotFound),
+        | Route::Availability(_) => return Err(Fault::NotFound),
     };
     let _ = archive;
     Ok(document)

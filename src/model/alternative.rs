@@ -1,5 +1,6 @@
 //! Alternatives: other ways to get a service done while it is not available.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::model::catalogue::Reach;
@@ -84,8 +85,9 @@ pub struct Alternative {
 
 /// A link that may stand on a public page: its scheme is https, http, tel or mailto, and it has
 /// no control character. Made by [`Link::parse`] only.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, JsonSchema)]
 #[serde(transparent)]
+#[schemars(description = "An `https`, `http`, `tel` or `mailto` link.")]
 pub struct Link(Plain);
 
 impl Link {

@@ -73,7 +73,7 @@ impl Sums {
 pub struct Intervals(Vec<Interval>);
 
 /// Availability in a window, with what it rests on.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, schemars::JsonSchema)]
 pub struct Availability {
     /// 1 − major / (measured − maintenance).
     pub ratio: f64,

@@ -299,8 +299,9 @@ pub struct Local {
 }
 
 /// How a maintenance ends.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
+#[schemars(description = "Whether it ends by itself, or only when somebody says so.")]
 pub enum Ends {
     /// At its planned end.
     #[default]

@@ -62,7 +62,7 @@ pub struct Snapshot {
 }
 
 /// A word about our own health.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum HealthWord {
     /// The files on disk are faulty; an older catalogue is in force.

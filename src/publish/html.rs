@@ -10,6 +10,7 @@
 mod availability;
 mod component;
 mod course;
+mod docs;
 mod ending;
 mod incident;
 mod link;
@@ -76,6 +77,11 @@ pub fn maintenance(snapshot: &Snapshot, maintenance: &PublicMaintenance, languag
 /// The page of a search. `query` is the question as it stands in addresses.
 pub(super) fn search(scope: &Scope<'_>, findings: &Findings, query: &str) -> String {
     search::render(&Page::new(scope.snapshot, scope.language, None), scope, findings, query)
+}
+
+/// The page that tells how to use the interface.
+pub fn docs(snapshot: &Snapshot, language: &str) -> String {
+    docs::render(&Page::new(snapshot, language, None))
 }
 
 /// An error page for browsers. It needs no snapshot, so that it can be shown when there is none;

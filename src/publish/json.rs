@@ -10,7 +10,9 @@ mod incident;
 mod list;
 mod maintenance;
 mod organisation;
+pub(super) mod schema;
 
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Serialize, Serializer};
 
 use crate::model::event::MaintenancePhase;
@@ -34,26 +36,51 @@ pub const PAGE_ITEMS_MAX: usize = 100;
 /// A list ends after the item that takes the answer beyond this.
 pub const PAGE_BYTES_MAX: usize = 2 * 1024 * 1024;
 
+/// What is counted in the summary: open incidents, and work that is not over.
+#[derive(Serialize, JsonSchema)]
+struct Counts {
+    organisations: usize,
+    components: ComponentCounts,
+    incidents: usize,
+    maintenance: usize,
+}
+
+/// Live components by their status.
+#[derive(Default, Serialize, JsonSchema)]
+struct ComponentCounts {
+    operational: usize,
+    degraded_performance: usize,
+    partial_outage: usize,
+    major_outage: usize,
+    under_maintenance: usize,
+    unknown: usize,
+}
+
+/// Whether this copy is fresh.
+#[derive(Serialize, JsonSchema)]
+struct Alive {
+    /// When the newest probe ended.
+    checked_at: Time,
+    /// Until when it may be taken for fresh.
+    valid_until: Time,
+}
+
+/// What every answer begins with.
+#[derive(Serialize, JsonSchema)]
+struct Envelope {
+    /// When this was made; in a file, when its content last changed.
+    generated_at: Time,
+    /// After this it is stale; left out in files.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    valid_until: Option<Time>,
+    /// Grows with everything that is decided.
+    position: u64,
+}
+
 /// `/api/v1/summary`
 pub(super) fn summary(scope: &Scope<'_>) -> Vec<u8> {
-    #[derive(Serialize)]
-    struct Counts {
-        organisations: usize,
-        components: Components,
-        incidents: usize,
-        maintenance: usize,
-    }
-    #[derive(Default, Serialize)]
-    struct Components {
-        operational: usize,
-        degraded_performance: usize,
-        partial_outage: usize,
-        major_outage: usize,
-        under_maintenance: usize,
-        unknown: usize,
-    }
     let snapshot = scope.snapshot;
-    let mut components = Components::default();
+    let mut components = ComponentCounts::default();
     for state in snapshot.states.iter().filter(|state| state.lifecycle == Lifecycle::Live) {
         *match state.status {
             Status::Operational => &mut components.operational,
@@ -84,11 +111,6 @@ pub(super) fn summary(scope: &Scope<'_>) -> Vec<u8> {
 
 /// `/api/v1/alive`
 pub(super) fn alive(snapshot: &Snapshot) -> Vec<u8> {
-    #[derive(Serialize)]
-    struct Alive {
-        checked_at: Time,
-        valid_until: Time,
-    }
     let checked_at = snapshot.states.iter().filter_map(|state| state.checked_at).max();
     bytes(&Alive { checked_at: Time(checked_at.unwrap_or(snapshot.at)), valid_until: Time(snapshot.valid_until) })
 }
@@ -210,13 +232,6 @@ struct Object(Vec<u8>);
 
 impl Object {
     fn new(snapshot: &Snapshot) -> Self {
-        #[derive(Serialize)]
-        struct Envelope {
-            generated_at: Time,
-            #[serde(skip_serializing_if = "Option::is_none")]
-            valid_until: Option<Time>,
-            position: u64,
-        }
         let mut open = bytes(&Envelope {
             generated_at: Time(snapshot.exported.unwrap_or(snapshot.at)),
             valid_until: snapshot.exported.is_none().then_some(Time(snapshot.valid_until)),
@@ -283,6 +298,16 @@ struct Time(Timestamp);
 impl Serialize for Time {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(&self.0)
+    }
+}
+
+impl JsonSchema for Time {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Time".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": "string", "format": "date-time", "description": "An instant in UTC (RFC 3339)." })
     }
 }
 

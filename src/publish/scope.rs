@@ -70,6 +70,11 @@ impl<'a> Scope<'a> {
         if known { id } else { catalogue.former_organisations.get(id).unwrap_or(id) }
     }
 
+    /// Whether an id, present or former, is that of an organisation.
+    pub(super) fn is_now(&self, id: &'a OrganisationId, organisation: &OrganisationId) -> bool {
+        self.present(id) == organisation
+    }
+
     /// Whether an update concerns a page. Everybody may read all of them.
     pub(super) fn tells(&self, update: &'a PublicUpdate, page: Option<&Page<'_>>) -> bool {
         update.organisations.is_empty()

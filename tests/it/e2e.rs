@@ -3,6 +3,7 @@
 
 mod desk;
 mod editing;
+mod openapi;
 pub(crate) mod program;
 mod tokens;
 

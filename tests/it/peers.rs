@@ -1,6 +1,6 @@
 //! The second tier: the program against the servers that are really out there, from Debian's
 //! packages, each started by its test on loopback with a configuration of its own, and our
-//! calendars and feeds against programs that read them.
+//! calendars, feeds and Statuspage's files against programs that read them.
 //!
 //! A peer that is not installed fails the test where `CI` is set; elsewhere the test says that
 //! it was skipped, and passes. What servers that lie, stall and reset do is in `probe`.
@@ -11,4 +11,5 @@ mod feeds;
 mod journey;
 mod nginx;
 mod process;
+mod statuspage;
 mod unbound;

@@ -7,10 +7,13 @@ pub(crate) mod hostile;
 pub(crate) mod ical;
 mod json;
 mod metrics;
+mod openapi;
 mod routes;
 mod sample;
+mod schema;
 mod search;
 mod security;
+mod statuspage;
 
 use turmwacht::model::snapshot::Snapshot;
 use turmwacht::publish::{Document, Rendered, Target, render};

@@ -23,7 +23,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
     ("config", &["model"]),
     ("probe", &["model", "clock"]),
     ("history", &["model", "clock"]),
-    ("publish", &["model", "clock"]),
+    ("publish", &["model", "clock", "editing"]),
     ("telemetry", &["model", "publish"]),
     ("editing", &["model"]),
     ("server", &["model", "clock", "publish", "telemetry", "editing"]),
@@ -233,6 +233,7 @@ const DOCS: [&str; 11] = [
     "docs/feeds.md",
     "docs/redaktion.md",
     "docs/scenarios.md",
+    "docs/statuspage.md",
 ];
 
 /// The fenced blocks whose first line says exactly this.

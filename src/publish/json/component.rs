@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::time::Duration;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::model::alternative::{Alternative, AlternativeKind, Link};
@@ -20,7 +21,8 @@ use crate::publish::json::{Time, instant};
 use crate::publish::scope::Scope;
 
 /// A component everywhere, or as one organisation's page shows it.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Component")]
 pub(super) struct ComponentJson<'a> {
     id: &'a ComponentId,
     name: Plain,
@@ -102,7 +104,8 @@ impl<'a> ComponentJson<'a> {
 }
 
 /// A status set by hand.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Override")]
 struct OverrideJson {
     status: Status,
     until: Option<Time>,
@@ -127,7 +130,8 @@ fn reach(reach: &[Reach]) -> Vec<Cow<'_, str>> {
 }
 
 /// Delivery of mail, while it differs from normal.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Delivery")]
 struct DeliveryJson {
     state: DeliveryState,
     since: Option<Time>,
@@ -141,7 +145,8 @@ impl DeliveryJson {
 }
 
 /// Another way to get the service done.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Alternative")]
 pub(super) struct AlternativeJson<'a> {
     kind: AlternativeKind,
     label: Plain,
@@ -179,7 +184,7 @@ impl<'a> AlternativeJson<'a> {
 const DAY_S: u64 = 86_400;
 
 /// Availability in the usual windows.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct Windows {
     #[serde(rename = "24h")]
     day: Option<Availability>,
@@ -200,7 +205,8 @@ impl Windows {
 }
 
 /// What affects a component: the worst direct parent, and the path from it to the root.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "AffectedBy")]
 struct AffectedByJson<'a> {
     component: ShownJson<'a>,
     path: Vec<ShownJson<'a>>,
@@ -219,7 +225,8 @@ impl<'a> AffectedByJson<'a> {
 }
 
 /// A component by the name that the public may read; an internal one has no id.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "NamedComponent")]
 pub(super) struct ShownJson<'a> {
     id: Option<&'a ComponentId>,
     name: Plain,

@@ -1,5 +1,6 @@
 //! The JSON of an incident.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::model::alternative::Link;
@@ -13,7 +14,8 @@ use crate::publish::json::{PAGE_ITEMS_MAX, Time};
 use crate::publish::scope::{Page, Scope};
 
 /// An incident; within an organisation only what stands on its page.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Incident")]
 pub(super) struct IncidentJson<'a> {
     id: &'a IncidentId,
     title: Plain,
@@ -42,14 +44,16 @@ pub(super) struct IncidentJson<'a> {
 }
 
 /// A concerned component and its status.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "ConcernedComponent")]
 struct ConcernedJson<'a> {
     id: &'a str,
     status: Status,
 }
 
 /// A fuzzy end: what was said of it, and nothing else.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "ExpectedEnd")]
 struct ExpectedJson {
     earliest: Option<Time>,
     latest: Option<Time>,
@@ -67,15 +71,17 @@ impl ExpectedJson {
 }
 
 /// What an update said about the end: null that it cannot be foreseen.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 #[serde(untagged)]
+#[schemars(rename = "Ending")]
 enum EndingJson {
     Unknown,
     Expected(ExpectedJson),
 }
 
 /// Where more can be read.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Reference")]
 struct ReferenceJson<'a> {
     url: &'a Link,
     label: Option<Plain>,
@@ -88,7 +94,8 @@ impl<'a> ReferenceJson<'a> {
 }
 
 /// One update. Without components or organisations it concerns all of the incident's.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "IncidentUpdate")]
 struct UpdateJson<'a> {
     id: String,
     at: Time,
@@ -133,7 +140,8 @@ fn is_on(scope: &Scope<'_>, page: Option<&Page<'_>>, component: &ComponentId) ->
 }
 
 /// A town's own words, on its own page.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Overlay")]
 struct OverlayJson<'a> {
     text: Plain,
     alternatives: Vec<AlternativeJson<'a>>,
@@ -144,7 +152,8 @@ struct OverlayJson<'a> {
 }
 
 /// A town's own words beside those of others.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "OverlayOf")]
 struct OverlaidJson<'a> {
     organisation: &'a OrganisationId,
     text: Plain,

@@ -1,5 +1,6 @@
 //! The JSON of a maintenance.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::model::catalogue::Ends;
@@ -14,7 +15,8 @@ use crate::publish::json::{Time, instant};
 use crate::publish::scope::{Page, Scope};
 
 /// A maintenance; within an organisation only what stands on its page.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Maintenance")]
 pub(super) struct MaintenanceJson<'a> {
     id: &'a MaintenanceId,
     title: Plain,
@@ -47,7 +49,8 @@ pub(super) struct MaintenanceJson<'a> {
 }
 
 /// A covered component with what is its own of the maintenance.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "CoveredComponent")]
 struct CoveredJson<'a> {
     id: &'a ComponentId,
     until: Option<Time>,
@@ -57,14 +60,16 @@ struct CoveredJson<'a> {
 }
 
 /// One occurrence of a recurring maintenance.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Occurrence")]
 struct OccurrenceJson {
     from: Time,
     until: Time,
 }
 
 /// One word on a maintenance.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "MaintenanceUpdate")]
 struct UpdateJson<'a> {
     id: String,
     at: Time,
@@ -74,14 +79,15 @@ struct UpdateJson<'a> {
 }
 
 /// A component that is back, and since when.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "EndedComponent")]
 struct EndedJson<'a> {
     id: &'a ComponentId,
     ended_at: Time,
 }
 
 /// The local dates as written, ends inclusive; null where an instant was written.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct Dates {
     from: Option<jiff::civil::Date>,
     until: Option<jiff::civil::Date>,

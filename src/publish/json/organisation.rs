@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::model::alternative::Link;
@@ -36,7 +37,8 @@ impl<'a> OrganisationKeys<'a> {
 }
 
 /// An organisation and what its page shows.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Organisation")]
 pub(super) struct OrganisationJson<'a> {
     id: &'a OrganisationId,
     name: Plain,

@@ -4,7 +4,7 @@ use super::sample::sample;
 use super::text;
 
 /// JSON with one key a line, keys in the order in which they were written.
-fn pretty(json: &str) -> String {
+pub(super) fn pretty(json: &str) -> String {
     let mut out = String::new();
     let (mut depth, mut in_string, mut escaped) = (0usize, false, false);
     for c in json.chars() {

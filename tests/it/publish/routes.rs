@@ -90,7 +90,7 @@ fn unknown_and_internal_things_look_alike() {
         "/fr/hattingen",
         "/api/v1",
         "/api/v1/",
-        "/api/v2/summary.json",
+        "/api/v2/summary",
         "/api/v1/components/serviceportal-en/results",
         "/incidents",
         "/metrics",

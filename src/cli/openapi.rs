@@ -1,0 +1,22 @@
+//! `turmwacht openapi`.
+
+use std::path::Path;
+use std::process::ExitCode;
+
+use crate::config;
+use crate::publish::openapi;
+
+/// Prints the description of the interfaces, as `/openapi.json` serves it.
+pub(super) fn run(config_file: &Path) -> ExitCode {
+    let loaded = match config::load(config_file) {
+        Ok(loaded) => loaded,
+        Err(report) => return super::fail_with(&report.render(false)),
+    };
+    match serde_json::to_string_pretty(&openapi::describe(&loaded.catalogue.site)) {
+        Ok(json) => {
+            super::print(&json);
+            ExitCode::SUCCESS
+        }
+        Err(error) => super::fail(&error),
+    }
+}
