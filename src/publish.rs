@@ -1,4 +1,4 @@
-//! From one snapshot to bytes: JSON, Atom, iCalendar, HTML and metrics.
+//! From one snapshot to bytes: JSON, Atom, iCalendar, HTML, badges and metrics.
 //!
 //! Everything here is a pure function of a [`Snapshot`] (or of `Measurements`): no IO, no clock.
 //! The same snapshot gives the same bytes. What paths exist is decided in one place, [`render`],
@@ -6,6 +6,7 @@
 
 pub mod archive;
 pub mod atom;
+mod badge;
 pub mod documents;
 pub mod escape;
 pub mod html;
@@ -14,6 +15,8 @@ pub mod json;
 pub mod metrics;
 mod route;
 mod scope;
+mod status_text;
+pub mod widget;
 pub mod wording;
 
 use std::borrow::Cow;
@@ -23,7 +26,8 @@ use serde::Serialize;
 use crate::model::catalogue::Site;
 use crate::model::snapshot::Snapshot;
 use crate::publish::archive::Archive;
-use crate::publish::route::{Feed, FeedFormat, Found, Place, Route};
+use crate::publish::badge::Badge;
+use crate::publish::route::{BadgeFormat, Feed, FeedFormat, Found, Place, Route};
 use crate::publish::scope::Scope;
 use crate::publish::wording::Words;
 
@@ -87,6 +91,12 @@ pub const NO_CONTENT_POLICY: &str = "default-src 'none'; frame-ancestors 'self'"
 /// Documents that say until when they are valid (150 s at most): epoch 60 s + 10 s + 60 s at a
 /// cache whose origin is gone stay below that.
 const CACHE_EPOCH: &str = "public, max-age=10, stale-while-revalidate=30, stale-if-error=60";
+/// What stands on other sites and says no time: 60 s of age, and 300 s beyond where we are away.
+const CACHE_BADGE: &str = "public, max-age=30, stale-while-revalidate=30, stale-if-error=300";
+/// The widget changes with releases only. Whoever wants to hold it fast takes the asset.
+const CACHE_WIDGET: &str = "public, max-age=3600, stale-while-revalidate=86400, stale-if-error=86400";
+/// Whatever carries the hash of its content in its name.
+const CACHE_ASSET: &str = "public, max-age=31536000, immutable";
 /// Feeds hold nothing but the past, which does not turn false; calendars, what was announced.
 const CACHE_FEED: &str = "public, max-age=30, stale-while-revalidate=60, stale-if-error=300";
 /// Freshness itself.
@@ -96,6 +106,9 @@ const HTML: &str = "text/html; charset=utf-8";
 const JSON: &str = "application/json; charset=utf-8";
 const ATOM: &str = "application/atom+xml; charset=utf-8";
 const CALENDAR: &str = "text/calendar; charset=utf-8";
+const SVG: &str = "image/svg+xml; charset=utf-8";
+const TEXT: &str = "text/plain; charset=utf-8";
+const SCRIPT: &str = "text/javascript; charset=utf-8";
 
 /// Renders what is asked for, from a snapshot alone: nothing is known of long ago.
 pub fn render(snapshot: &Snapshot, target: &Target) -> Rendered {
@@ -213,6 +226,11 @@ fn document(
         Place::Organisation(id) => organisation(id).map(Some),
         Place::Component(..) => Err(Fault::NotFound),
     };
+    let embedded = |place| match place {
+        Place::Site => Err(Fault::NotFound),
+        Place::Organisation(id) => Ok((organisation(id)?, None)),
+        Place::Component(there, id) => Ok((organisation(there)?, Some(component(id)?))),
+    };
     let page = |body: String| Document::new(HTML, CACHE_EPOCH, body.into_bytes()).with_policy(html::page_policy());
     let json = |body: Vec<u8>| Document::new(JSON, CACHE_EPOCH, body);
     let document = match route {
@@ -229,6 +247,29 @@ fn document(
         Route::Calendar(place) => {
             Document::new(CALENDAR, CACHE_FEED, ical::calendar(snapshot, whose(place)?, language).into_bytes())
         }
+        Route::Badge(place, format) => {
+            let badge = Badge::new(scope, place).ok_or(Fault::NotFound)?;
+            match format {
+                BadgeFormat::Svg => Document::new(SVG, CACHE_BADGE, badge.svg().into_bytes()),
+                BadgeFormat::Json => Document::new(JSON, CACHE_BADGE, badge.json()),
+            }
+        }
+        Route::StatusText(id) => {
+            let text = status_text::render(scope, organisation(id)?).ok_or(Fault::NotFound)?;
+            Document::new(TEXT, CACHE_BADGE, text.into_bytes())
+        }
+        Route::Widget => Document::new(SCRIPT, CACHE_WIDGET, widget::SOURCE.into()),
+        Route::Asset(name) if name == widget::asset() => Document::new(SCRIPT, CACHE_ASSET, widget::SOURCE.into()),
+        Route::Embed(place) => {
+            let (index, part) = embedded(place)?;
+            let body = html::embed(snapshot, index, part, language).ok_or(Fault::NotFound)?;
+            Document::new(HTML, CACHE_EPOCH, body.into_bytes()).with_policy(html::embed_policy())
+        }
+        Route::Fragment(place) => {
+            let (index, part) = embedded(place)?;
+            let body = html::fragment(snapshot, index, part, language).ok_or(Fault::NotFound)?;
+            Document::new(HTML, CACHE_EPOCH, body.into_bytes())
+        }
         Route::Alive => Document::new(JSON, CACHE_ALIVE, json::alive(snapshot)),
         Route::Summary => json(json::summary(scope)),
         Route::Organisations => json(json::organisations(scope, parameters)?),
@@ -244,11 +285,6 @@ fn document(
         | Route::Search
         | Route::Docs
         | Route::Feed(..)
-        | Route::Badge(..)
-        | Route::StatusText(_)
-        | Route::Widget
-        | Route::Embed(_)
-        | Route::Fragment(_)
         | Route::Statuspage(..)
         | Route::Results(_)
         | Route::Availability(_)

@@ -68,6 +68,13 @@ pub fn ics_str(text: &str) -> String {
     escaped
 }
 
+/// A text as one line of a plain text or a picture: whatever ends a line becomes a space, and no
+/// control character is left. Formats with markup escape it further ([`xml_str`]).
+pub fn line(text: &Plain) -> String {
+    let words: Vec<&str> = text.unescaped().split_whitespace().collect();
+    words.join(" ").chars().filter(|c| !c.is_control()).collect()
+}
+
 /// A Prometheus label value: backslash, quote and line feed (the text exposition format).
 pub fn label(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
@@ -126,6 +133,8 @@ mod tests {
         );
         assert_eq!(ics(&text), "<script>alert(\"1\")</script> & 'x' ]]>\\n\\\\");
         assert_eq!(ics_str("a;b,c\r\nEND:VEVENT\u{0}\u{85}\t"), "a\\;b\\,c\\nEND:VEVENT\t");
+        assert_eq!(line(&text), "<script>alert(\"1\")</script> & 'x' ]]> \\");
+        assert_eq!(line(&Plain::new(" a\u{2028}b\t\n\u{85} c\u{1b}[0m ")), "a b c[0m");
         assert_eq!(label_text(&text), "<script>alert(\\\"1\\\")</script> & 'x' ]]>\\n\\\\");
         assert_eq!(terminal("a\u{1b}[31m\r"), "a\\u{1b}[31m\\r");
     }

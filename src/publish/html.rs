@@ -10,6 +10,7 @@
 mod availability;
 mod component;
 mod course;
+mod embed;
 mod ending;
 mod incident;
 mod link;
@@ -66,6 +67,16 @@ pub fn maintenance(snapshot: &Snapshot, maintenance: &PublicMaintenance, languag
     maintenance::render(&Page::new(snapshot, language, None), maintenance)
 }
 
+/// A small document for frames on other sites: an organisation, or a component on its page.
+pub fn embed(snapshot: &Snapshot, organisation: u32, component: Option<u32>, language: &str) -> Option<String> {
+    embed::document(&Page::new(snapshot, language, Some(organisation)), component)
+}
+
+/// The same as a piece of a page, for server-side include.
+pub fn fragment(snapshot: &Snapshot, organisation: u32, component: Option<u32>, language: &str) -> Option<String> {
+    embed::fragment(&Page::new(snapshot, language, Some(organisation)), component)
+}
+
 /// An error page for browsers. It needs no snapshot, so that it can be shown when there is none.
 pub fn problem(language: &str, status: u16, title: &str, detail: &str) -> String {
     let words = Words::of(language);
@@ -120,6 +131,15 @@ pub fn content_security_policy(frame_ancestors: &str) -> String {
     )
 }
 
+/// The `Content-Security-Policy` of what any site may frame.
+pub fn embed_policy() -> &'static str {
+    static POLICY: LazyLock<String> = LazyLock::new(|| {
+        let hash = base64(&Sha256::digest(embed::STYLE.as_bytes()));
+        format!("default-src 'none'; style-src 'sha256-{hash}'; base-uri 'none'; form-action 'none'; frame-ancestors *")
+    });
+    &POLICY
+}
+
 /// Base64 (RFC 4648 section 4) with padding.
 fn base64(bytes: &[u8]) -> String {
     const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
@@ -158,6 +178,7 @@ mod tests {
     fn the_stylesheet_cannot_end_its_element_and_loads_nothing() {
         for forbidden in ["</", "url(", "@import", "<!--"] {
             assert!(!STYLE.contains(forbidden), "{forbidden}");
+            assert!(!embed::STYLE.contains(forbidden), "{forbidden}");
         }
     }
 }
