@@ -135,7 +135,10 @@ pub fn content_security_policy(frame_ancestors: &str) -> String {
 pub fn embed_policy() -> &'static str {
     static POLICY: LazyLock<String> = LazyLock::new(|| {
         let hash = base64(&Sha256::digest(embed::STYLE.as_bytes()));
-        format!("default-src 'none'; style-src 'sha256-{hash}'; base-uri 'none'; form-action 'none'; frame-ancestors *")
+        format!(
+            "default-src 'none'; style-src 'sha256-{hash}'; img-src data:; base-uri 'none'; form-action 'none'; \
+             frame-ancestors *"
+        )
     });
     &POLICY
 }

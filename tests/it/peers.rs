@@ -7,6 +7,7 @@
 
 mod authority;
 mod calendar;
+mod include;
 mod journey;
 mod nginx;
 mod process;

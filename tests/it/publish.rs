@@ -1,6 +1,7 @@
 //! Tests of `publish`: one snapshot in, bytes out.
 
 mod atom;
+mod embeds;
 mod golden;
 mod hostile;
 pub(crate) mod ical;

@@ -141,21 +141,30 @@
 
   class TurmwachtStatus extends HTMLElement {
     static observedAttributes = ["organisation", "component", "lang", "variant", "src"];
-    #failures = 0;
-    #data = null;
-    #before = null;
-    #timers = [];
+    // The prototype has many names of its own already; no page reaches in here either.
+    #box = element("div", "box");
+    #live = element("p", "announcement");
+    #shown = () => (document.hidden ? this.#rest() : this.#wake());
+    #base = "";
+    #prefix = "";
+    #words = WORDS.de;
+    #run = null;
     #asked = -Infinity;
+    #failures = 0;
+    #timers = [];
+    #data = null;
+    #until = 0;
+    #seen = 0;
+    #offset = 0;
+    #before = null;
 
     constructor() {
       super();
       const root = this.attachShadow({ mode: "open" });
-      this.box = element("div", "box");
-      this.box.setAttribute("role", "group");
-      this.live = element("p", "announcement");
-      this.live.setAttribute("role", "status");
-      this.live.setAttribute("aria-live", "polite");
-      root.append(this.box, this.live);
+      this.#box.setAttribute("role", "group");
+      this.#live.setAttribute("role", "status");
+      this.#live.setAttribute("aria-live", "polite");
+      root.append(this.#box, this.#live);
       try {
         // No inline style: a strict policy of the host does not apply to sheets that are built.
         const sheet = new CSSStyleSheet();
@@ -164,19 +173,18 @@
       } catch {
         root.prepend(element("style", "", STYLE));
       }
-      this.shown = () => (document.hidden ? this.#rest() : this.#wake());
     }
 
     connectedCallback() {
-      document.addEventListener("visibilitychange", this.shown);
+      document.addEventListener("visibilitychange", this.#shown);
       this.#begin();
     }
 
     disconnectedCallback() {
-      document.removeEventListener("visibilitychange", this.shown);
+      document.removeEventListener("visibilitychange", this.#shown);
       this.#rest();
-      this.run?.abort();
-      this.run = null;
+      this.#run?.abort();
+      this.#run = null;
     }
 
     attributeChangedCallback(_, before, after) {
@@ -189,20 +197,20 @@
       const around = this.closest("[lang]")?.lang.toLowerCase() ?? "";
       const language = /^[a-z]{2,3}(-[a-z0-9]+)*$/.test(written ?? "") ? written : around.startsWith("en") ? "en" : "de";
       // German is taken for the first language of the status site, which has no prefix.
-      this.prefix = language === "de" ? "" : `/${language}`;
-      this.words = language.startsWith("en") ? WORDS.en : WORDS.de;
+      this.#prefix = language === "de" ? "" : `/${language}`;
+      this.#words = language.startsWith("en") ? WORDS.en : WORDS.de;
       const place = this.getAttribute("src");
       try {
         const url = place === null ? new URL(HOME) : new URL(place, document.baseURI);
-        this.base = /^https?:$/.test(url.protocol) ? (url.origin + url.pathname).replace(/\/+$/, "") : "";
+        this.#base = /^https?:$/.test(url.protocol) ? (url.origin + url.pathname).replace(/\/+$/, "") : "";
       } catch {
-        this.base = "";
+        this.#base = "";
       }
-      this.run?.abort();
-      this.#data = this.#before = this.until = null;
-      this.#failures = this.offset = 0;
+      this.#run?.abort();
+      this.#data = this.#before = null;
+      this.#failures = this.#offset = this.#until = 0;
       this.#asked = -Infinity;
-      this.live.textContent = "";
+      this.#live.textContent = "";
       this.#draw();
       if (!document.hidden) this.#wake();
     }
@@ -221,17 +229,17 @@
     }
 
     async #poll() {
-      const run = (this.run = new AbortController());
+      const run = (this.#run = new AbortController());
       const deadline = setTimeout(() => run.abort(), DEADLINE_MS);
       this.#asked = performance.now();
       try {
         await this.#ask(run);
-        if (this.run === run) this.#failures = 0;
+        if (this.#run === run) this.#failures = 0;
       } catch {
-        if (this.run === run) this.#failures += 1;
+        if (this.#run === run) this.#failures += 1;
       }
       clearTimeout(deadline);
-      if (this.run !== run || !this.isConnected) return;
+      if (this.#run !== run || !this.isConnected) return;
       this.#draw();
       this.#rest();
       if (document.hidden) return;
@@ -246,21 +254,21 @@
     }
 
     #left() {
-      const left = Math.min(this.until - this.#now(), this.seen + VALID_MS - performance.now());
+      const left = Math.min(this.#until - this.#now(), this.#seen + VALID_MS - performance.now());
       return left > 0 ? left + 50 : 60_000;
     }
 
     /** The time of the server: the visitor's clock may be wrong. */
     #now() {
-      return Date.now() + this.offset;
+      return Date.now() + this.#offset;
     }
 
     #isFresh() {
-      return this.#data !== null && this.until > this.#now() && performance.now() < this.seen + VALID_MS;
+      return this.#data !== null && this.#until > this.#now() && performance.now() < this.#seen + VALID_MS;
     }
 
     async #get(path, run) {
-      const answer = await fetch(this.base + path, {
+      const answer = await fetch(this.#base + path, {
         signal: run.signal, credentials: "omit", cache: "no-cache", referrerPolicy: "no-referrer",
       });
       if (!answer.ok) throw new Error(`status ${answer.status}`, { cause: answer.status });
@@ -272,18 +280,18 @@
     async #ask(run) {
       const [there, id] = [this.getAttribute("organisation") ?? "", this.getAttribute("component")];
       const isOrganisation = id === null;
-      if (!this.base || !/^[a-z0-9-]{0,64}$/.test(there) || !/^[a-z0-9.-]{1,129}$/.test(isOrganisation ? there : id)) {
+      if (!this.#base || !/^[a-z0-9-]{0,64}$/.test(there) || !/^[a-z0-9.-]{1,129}$/.test(isOrganisation ? there : id)) {
         throw new Error("nothing to ask for");
       }
       const query = !isOrganisation && there ? `?organisation=${there}` : "";
       const path = isOrganisation ? `/api/v1/organisations/${there}.json` : `/api/v1/components/${id}.json${query}`;
       let answer;
       try {
-        answer = await this.#get(this.prefix + path, run);
+        answer = await this.#get(this.#prefix + path, run);
       } catch (error) {
         // The site does not have this language.
-        if (error.cause !== 404 || !this.prefix) throw error;
-        [this.prefix, this.words] = ["", WORDS.de];
+        if (error.cause !== 404 || !this.#prefix) throw error;
+        [this.#prefix, this.#words] = ["", WORDS.de];
         answer = await this.#get(path, run);
       }
       const data = read(answer.raw, isOrganisation);
@@ -294,17 +302,17 @@
         answer = await this.#get("/api/v1/alive.json", run);
         [until, at] = [answer.raw.valid_until, answer.raw.checked_at];
       }
-      if (!Number.isFinite(instant(until)) || this.run !== run) throw new Error("no time");
-      this.offset = answer.offset;
+      if (!Number.isFinite(instant(until)) || this.#run !== run) throw new Error("no time");
+      this.#offset = answer.offset;
       // The same word once more proves nothing new.
-      if (this.until !== instant(until)) [this.until, this.seen] = [instant(until), performance.now()];
+      if (this.#until !== instant(until)) [this.#until, this.#seen] = [instant(until), performance.now()];
       const place = there || data.owner;
-      const mine = /^[a-z0-9-]+$/.test(place) ? `${this.base}${this.prefix}/${place}${isOrganisation ? "" : `#${id}`}` : this.base;
+      const mine = /^[a-z0-9-]+$/.test(place) ? `${this.#base}${this.#prefix}/${place}${isOrganisation ? "" : `#${id}`}` : this.#base;
       this.#data = { ...data, at: instant(at), page: address(data.page) || mine };
     }
 
     #word(now, one) {
-      const words = this.words;
+      const words = this.#words;
       if (now === "operational" && one.declared) return words.declared;
       const [fine, gone] = KINDS.get(one.kind) ?? [];
       return words[(now === "operational" && fine) || (now === "major_outage" && gone) || now];
@@ -313,7 +321,7 @@
     #time(at) {
       const day = (when) => new Date(when).toDateString();
       const format = { timeStyle: "short", ...(day(at) === day(this.#now()) ? {} : { dateStyle: "long" }) };
-      const made = element("time", "", new Intl.DateTimeFormat(this.words === WORDS.de ? "de-DE" : "en-GB", format).format(at) + this.words.clock);
+      const made = element("time", "", new Intl.DateTimeFormat(this.#words === WORDS.de ? "de-DE" : "en-GB", format).format(at) + this.#words.clock);
       made.dateTime = new Date(at).toISOString();
       return made;
     }
@@ -325,14 +333,14 @@
     }
 
     #draw() {
-      const [data, words, fresh] = [this.#data, this.words, this.#isFresh()];
+      const [data, words, fresh] = [this.#data, this.#words, this.#isFresh()];
       const variant = ["list", "banner"].find((known) => known === this.getAttribute("variant")) ?? "compact";
       const now = fresh ? data.now : "unknown";
-      const box = this.box;
+      const box = this.#box;
       const asked = this.#failures > 0 || data !== null;
       box.setAttribute("part", `box ${variant} ${now}`);
       box.style.setProperty("--now", `var(--${now})`);
-      box.lang = this.live.lang = words === WORDS.en ? "en" : "de";
+      box.lang = this.#live.lang = words === WORDS.en ? "en" : "de";
       // A banner says nothing while there is nothing to say: all is well, or nobody knows yet.
       box.hidden = variant === "banner" && (!asked || (fresh && now === "operational"));
       if (data?.name) box.setAttribute("aria-label", `Status: ${data.name}`);
@@ -345,7 +353,7 @@
       const age = element("p", "age");
       if (data && Number.isFinite(data.at)) age.append(fresh ? words.asOf : words.last, this.#time(data.at), this.#ago(data, fresh), " ");
       else if (asked) age.append(words.none, " ");
-      const page = data?.page || this.base;
+      const page = data?.page || this.#base;
       if (page) age.append(link(page, words.page));
       parts.push(age);
       this.#replace(parts);
@@ -354,12 +362,12 @@
 
     /** Keeps what has the keyboard's focus, if only its surroundings were drawn anew. */
     #replace(parts) {
-      const links = () => [...this.box.querySelectorAll("a")];
+      const links = () => [...this.#box.querySelectorAll("a")];
       const focused = links().indexOf(this.shadowRoot.activeElement);
       const was = links()[focused]?.href;
-      const shown = this.box.childNodes;
+      const shown = this.#box.childNodes;
       if (parts.length === shown.length && parts.every((part, place) => part.isEqualNode(shown[place]))) return;
-      this.box.replaceChildren(...parts);
+      this.#box.replaceChildren(...parts);
       if (focused >= 0) (links().find((one) => one.href === was) ?? links()[focused])?.focus({ preventScroll: true });
     }
 
@@ -367,11 +375,11 @@
       if (fresh) return "";
       const minutes = Math.max(0, Math.round((this.#now() - data.at) / 60_000));
       const [count, unit] = minutes < 120 ? [minutes, "minute"] : minutes < 2880 ? [Math.round(minutes / 60), "hour"] : [Math.round(minutes / 1440), "day"];
-      return ` (${new Intl.RelativeTimeFormat(this.words === WORDS.de ? "de" : "en").format(-count, unit)})`;
+      return ` (${new Intl.RelativeTimeFormat(this.#words === WORDS.de ? "de" : "en").format(-count, unit)})`;
     }
 
     #details(data, fresh) {
-      const words = this.words;
+      const words = this.#words;
       const parts = [];
       const rows = (part, items, row) => {
         const made = element("ul", part, ...items.slice(0, ITEMS_MAX).map((item) => element("li", "item", ...row(item))));
@@ -425,7 +433,7 @@
         const old = before.states.get(id);
         if (old && old.now !== one.now && said.length < 4) said.push(`${one.name}: ${this.#word(one.now, one)}`);
       }
-      if (said.length > 0) this.live.textContent = `${said.join(". ")}.`;
+      if (said.length > 0) this.#live.textContent = `${said.join(". ")}.`;
     }
   }
 
