@@ -109,7 +109,7 @@ impl Badge {
         let (name_text, said_text) = (text(margin, name_width, &name), text(left + margin, said_width, self.said));
         format!(
             "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{all}\" height=\"20\" viewBox=\"0 0 {all} 20\" \
-             role=\"img\" aria-label=\"{full}\" lang=\"{language}\" xml:lang=\"{language}\"><title>{full}</title>\
+             role=\"img\" aria-label=\"{full}\" xml:lang=\"{language}\"><title>{full}</title>\
              <rect width=\"{all}\" height=\"20\" rx=\"3\" fill=\"#{NAME_COLOUR}\"/>\
              <path d=\"{}\" fill=\"#{}\"/>\
              <g fill=\"#fff\" font-family=\"DejaVu Sans,Verdana,Geneva,sans-serif\" font-size=\"{FONT_PX}\">\

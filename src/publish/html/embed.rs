@@ -15,11 +15,12 @@ use crate::model::incident::IncidentStatus;
 use crate::model::local::View;
 use crate::model::snapshot::{PublicIncident, PublicOrganisation};
 use crate::model::status::{Evidence, Lifecycle, Status};
+use crate::model::text::Text;
 use crate::publish::html::link::{self, Leads};
+use crate::publish::html::maintenance;
 use crate::publish::html::organisation::{headline, top_level};
 use crate::publish::html::page::Page;
 use crate::publish::html::status::class;
-use crate::publish::html::{ICON, maintenance};
 use crate::publish::wording;
 
 /// The stylesheet of frames.
@@ -31,7 +32,7 @@ const LISTED_MAX: usize = 20;
 /// The document for frames; `None` if nothing has these indexes.
 pub(super) fn document(page: &Page<'_>, component: Option<u32>) -> Option<String> {
     let piece = Piece::new(page, component, Look::Framed)?;
-    let (title, word) = (page.plain(piece.name()), page.say("Status", "Status"));
+    let (title, word) = (page.plain(piece.name()), "Status");
     let links = &piece.organisation.links;
     let legal: [(&Option<Link>, &str); 4] = [
         (&links.imprint, page.say("Impressum", "Imprint")),
@@ -49,7 +50,7 @@ pub(super) fn document(page: &Page<'_>, component: Option<u32>) -> Option<String
                 meta name="robots" content="noindex";
                 title { (word) ": " (title) }
                 link rel="canonical" href=(piece.page_address());
-                link rel="icon" href=(ICON);
+                link rel="icon" href="data:,";
                 style { (PreEscaped(STYLE)) }
             }
             body {
@@ -75,7 +76,7 @@ pub(super) fn fragment(page: &Page<'_>, component: Option<u32>) -> Option<String
     let piece = Piece::new(page, component, Look::Bare)?;
     let name = page.plain(piece.name());
     let markup = html! {
-        section aria-label={ (page.say("Status: ", "Status: ")) (name) } lang=(page.words_language())
+        section aria-label={ "Status: " (name) } lang=(page.words_language())
             style="border:1px solid;padding:.75em;overflow-wrap:anywhere" {
             p style="margin:0 0 .5em" { strong { (page.text(piece.name())) } }
             (piece.content())
@@ -132,7 +133,7 @@ impl<'a> Piece<'_, 'a> {
         Some(Piece { page, organisation, index, component, look })
     }
 
-    fn name(&self) -> &'a crate::model::text::Text {
+    fn name(&self) -> &'a Text {
         match &self.component {
             Some(view) => &view.component.name,
             None => &self.organisation.name,
