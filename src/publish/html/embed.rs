@@ -95,7 +95,7 @@ enum Look {
 }
 
 impl Look {
-    fn class<'c>(self, class: &'c str) -> Option<&'c str> {
+    fn class(self, class: &str) -> Option<&str> {
         match self {
             Self::Framed => Some(class),
             Self::Bare => None,
@@ -103,7 +103,7 @@ impl Look {
     }
 
     /// Colours are left to the host: none of ours can be read on every background.
-    fn style<'c>(self, style: &'c str) -> Option<&'c str> {
+    fn style(self, style: &str) -> Option<&str> {
         match self {
             Self::Framed => None,
             Self::Bare => Some(style),
