@@ -1,10 +1,11 @@
-//! From one snapshot to bytes: JSON, feeds, iCalendar, HTML and metrics.
+//! From one snapshot to bytes: JSON, feeds, iCalendar, HTML, badges and metrics.
 //!
 //! Everything here is a pure function of a [`Snapshot`] (or of `Measurements`): no IO, no clock.
 //! The same snapshot gives the same bytes. What paths exist is decided in one place, [`render`],
 //! over the closed list of `route`.
 
 pub mod archive;
+mod badge;
 pub mod documents;
 pub mod escape;
 pub mod feed;
@@ -19,6 +20,8 @@ mod scope;
 mod search;
 mod security;
 pub mod statuspage;
+mod status_text;
+pub mod widget;
 pub mod wording;
 
 use std::borrow::Cow;
@@ -29,7 +32,8 @@ use serde::Serialize;
 use crate::model::catalogue::Site;
 use crate::model::snapshot::Snapshot;
 use crate::publish::archive::Archive;
-use crate::publish::route::{Found, Place, Route};
+use crate::publish::badge::Badge;
+use crate::publish::route::{BadgeFormat, Found, Place, Route};
 use crate::publish::scope::Scope;
 use crate::publish::wording::Words;
 
@@ -93,6 +97,12 @@ pub const NO_CONTENT_POLICY: &str = "default-src 'none'; frame-ancestors 'self'"
 /// Documents that say until when they are valid (150 s at most): epoch 60 s + 10 s + 60 s at a
 /// cache whose origin is gone stay below that.
 const CACHE_EPOCH: &str = "public, max-age=10, stale-while-revalidate=30, stale-if-error=60";
+/// What stands on other sites and says no time: 60 s of age, and 300 s beyond where we are away.
+const CACHE_BADGE: &str = "public, max-age=30, stale-while-revalidate=30, stale-if-error=300";
+/// The widget changes with releases only. Whoever wants to hold it fast takes the asset.
+const CACHE_WIDGET: &str = "public, max-age=3600, stale-while-revalidate=86400, stale-if-error=86400";
+/// Whatever carries the hash of its content in its name.
+const CACHE_ASSET: &str = "public, max-age=31536000, immutable";
 /// Feeds hold nothing but the past, which does not turn false; calendars, what was announced.
 const CACHE_FEED: &str = "public, max-age=30, stale-while-revalidate=60, stale-if-error=300";
 /// Statuspage's files say nothing of how fresh they are, so a cache whose origin is gone gives
@@ -103,8 +113,10 @@ const CACHE_ALIVE: &str = "public, max-age=5";
 
 const HTML: &str = "text/html; charset=utf-8";
 const JSON: &str = "application/json; charset=utf-8";
-const TEXT: &str = "text/plain; charset=utf-8";
 const CALENDAR: &str = "text/calendar; charset=utf-8";
+const SVG: &str = "image/svg+xml; charset=utf-8";
+const TEXT: &str = "text/plain; charset=utf-8";
+const SCRIPT: &str = "text/javascript; charset=utf-8";
 
 /// Renders what is asked for, from a snapshot alone: nothing is known of long ago.
 pub fn render(snapshot: &Snapshot, target: &Target) -> Rendered {
@@ -233,6 +245,11 @@ fn document(
         Place::Organisation(id) => organisation(id).map(Some),
         Place::Component(..) => Err(Fault::NotFound),
     };
+    let embedded = |place| match place {
+        Place::Site => Err(Fault::NotFound),
+        Place::Organisation(id) => Ok((organisation(id)?, None)),
+        Place::Component(there, id) => Ok((organisation(there)?, Some(component(id)?))),
+    };
     // A page of an organisation (by its index), or of the site, has the colours that were chosen there.
     let page = |whose: Option<u32>, body: String| {
         let policy = html::policy_of(snapshot, whose);
@@ -258,6 +275,7 @@ fn document(
             let text = security::text(snapshot).ok_or(Fault::NotFound)?;
             Document::new(TEXT, CACHE_FEED, text.into_bytes())
         }
+        Route::Asset(name) if name == widget::asset() => Document::new(SCRIPT, CACHE_ASSET, widget::SOURCE.into()),
         Route::Asset(name) => logo::document(snapshot, name).ok_or(Fault::NotFound)?,
         Route::Feed(place, feed, format) => feed::document(scope, place, feed, format).ok_or(Fault::NotFound)?,
         Route::Calendar(place) => {
@@ -268,6 +286,28 @@ fn document(
         }
         Route::OpenApi => Document::new(JSON, CACHE_FEED, openapi::bytes(&snapshot.catalogue.site)),
         Route::Docs => page(None, html::docs(snapshot, language)),
+        Route::Badge(place, format) => {
+            let badge = Badge::new(scope, place).ok_or(Fault::NotFound)?;
+            match format {
+                BadgeFormat::Svg => Document::new(SVG, CACHE_BADGE, badge.svg().into_bytes()),
+                BadgeFormat::Json => Document::new(JSON, CACHE_BADGE, badge.json()),
+            }
+        }
+        Route::StatusText(id) => {
+            let text = status_text::render(scope, organisation(id)?).ok_or(Fault::NotFound)?;
+            Document::new(TEXT, CACHE_BADGE, text.into_bytes())
+        }
+        Route::Widget => Document::new(SCRIPT, CACHE_WIDGET, widget::SOURCE.into()),
+        Route::Embed(place) => {
+            let (index, part) = embedded(place)?;
+            let body = html::embed(snapshot, index, part, language).ok_or(Fault::NotFound)?;
+            Document::new(HTML, CACHE_EPOCH, body.into_bytes()).with_policy(html::embed_policy())
+        }
+        Route::Fragment(place) => {
+            let (index, part) = embedded(place)?;
+            let body = html::fragment(snapshot, index, part, language).ok_or(Fault::NotFound)?;
+            Document::new(HTML, CACHE_EPOCH, body.into_bytes())
+        }
         Route::Alive => Document::new(JSON, CACHE_ALIVE, json::alive(snapshot)),
         Route::Summary => json(json::summary(scope)),
         Route::Organisations => json(json::organisations(scope, parameters)?),
@@ -280,11 +320,6 @@ fn document(
         Route::OneMaintenance(id) => json(json::maintenance(scope, scope.maintenance(id).ok_or(Fault::NotFound)?)),
         Route::Component(..)
         | Route::History(_)
-        | Route::Badge(..)
-        | Route::StatusText(_)
-        | Route::Widget
-        | Route::Embed(_)
-        | Route::Fragment(_)
         | Route::Results(_)
         | Route::Availability(_) => return Err(Fault::NotFound),
     };

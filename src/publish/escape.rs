@@ -68,6 +68,13 @@ pub fn ics_str(text: &str) -> String {
     escaped
 }
 
+/// A text as one line of a plain text or a picture: whatever ends a line becomes a space, and no
+/// control character is left. Formats with markup escape it further ([`xml_str`]).
+pub fn line(text: &Plain) -> String {
+    let words: Vec<&str> = text.unescaped().split_whitespace().collect();
+    words.join(" ").chars().filter(|c| !c.is_control()).collect()
+}
+
 /// A Prometheus label value: backslash, quote and line feed (the text exposition format).
 pub fn label(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
@@ -103,12 +110,6 @@ pub fn terminal(text: &str) -> String {
 /// A cleaned text for a terminal.
 pub fn terminal_text(text: &Plain) -> String {
     terminal(text.unescaped())
-}
-
-/// A cleaned text as a line of a plain text: control characters are dropped, so that it cannot end
-/// its line.
-pub fn line(text: &Plain) -> String {
-    text.unescaped().chars().filter(|c| !c.is_control()).collect()
 }
 
 /// A cleaned text joined into a sentence of ours; the sentence is cleaned text again.
@@ -162,6 +163,8 @@ mod tests {
         assert_eq!(rss_title(&Plain::new("a < b & c")), "a &#x3C; b &#x26; c");
         assert_eq!(ics(&text), "<script>alert(\"1\")</script> & 'x' ]]>\\n\\\\");
         assert_eq!(ics_str("a;b,c\r\nEND:VEVENT\u{0}\u{85}\t"), "a\\;b\\,c\\nEND:VEVENT\t");
+        assert_eq!(line(&text), "<script>alert(\"1\")</script> & 'x' ]]> \\");
+        assert_eq!(line(&Plain::new(" a\u{2028}b\t\n\u{85} c\u{1b}[0m ")), "a b c[0m");
         assert_eq!(label_text(&text), "<script>alert(\\\"1\\\")</script> & 'x' ]]>\\n\\\\");
         assert_eq!(line(&Plain::new("a\nContact: b\t")), "aContact: b");
         assert_eq!(terminal("a\u{1b}[31m\r"), "a\\u{1b}[31m\\r");

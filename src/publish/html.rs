@@ -11,6 +11,7 @@ mod availability;
 mod component;
 mod course;
 mod docs;
+mod embed;
 mod ending;
 mod incident;
 mod link;
@@ -72,6 +73,16 @@ pub fn planned(snapshot: &Snapshot, language: &str) -> String {
 /// The page of a maintenance.
 pub fn maintenance(snapshot: &Snapshot, maintenance: &PublicMaintenance, language: &str) -> String {
     maintenance::render(&Page::new(snapshot, language, None), maintenance)
+}
+
+/// A small document for frames on other sites: an organisation, or a component on its page.
+pub fn embed(snapshot: &Snapshot, organisation: u32, component: Option<u32>, language: &str) -> Option<String> {
+    embed::document(&Page::new(snapshot, language, Some(organisation)), component)
+}
+
+/// The same as a piece of a page, for server-side include.
+pub fn fragment(snapshot: &Snapshot, organisation: u32, component: Option<u32>, language: &str) -> Option<String> {
+    embed::fragment(&Page::new(snapshot, language, Some(organisation)), component)
 }
 
 /// The page of a search. `query` is the question as it stands in addresses.
@@ -155,6 +166,18 @@ pub fn content_security_policy(frame_ancestors: &str, theme: Option<&Theme>) -> 
     )
 }
 
+/// The `Content-Security-Policy` of what any site may frame.
+pub fn embed_policy() -> &'static str {
+    static POLICY: LazyLock<String> = LazyLock::new(|| {
+        let hash = base64(&Sha256::digest(embed::STYLE.as_bytes()));
+        format!(
+            "default-src 'none'; style-src 'sha256-{hash}'; img-src data:; base-uri 'none'; form-action 'none'; \
+             frame-ancestors *"
+        )
+    });
+    &POLICY
+}
+
 /// Base64 (RFC 4648 section 4) with padding.
 fn base64(bytes: &[u8]) -> String {
     const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
@@ -210,6 +233,7 @@ mod tests {
     fn the_stylesheet_cannot_end_its_element_and_loads_nothing() {
         for forbidden in ["</", "url(", "@import", "<!--"] {
             assert!(!STYLE.contains(forbidden), "{forbidden}");
+            assert!(!embed::STYLE.contains(forbidden), "{forbidden}");
         }
     }
 }

@@ -27,7 +27,8 @@ pub(super) enum Route<'a> {
     Widget,
     /// For frames; of an organisation or a component.
     Embed(Place<'a>),
-    /// For server-side include; of an organisation or a component.
+    /// For server-side include; of an organisation or a component. It stands below `embed` and
+    /// beside its page.
     Fragment(Place<'a>),
     /// Of the site or an organisation.
     Statuspage(Place<'a>, Statuspage),
@@ -207,6 +208,7 @@ impl<'a> Route<'a> {
             "calendar.ics" if !of_component => return Some(Self::Calendar(place)),
             "badge.svg" => return Some(Self::Badge(place, BadgeFormat::Svg)),
             "badge.json" => return Some(Self::Badge(place, BadgeFormat::Json)),
+            "fragment.html" if place != Place::Site => return Some(Self::Fragment(place)),
             _ => {}
         }
         let (name, ending) = name.rsplit_once('.')?;

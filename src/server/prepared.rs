@@ -10,8 +10,9 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::header::{
-    ACCEPT_ENCODING, ACCESS_CONTROL_ALLOW_ORIGIN, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_SECURITY_POLICY,
-    CONTENT_TYPE, ETAG, IF_NONE_MATCH, REFERRER_POLICY, VARY, X_CONTENT_TYPE_OPTIONS,
+    ACCEPT_ENCODING, ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS, CACHE_CONTROL, CONTENT_ENCODING,
+    CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, HeaderName, IF_NONE_MATCH, REFERRER_POLICY, VARY,
+    X_CONTENT_TYPE_OPTIONS,
 };
 use http::{HeaderMap, HeaderValue, Response, StatusCode};
 use prometheus::IntCounter;
@@ -23,6 +24,8 @@ use crate::server::negotiate::{self, Known};
 
 /// Answers kept; one more empties the table.
 const PREPARED_MAX: usize = 4096;
+
+const CROSS_ORIGIN_RESOURCE_POLICY: HeaderName = HeaderName::from_static("cross-origin-resource-policy");
 
 thread_local! {
     static TABLE: RefCell<Table> = RefCell::new(Table { version: 0, prepared: HashMap::new() });
@@ -136,22 +139,30 @@ impl Prepared {
         headers.insert(ETAG, tag);
         headers.insert(CACHE_CONTROL, HeaderValue::from_static(self.stored.cache_control));
         headers.insert(VARY, HeaderValue::from_static("Accept-Encoding"));
-        headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
+        open_to_all(headers);
         response
     }
 }
 
 fn headers(stored: &Stored, encoding: Option<Encoding>) -> HeaderMap {
-    let mut headers = HeaderMap::with_capacity(12);
+    let mut headers = HeaderMap::with_capacity(16);
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(stored.content_type));
     headers.insert(ETAG, etag(stored, encoding));
     headers.insert(CACHE_CONTROL, HeaderValue::from_static(stored.cache_control));
     headers.insert(VARY, HeaderValue::from_static("Accept-Encoding"));
-    headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
+    open_to_all(&mut headers);
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
     headers.insert(CONTENT_SECURITY_POLICY, policy(&stored.policy));
     headers
+}
+
+/// What lets pages of any origin read and load it, under whatever policy they isolate themselves.
+/// They may also learn how old it is by our clock, because a visitor's may be wrong.
+fn open_to_all(headers: &mut HeaderMap) {
+    headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
+    headers.insert(ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static("age, date"));
+    headers.insert(CROSS_ORIGIN_RESOURCE_POLICY, HeaderValue::from_static("cross-origin"));
 }
 
 /// A content security policy as a header; the strictest, if it were none.

@@ -8,6 +8,7 @@
 mod authority;
 mod calendar;
 mod feeds;
+mod include;
 mod journey;
 mod nginx;
 mod process;

@@ -2,6 +2,7 @@
 
 mod atom;
 pub(crate) mod feeds;
+mod embeds;
 mod golden;
 pub(crate) mod hostile;
 pub(crate) mod ical;

@@ -6,7 +6,7 @@ use crate::model::alternative::{Alternative, AlternativeKind};
 use crate::model::event::MaintenancePhase;
 use crate::model::local::{View, applies};
 use crate::model::notice::Override;
-use crate::model::snapshot::{AffectedBy, PublicMaintenance};
+use crate::model::snapshot::{AffectedBy, PublicMaintenance, Shown};
 use crate::model::status::{Delivery, Evidence, Lifecycle, Processing, Status};
 use crate::publish::html::link::{self, Leads};
 use crate::publish::html::maintenance;
@@ -177,11 +177,7 @@ impl<'a> Page<'a> {
     /// The sentence that says why.
     fn cause(&self, view: &View<'a>) -> Markup {
         let word = self.words.status(view.status, Some(view.component.kind));
-        // A status set by hand, a town's own word and a mode explain themselves: what it depends
-        // on did not decide.
-        let is_derived = view.evidence != Evidence::Notice
-            || (view.state.inputs.notice.is_some() && view.local.standing.is_none_or(|local| local.status.is_none()));
-        let is_derived = is_derived && self.set_by_hand(view).is_none();
+        let is_derived = self.is_derived(view);
         let affected = view.affected_by;
         match view.status {
             Status::UnderMaintenance => self.planned(view, affected),
@@ -218,6 +214,25 @@ impl<'a> Page<'a> {
                 }
             },
         }
+    }
+
+    /// Whether what it depends on may have decided its status. A status set by hand, a town's own
+    /// word and a mode explain themselves.
+    fn is_derived(&self, view: &View<'a>) -> bool {
+        let is_derived = view.evidence != Evidence::Notice
+            || (view.state.inputs.notice.is_some() && view.local.standing.is_none_or(|local| local.status.is_none()));
+        is_derived && self.set_by_hand(view).is_none()
+    }
+
+    /// Whose disruption a component is disturbed because of.
+    pub(super) fn because_of(&self, view: &View<'a>) -> Option<&'a Shown> {
+        let affected = view.affected_by?;
+        let is_disturbed = match view.status {
+            Status::DegradedPerformance | Status::PartialOutage | Status::MajorOutage => true,
+            Status::Operational | Status::UnderMaintenance | Status::Unknown => false,
+        };
+        let holds = is_disturbed && self.is_derived(view) && self.is_disruption(affected);
+        affected.path.last().filter(|_| holds)
     }
 
     /// Whether what affects a component is itself disrupted, and not under maintenance or
@@ -268,7 +283,7 @@ impl<'a> Page<'a> {
     }
 
     /// The maintenance in progress that covers a component or what it is part of.
-    fn covering(&self, view: &View<'a>) -> Option<&'a PublicMaintenance> {
+    pub(super) fn covering(&self, view: &View<'a>) -> Option<&'a PublicMaintenance> {
         let whole = view
             .component
             .part_of
@@ -345,7 +360,7 @@ impl<'a> Page<'a> {
     }
 
     /// Whether an alternative does not work itself at the moment.
-    fn is_out(&self, way: &Alternative) -> bool {
+    pub(super) fn is_out(&self, way: &Alternative) -> bool {
         self.town.status_of(way).is_some_and(|status| status.is_red() || status == Status::UnderMaintenance)
     }
 

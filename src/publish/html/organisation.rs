@@ -61,7 +61,7 @@ pub(super) fn render(page: &Page<'_>) -> String {
 
 /// What stands on the page, without what is a part of something else there and without what is
 /// retired.
-fn top_level<'a>(page: &Page<'a>, organisation: &PublicOrganisation) -> Vec<View<'a>> {
+pub(super) fn top_level<'a>(page: &Page<'a>, organisation: &PublicOrganisation) -> Vec<View<'a>> {
     organisation
         .shows
         .iter()
@@ -71,7 +71,13 @@ fn top_level<'a>(page: &Page<'a>, organisation: &PublicOrganisation) -> Vec<View
         .collect()
 }
 
-fn headline(words: Words, live: &[View<'_>], status: Status, evidence: Evidence, unknown: u32) -> &'static str {
+pub(super) fn headline(
+    words: Words,
+    live: &[View<'_>],
+    status: Status,
+    evidence: Evidence,
+    unknown: u32,
+) -> &'static str {
     if live.is_empty() {
         return words.pick("Hier ist noch nichts in Betrieb.", "Nothing is in operation here yet.");
     }

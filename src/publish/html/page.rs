@@ -105,7 +105,7 @@ impl<'a> Page<'a> {
     }
 
     /// The language of the words on this page: German stands in where we have no words.
-    fn words_language(&self) -> &'a str {
+    pub(super) fn words_language(&self) -> &'a str {
         match self.words {
             Words::German if !self.language.starts_with("de") => "de",
             Words::German | Words::English => self.language,
@@ -359,20 +359,21 @@ impl<'a> Page<'a> {
 
     /// A word about our own health, where readers should know that it is not well.
     pub(super) fn health(&self) -> Markup {
+        html! { @if let Some(warning) = self.warning() { p.warning { (warning) } } }
+    }
+
+    /// The sentence of that word.
+    pub(super) fn warning(&self) -> Option<&'static str> {
         let concerns_readers = self.snapshot.health.iter().any(|word| match word {
             HealthWord::Storage | HealthWord::Blind | HealthWord::Clock => true,
             HealthWord::ConfigStale => false,
         });
-        html! {
-            @if concerns_readers {
-                p.warning {
-                    (self.say(
-                        "Unsere eigene Überwachung ist zurzeit gestört; Angaben können veraltet sein.",
-                        "Our own monitoring is disturbed at present; statements may be out of date.",
-                    ))
-                }
-            }
-        }
+        concerns_readers.then(|| {
+            self.say(
+                "Unsere eigene Überwachung ist zurzeit gestört; Angaben können veraltet sein.",
+                "Our own monitoring is disturbed at present; statements may be out of date.",
+            )
+        })
     }
 }
 

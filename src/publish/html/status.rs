@@ -6,7 +6,7 @@ use crate::model::status::{ComponentKind, Status};
 use crate::publish::wording::Words;
 
 /// The class of a status, and the name of its symbol.
-const fn class(status: Status) -> &'static str {
+pub(super) const fn class(status: Status) -> &'static str {
     match status {
         Status::Operational => "ok",
         Status::DegradedPerformance => "slow",

@@ -17,12 +17,15 @@ fn a_document_has_all_its_headers() {
         ("cache-control", "public, max-age=15, stale-while-revalidate=60, stale-if-error=300"),
         ("vary", "Accept-Encoding"),
         ("access-control-allow-origin", "*"),
+        ("access-control-expose-headers", "age, date"),
+        ("cross-origin-resource-policy", "cross-origin"),
         ("x-content-type-options", "nosniff"),
         ("referrer-policy", "no-referrer"),
         ("content-security-policy", "default-src 'none'; frame-ancestors 'self'"),
     ] {
         assert_eq!(reply.header(name), Some(value), "{name}");
     }
+    assert_eq!(reply.header("timing-allow-origin"), None, "how long we take is nobody's business");
     let tag = reply.header("etag").unwrap();
     assert!(tag.starts_with('"') && tag.ends_with('"') && tag.len() > 16, "{tag}");
     assert!(reply.header("date").is_some());
@@ -46,6 +49,7 @@ fn a_client_that_has_it_gets_304() {
         assert_eq!(reply.header("etag"), Some(tag.as_str()));
         assert!(reply.header("cache-control").is_some() && reply.header("content-type").is_none());
         assert_eq!(reply.header("access-control-allow-origin"), Some("*"));
+        assert_eq!(reply.header("cross-origin-resource-policy"), Some("cross-origin"));
     }
     assert_eq!(world.get("/doc", &["If-None-Match: \"other\""]).status, 200);
     world.documents.publish(snapshot(2));
