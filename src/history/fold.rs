@@ -84,7 +84,14 @@ pub(super) enum Left {
 pub(super) struct Folder {
     packer: Packer,
     retain: Duration,
+    bounds: Bounds,
     fold: Option<Fold>,
+}
+
+/// What a step does at most.
+struct Bounds {
+    chunks: usize,
+    removed: u32,
 }
 
 /// A fold under way, in memory.
@@ -96,7 +103,8 @@ struct Fold {
 
 impl Folder {
     pub(super) fn new(retain: Duration) -> std::io::Result<Self> {
-        Ok(Self { packer: Packer::new()?, retain, fold: None })
+        let bounds = Bounds { chunks: STEP_CHUNKS_MAX, removed: STEP_REMOVED_MAX };
+        Ok(Self { packer: Packer::new()?, retain, bounds, fold: None })
     }
 
     /// One step. After an error the next one begins from what the store says.
@@ -112,7 +120,7 @@ impl Folder {
             },
         };
         if fold.rows.is_empty() {
-            remove(connection, fold.through)?;
+            remove(connection, fold.through, self.bounds.removed)?;
         } else {
             self.fold = Some(self.store(connection, fold)?);
         }
@@ -124,7 +132,7 @@ impl Folder {
         let began = monotonic();
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let mut after = i64::MIN;
-        for _ in 0..STEP_CHUNKS_MAX {
+        for _ in 0..self.bounds.chunks {
             let Some(&(key, _)) = fold.rows.last() else { break };
             let first = fold.rows.partition_point(|(other, _)| *other > key);
             // They stand the last first, and so do those of one chunk.
@@ -177,7 +185,7 @@ impl Folder {
             .prepare_cached(
                 "DELETE FROM chunk WHERE key IN (SELECT key FROM chunk WHERE key < ?1 ORDER BY key LIMIT ?2)",
             )?
-            .execute(params![first_kept, STEP_REMOVED_MAX])?;
+            .execute(params![first_kept, self.bounds.removed])?;
         Ok(if removed > 0 { Left::More } else { Left::Nothing })
     }
 }
@@ -248,7 +256,7 @@ fn load(connection: &Connection, progress: Progress) -> rusqlite::Result<Fold> {
 }
 
 /// Removes batches that are folded; the last of them together with the word that a fold is under way.
-fn remove(connection: &mut Connection, through: i64) -> rusqlite::Result<()> {
+fn remove(connection: &mut Connection, through: i64, most: u32) -> rusqlite::Result<()> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     // None of their results was to be stored.
     Progress { through, after: i64::MAX }.write(&transaction)?;
@@ -256,7 +264,7 @@ fn remove(connection: &mut Connection, through: i64) -> rusqlite::Result<()> {
         .prepare_cached(
             "DELETE FROM tail WHERE batch IN (SELECT batch FROM tail WHERE batch <= ?1 ORDER BY batch LIMIT ?2)",
         )?
-        .execute(params![through, STEP_REMOVED_MAX])?;
+        .execute(params![through, most])?;
     let is_left: bool = transaction
         .prepare_cached("SELECT EXISTS (SELECT 1 FROM tail WHERE batch <= ?1)")?
         .query_row([through], |row| row.get(0))?;
@@ -264,4 +272,185 @@ fn remove(connection: &mut Connection, through: i64) -> rusqlite::Result<()> {
         transaction.prepare_cached("DELETE FROM fold")?.execute([])?;
     }
     transaction.commit()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::{Path, PathBuf};
+
+    use rusqlite::OpenFlags;
+
+    use super::*;
+    use crate::history::archive::ArchiveReader;
+    use crate::history::open::{Store, beside, connect};
+    use crate::model::id::ComponentId;
+    use crate::model::past::PastResult;
+    use crate::model::verdict::{Reason, Verdict};
+
+    const CHECKS: i64 = 3;
+    /// Ten seconds before a new UTC day.
+    const FIRST: i64 = 19_676 * 86_400 - 10;
+
+    fn open(path: &Path) -> Connection {
+        connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE).unwrap()
+    }
+
+    fn folder(retain: Duration) -> Folder {
+        let mut folder = Folder::new(retain).unwrap();
+        folder.bounds = Bounds { chunks: 1, removed: 7 };
+        folder
+    }
+
+    fn batch(connection: &Connection, number: i64, second: i64) {
+        let rows: Vec<Row> = (0..CHECKS)
+            .map(|check| {
+                let duration_us = 12_345 + u32::try_from(number * 777 + check).unwrap();
+                let is_down = number % 4 == check;
+                Row {
+                    uid: 10 + check,
+                    slot: Timestamp::from_millis(second * 1000 + check),
+                    ended_at: Timestamp::from_millis(second * 1000 + check + i64::from(duration_us / 1000) + 3),
+                    verdict: if is_down { Verdict::Down } else { Verdict::Up },
+                    reason: is_down.then_some(Reason::Timeout),
+                    duration_us,
+                    counted: true,
+                }
+            })
+            .collect();
+        let newest = rows.iter().map(|row| row.ended_at).max().unwrap();
+        connection
+            .execute(
+                "INSERT INTO tail (batch, at_ms, body) VALUES (?1, ?2, ?3)",
+                params![number, newest.as_millis(), codec::encode(&rows)],
+            )
+            .unwrap();
+    }
+
+    /// A store with a component, its three checks, and twenty batches that can be folded.
+    fn store(folder: &Path) -> PathBuf {
+        let path = folder.join("turmwacht.db");
+        drop(Store::open(&path).unwrap());
+        let connection = open(&path);
+        connection.execute("INSERT INTO entity (uid, kind, id) VALUES (5, 'component', 'portal')", []).unwrap();
+        for check in 0..CHECKS {
+            connection
+                .execute(
+                    "INSERT INTO entity (uid, kind, id, component_uid) VALUES (?1, 'check', 'portal/c' || ?1, 5)",
+                    [10 + check],
+                )
+                .unwrap();
+        }
+        for number in 1..=20 {
+            batch(&connection, number, FIRST + number);
+        }
+        batch(&connection, 21, FIRST + 6_000);
+        path
+    }
+
+    fn all(archive: &ArchiveReader) -> Vec<PastResult> {
+        let (from, until) = (Timestamp::from_millis(0), Timestamp::from_millis(i64::MAX));
+        archive.results(&ComponentId::new("portal"), from, until, 10_000).unwrap()
+    }
+
+    fn count(connection: &Connection, table: &str) -> u32 {
+        connection.query_row(&format!("SELECT count(*) FROM {table}"), [], |row| row.get(0)).unwrap()
+    }
+
+    #[test]
+    fn killed_between_any_two_steps_nothing_is_lost_or_doubled() {
+        let ground = tempfile::tempdir().unwrap();
+        let path = store(ground.path());
+        let mut connection = open(&path);
+        let archive = ArchiveReader::open(&path).unwrap();
+        let before = all(&archive);
+        assert_eq!(before.len(), 63);
+        let mut steady = folder(Duration::MAX);
+        let mut steps = 0;
+        while steady.step(&mut connection).unwrap() == Left::More {
+            steps += 1;
+            assert_eq!(all(&archive), before, "after step {steps}");
+            // What a kill leaves behind, with nothing in memory.
+            let copy = tempfile::tempdir().unwrap();
+            let killed = copy.path().join("turmwacht.db");
+            for suffix in ["", "-wal"] {
+                std::fs::copy(beside(&path, suffix), beside(&killed, suffix)).unwrap();
+            }
+            drop(Store::open(&killed).unwrap());
+            assert_eq!(all(&ArchiveReader::open(&killed).unwrap()), before, "killed after step {steps}");
+            let mut again = open(&killed);
+            // A new folder at each step, as if it were killed each time.
+            while folder(Duration::MAX).step(&mut again).unwrap() == Left::More {}
+            assert_eq!((count(&again, "tail"), count(&again, "fold"), count(&again, "chunk")), (1, 0, 6));
+            assert_eq!(all(&ArchiveReader::open(&killed).unwrap()), before, "folded after step {steps}");
+        }
+        assert!(steps >= 9, "six chunks and three parts of the tail: {steps}");
+        assert_eq!((count(&connection, "tail"), count(&connection, "fold"), count(&connection, "chunk")), (1, 0, 6));
+        // It goes on: results come to the chunks that are there.
+        batch(&connection, 22, FIRST + 12_000);
+        let more = all(&archive);
+        assert_eq!(more.len(), 66);
+        while steady.step(&mut connection).unwrap() == Left::More {}
+        assert_eq!((count(&connection, "tail"), count(&connection, "chunk")), (1, 6));
+        assert_eq!(all(&archive), more);
+        assert_eq!(all(&ArchiveReader::open(&path).unwrap()), more);
+    }
+
+    #[test]
+    fn what_a_start_may_need_stays_in_the_tail() {
+        let ground = tempfile::tempdir().unwrap();
+        let mut connection = open(&store(ground.path()));
+        connection
+            .execute_batch(
+                "INSERT INTO checkpoint VALUES (1, 1, 1, 5, x''); INSERT INTO checkpoint VALUES (2, 1, 1, 15, x'');",
+            )
+            .unwrap();
+        while folder(Duration::MAX).step(&mut connection).unwrap() == Left::More {}
+        let first: i64 = connection.query_row("SELECT min(batch) FROM tail", [], |row| row.get(0)).unwrap();
+        assert_eq!(first, 6, "the older checkpoint is sure to hold the first five only");
+        connection.execute("DELETE FROM checkpoint", []).unwrap();
+        // Half an hour is not over yet since the last hour.
+        connection.execute("UPDATE tail SET at_ms = ?1 WHERE batch = 21", [(FIRST + 4_000) * 1000]).unwrap();
+        assert_eq!(folder(Duration::MAX).step(&mut connection).unwrap(), Left::Nothing);
+        assert_eq!(count(&connection, "tail"), 16);
+    }
+
+    #[test]
+    fn days_are_dropped_when_they_are_over_for_long_enough() {
+        let ground = tempfile::tempdir().unwrap();
+        let path = store(ground.path());
+        let mut connection = open(&path);
+        let day = Duration::from_secs(86_400);
+        while folder(day).step(&mut connection).unwrap() == Left::More {}
+        assert_eq!(count(&connection, "chunk"), 6);
+        // All but the last of what ended on the first day is older than a day.
+        batch(&connection, 22, FIRST + 10 + 86_399);
+        while folder(day).step(&mut connection).unwrap() == Left::More {}
+        assert_eq!(count(&connection, "chunk"), 6, "the first day is kept as long as any of it is");
+        batch(&connection, 23, FIRST + 10 + 86_401);
+        while folder(day).step(&mut connection).unwrap() == Left::More {}
+        assert_eq!(count(&connection, "chunk"), 3);
+        assert!(
+            all(&ArchiveReader::open(&path).unwrap()).iter().all(|result| result.at.as_millis() >= (FIRST + 10) * 1000)
+        );
+    }
+
+    #[test]
+    fn damage_costs_what_is_damaged() {
+        let ground = tempfile::tempdir().unwrap();
+        let path = store(ground.path());
+        let mut connection = open(&path);
+        connection.execute("UPDATE tail SET body = x'01ff' WHERE batch = 3", []).unwrap();
+        while folder(Duration::MAX).step(&mut connection).unwrap() == Left::More {}
+        assert_eq!(all(&ArchiveReader::open(&path).unwrap()).len(), 60);
+        connection
+            .execute("UPDATE chunk SET body = x'0201' WHERE check_uid = 11 AND from_ms > ?1", [FIRST * 1000])
+            .unwrap();
+        let archive = ArchiveReader::open(&path).unwrap();
+        let (from, until) = (Timestamp::from_millis(0), Timestamp::from_millis(i64::MAX));
+        let fault = archive.results(&ComponentId::new("portal"), from, until, 10_000).unwrap_err().to_string();
+        assert!(fault.starts_with("stored results are damaged"), "{fault}");
+        // The day before is as it was.
+        let day = archive.results(&ComponentId::new("portal"), from, Timestamp::from_millis(FIRST * 1000), 10_000);
+        assert_eq!(day.unwrap().len(), 0);
+    }
 }
