@@ -236,6 +236,8 @@ fn document(
         Route::OneOrganisation(id) => json(json::organisation(scope, organisation(id)?)),
         Route::Components => json(json::components(scope, parameters)?),
         Route::OneComponent(id) => json(json::component(scope, component(id)?, parameters)?),
+        Route::Results(id) => json(json::results(scope, archive, component(id)?, parameters)?),
+        Route::Availability(id) => json(json::availability(scope, archive, component(id)?, parameters)?),
         Route::Incidents => json(json::incidents(scope, parameters)?),
         Route::OneIncident(id) => json(json::incident(scope, scope.incident(id).ok_or(Fault::NotFound)?, parameters)?),
         Route::Maintenances => json(json::maintenances(scope, parameters)?),
@@ -251,14 +253,11 @@ fn document(
         | Route::Embed(_)
         | Route::Fragment(_)
         | Route::Statuspage(..)
-        | Route::Results(_)
-        | Route::Availability(_)
         | Route::Found
         | Route::OpenApi
         | Route::SecurityText
         | Route::Asset(_) => return Err(Fault::NotFound),
     };
-    let _ = archive;
     Ok(document)
 }
 

@@ -160,6 +160,12 @@ impl Intervals {
         self.0.iter()
     }
 
+    /// When one of these intervals ended; `None` while it lasts.
+    pub fn end_of(&self, interval: &Interval) -> Option<Timestamp> {
+        let next = self.0.partition_point(|other| other.from <= interval.from);
+        self.0.get(next).map(|next| next.from)
+    }
+
     /// The intervals that touch `[from, until)`, oldest first.
     pub fn touching(&self, from: Timestamp, until: Timestamp) -> &[Interval] {
         let start = self.0.partition_point(|interval| interval.from <= from).saturating_sub(1);

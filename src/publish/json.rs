@@ -9,6 +9,7 @@ mod incident;
 mod list;
 mod maintenance;
 mod organisation;
+mod past;
 
 use serde::{Serialize, Serializer};
 
@@ -22,6 +23,7 @@ use crate::publish::json::incident::IncidentJson;
 use crate::publish::json::list::Filter;
 use crate::publish::json::maintenance::MaintenanceJson;
 use crate::publish::json::organisation::{OrganisationJson, OrganisationKeys};
+pub(super) use crate::publish::json::past::{availability, results};
 use crate::publish::scope::Scope;
 use crate::publish::{Fault, Parameters};
 

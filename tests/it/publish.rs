@@ -6,6 +6,7 @@ mod hostile;
 pub(crate) mod ical;
 mod json;
 mod metrics;
+mod past;
 mod routes;
 mod sample;
 
@@ -27,6 +28,7 @@ const ROUTES: &[&str] = &[
     "/api/v1/organisations/hattingen",
     "/api/v1/components",
     "/api/v1/components/serviceportal-en",
+    "/api/v1/components/serviceportal-en/results",
     "/api/v1/incidents",
     "/api/v1/incidents/i-open",
     "/api/v1/incidents/i-closed",
