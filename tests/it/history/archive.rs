@@ -107,7 +107,7 @@ proptest! {
 #[test]
 fn a_range_holds_what_ended_in_it_and_nothing_of_others() {
     let ground = Ground::new();
-    let pen = ground.pen();
+    let pen = Pen::new(ground.store(), WriterOptions { retain_results: Duration::MAX, pages_max: None });
     pen.events(&logged(1, [adopted(1, &["portal", "login"])]));
     for hour in 0..60 {
         let down = StoredResult { reason: Some(Reason::Dns), ..result(0, hour * HOUR, Verdict::Down) };

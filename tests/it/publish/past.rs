@@ -311,7 +311,7 @@ fn days_are_counted_from_the_first_and_bounded() {
     );
     assert_eq!(days[1].until, snapshot.at);
     assert_eq!(daily(&snapshot, &year(), component, date(2022, 1, 1), 9_999, &zone).unwrap().len(), DAYS_MAX);
-    assert_eq!(daily(&snapshot, &year(), component, date(9999, 12, 30), 9, &zone).unwrap().len(), 1);
+    assert_eq!(daily(&snapshot, &year(), component, date(9999, 12, 28), 9, &zone).unwrap().len(), 2);
     let broken = Told { is_broken: true, ..Told::default() };
     assert_eq!(daily(&snapshot, &broken, component, date(2023, 1, 1), 9, &zone), Err(Unavailable));
     assert_eq!(daily(&snapshot, &broken, 9_999, date(2023, 1, 1), 9, &zone).map(|days| days.len()), Ok(9));
