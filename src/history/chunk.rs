@@ -80,7 +80,6 @@ const fn ended(slot: Timestamp, lateness: i64, duration_us: u32) -> Timestamp {
     Timestamp::from_millis(slot.as_millis().wrapping_add(lateness).wrapping_add(whole_ms(duration_us)))
 }
 
-#[expect(clippy::cast_lossless, reason = "`i64::from` is not const")]
 const fn whole_ms(duration_us: u32) -> i64 {
     (duration_us / 1000) as i64
 }
