@@ -4,6 +4,7 @@
 //! thread of its own, the writer and the renderers on theirs. The loop awaits nothing but its
 //! inputs; whatever it causes goes into bounded queues.
 
+mod archive;
 mod core;
 mod desk;
 mod flight;

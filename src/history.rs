@@ -1,9 +1,10 @@
 //! The one log: what was decided, in SQLite, for good.
 //!
 //! [`open::Store`] is an opened, locked, migrated database. [`restore`] reads it back,
-//! [`writer`] appends to it on a thread of its own, [`backup`] copies it beside a running
-//! server. A transaction holds a prefix of the log, so that after a crash the store is exactly
-//! what was acknowledged or a little more, never something in between.
+//! [`writer`] appends to it on a thread of its own, [`archive`] looks single results and old
+//! intervals up beside it, [`backup`] copies it beside a running server. A transaction holds a
+//! prefix of the log, so that after a crash the store is exactly what was acknowledged or a little
+//! more, never something in between.
 //!
 //! Beside the log stand [`token`]s and the [`audit`] log, which commands change beside a running
 //! server too.
@@ -16,10 +17,13 @@ use std::path::PathBuf;
 
 mod answer;
 mod append;
+pub mod archive;
 pub mod audit;
 pub mod backup;
+mod chunk;
 mod codec;
 mod entity;
+mod fold;
 mod interval;
 mod log;
 pub mod open;

@@ -17,6 +17,7 @@ pub mod local;
 pub mod look;
 pub mod notice;
 pub mod observation;
+pub mod past;
 pub mod recurrence;
 pub mod search;
 pub mod settings;

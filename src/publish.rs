@@ -15,6 +15,7 @@ pub mod json;
 mod logo;
 pub mod metrics;
 pub mod openapi;
+pub mod past;
 mod route;
 mod scope;
 mod search;
@@ -314,16 +315,15 @@ fn document(
         Route::OneOrganisation(id) => json(json::organisation(scope, organisation(id)?)),
         Route::Components => json(json::components(scope, parameters)?),
         Route::OneComponent(id) => json(json::component(scope, component(id)?, parameters)?),
+        Route::Results(id) => json(json::results(scope, archive, component(id)?, parameters)?),
+        Route::Availability(id) => json(json::availability(scope, archive, component(id)?, parameters)?),
         Route::Incidents => json(json::incidents(scope, parameters)?),
         Route::OneIncident(id) => json(json::incident(scope, scope.incident(id).ok_or(Fault::NotFound)?, parameters)?),
         Route::Maintenances => json(json::maintenances(scope, parameters)?),
         Route::OneMaintenance(id) => json(json::maintenance(scope, scope.maintenance(id).ok_or(Fault::NotFound)?)),
         Route::Component(..)
-        | Route::History(_)
-        | Route::Results(_)
-        | Route::Availability(_) => return Err(Fault::NotFound),
+        | Route::History(_) => return Err(Fault::NotFound),
     };
-    let _ = archive;
     Ok(document)
 }
 

@@ -14,6 +14,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 use tokio::task::{JoinHandle, LocalSet};
 
+use crate::app::archive::Past;
 use crate::app::core::{Core, Parts, Shared};
 use crate::app::outbox::{Acks, Outbox};
 use crate::clock::{Clock, monotonic, system_time};
@@ -30,7 +31,7 @@ use crate::model::event::Logged;
 use crate::model::settings::Settings;
 use crate::model::verdict::Verdict;
 use crate::probe::{Prober, ProberFault};
-use crate::publish::documents::{DocumentSettings, Documents};
+use crate::publish::documents::{DocumentSettings, Documents, Render};
 use crate::publish::{self, metrics};
 use crate::server::desk::{Asked, Desk, WAITING_MAX};
 use crate::server::{self, Admin, Authenticate, Health, ServerConfig, ServerFault};
@@ -178,7 +179,7 @@ pub fn run(start: Start) -> Result<(), AppFault> {
     let clock = Clock::starting_at(state.record.at);
     let documents = Documents::start(
         DocumentSettings { cache_bytes: settings.server.document_cache_bytes, ..DocumentSettings::default() },
-        Arc::new(publish::render),
+        render(Past::open(&settings.storage.path)?),
     )?;
     let health = Arc::new(Health::new(LOOP_STOPPED_AFTER));
     let shared = Arc::new(Shared {
@@ -388,6 +389,11 @@ impl Authenticate for Keys {
     fn audit(&self, before: Option<i64>, limit: u32) -> Result<serde_json::Value, String> {
         audit::page(&self.path, before, limit).map_err(|fault| fault.to_string())
     }
+}
+
+/// Renders from the snapshot at hand and from what the store knows of the past.
+fn render(past: Past) -> Render {
+    Arc::new(move |snapshot, target| publish::render_with(snapshot, &past, target))
 }
 
 /// How editors get in.

@@ -78,6 +78,8 @@ pub(super) struct Appender {
     /// known to have succeeded.
     attempted: Option<audit::Entry>,
     retain: Duration,
+    /// When the newest result ended of the last group that had any.
+    newest: Option<Timestamp>,
 }
 
 impl Appender {
@@ -95,6 +97,7 @@ impl Appender {
             checks: Vec::new(),
             attempted: None,
             retain,
+            newest: None,
         })
     }
 
@@ -249,6 +252,7 @@ impl Appender {
 
     fn results(&mut self, connection: &Connection, rows: &[Row]) -> rusqlite::Result<()> {
         let Some(newest) = rows.iter().map(|row| row.ended_at).max() else { return Ok(()) };
+        self.newest = Some(newest);
         retire(connection, newest.minus(self.retain))?;
         for blob in rows.chunks(RESULTS_PER_BLOB) {
             self.tail += 1;
@@ -257,6 +261,11 @@ impl Appender {
                 .execute(params![self.tail, newest.as_millis(), codec::encode(blob)])?;
         }
         Ok(())
+    }
+
+    /// When the newest result ended of the last group that had any.
+    pub(super) const fn newest(&self) -> Option<Timestamp> {
+        self.newest
     }
 
     /// The number of the last blob of results.

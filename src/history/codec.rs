@@ -39,6 +39,8 @@ pub(super) enum CodecFault {
     Number,
     #[error("a result has an unknown verdict or reason")]
     Word,
+    #[error("compressed results cannot be unpacked")]
+    Packed,
 }
 
 /// Writes results.
@@ -78,11 +80,7 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Vec<Row>, CodecFault> {
         let word = take(&mut rest)?;
         let duration_us = u32::try_from(get(&mut rest)?).map_err(|_| CodecFault::Number)?;
         let ended = slot.wrapping_add(i64::from(duration_us / 1000)).wrapping_add(beyond);
-        let verdict = Verdict::ALL.get(usize::from(word & 0b11)).copied().ok_or(CodecFault::Word)?;
-        let reason = match usize::from(word >> 3) {
-            0 => None,
-            code => Some(Reason::ALL.get(code - 1).copied().ok_or(CodecFault::Word)?),
-        };
+        let (verdict, reason, counted) = read_word(word)?;
         rows.push(Row {
             uid,
             slot: Timestamp::from_millis(slot),
@@ -90,7 +88,7 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Vec<Row>, CodecFault> {
             verdict,
             reason,
             duration_us,
-            counted: word & 0b100 != 0,
+            counted,
         });
     }
     if rest.is_empty() { Ok(rows) } else { Err(CodecFault::Long) }
@@ -98,7 +96,7 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Vec<Row>, CodecFault> {
 
 /// Verdict in two bits, counted in one, reason in five. The codes are those of the closed lists'
 /// order, written out so that a new order cannot change what is stored.
-const fn word(row: &Row) -> u8 {
+pub(super) const fn word(row: &Row) -> u8 {
     let verdict = match row.verdict {
         Verdict::Up => 0,
         Verdict::Degraded => 1,
@@ -123,15 +121,25 @@ const fn word(row: &Row) -> u8 {
     verdict | (row.counted as u8) << 2 | reason << 3
 }
 
-const fn zigzag(value: i64) -> u64 {
+/// What [`word`] wrote.
+pub(super) fn read_word(word: u8) -> Result<(Verdict, Option<Reason>, bool), CodecFault> {
+    let verdict = Verdict::ALL.get(usize::from(word & 0b11)).copied().ok_or(CodecFault::Word)?;
+    let reason = match usize::from(word >> 3) {
+        0 => None,
+        code => Some(Reason::ALL.get(code - 1).copied().ok_or(CodecFault::Word)?),
+    };
+    Ok((verdict, reason, word & 0b100 != 0))
+}
+
+pub(super) const fn zigzag(value: i64) -> u64 {
     ((value << 1) ^ (value >> 63)).cast_unsigned()
 }
 
-const fn unzigzag(value: u64) -> i64 {
+pub(super) const fn unzigzag(value: u64) -> i64 {
     (value >> 1).cast_signed() ^ -((value & 1).cast_signed())
 }
 
-fn put(bytes: &mut Vec<u8>, mut value: u64) {
+pub(super) fn put(bytes: &mut Vec<u8>, mut value: u64) {
     while value >= 0x80 {
         bytes.push((value & 0x7f).to_le_bytes()[0] | 0x80);
         value >>= 7;
@@ -139,7 +147,7 @@ fn put(bytes: &mut Vec<u8>, mut value: u64) {
     bytes.push(value.to_le_bytes()[0]);
 }
 
-fn get(rest: &mut &[u8]) -> Result<u64, CodecFault> {
+pub(super) fn get(rest: &mut &[u8]) -> Result<u64, CodecFault> {
     let mut value = 0u64;
     for shift in (0..64).step_by(7) {
         let byte = take(rest)?;
@@ -155,7 +163,7 @@ fn get(rest: &mut &[u8]) -> Result<u64, CodecFault> {
     Err(CodecFault::Number)
 }
 
-fn take(rest: &mut &[u8]) -> Result<u8, CodecFault> {
+pub(super) fn take(rest: &mut &[u8]) -> Result<u8, CodecFault> {
     let (&byte, after) = rest.split_first().ok_or(CodecFault::Short)?;
     *rest = after;
     Ok(byte)

@@ -95,6 +95,15 @@ pub(super) fn adopt(
         })
         .collect();
     settle(connection, Kind::Check, &checks, position)?;
+    // Whose a check is never changes: both move together.
+    connection.execute(
+        "UPDATE entity SET component_uid = (
+             SELECT whole.uid FROM entity AS whole
+             WHERE whole.kind = 'component' AND whole.retired_position IS NULL
+               AND whole.id = substr(entity.id, 1, instr(entity.id, '/') - 1))
+         WHERE kind = 'check' AND retired_position IS NULL AND component_uid IS NULL",
+        [],
+    )?;
     Ok(())
 }
 
@@ -152,7 +161,7 @@ fn settle(
         match newest(connection, kind, id)? {
             Some(uid) => {
                 connection
-                    .prepare_cached("UPDATE entity SET retired_position = NULL WHERE uid = ?1")?
+                    .prepare_cached("UPDATE entity SET retired_position = NULL, component_uid = NULL WHERE uid = ?1")?
                     .execute([uid])?;
             }
             None => {

@@ -7,9 +7,11 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use rusqlite::{Connection, Row as SqlRow, params};
+use rusqlite::{Connection, OptionalExtension, Row as SqlRow, params};
 
+use crate::history::chunk;
 use crate::history::codec::{self, Row};
+use crate::history::fold::FOLDED_AFTER;
 use crate::history::log::{self, RowFault};
 use crate::history::open::{Adopted, Store, fault, open_beside};
 use crate::history::{StoreFault, packed, signed, unsigned};
@@ -328,7 +330,59 @@ fn evidence(connection: &Connection, catalogue: Option<&Catalogue>, after: i64) 
             }
         }
     }
+    drop(rows);
+    drop(statement);
+    // A checkpoint is sure to hold all that is folded (fold.rs); without one, it is asked for.
+    if let Some(newest) = newest.filter(|_| after < 0) {
+        let missing = names.iter().filter(|(uid, _)| !good.contains(uid));
+        for (&uid, check) in missing {
+            let is_seen = seen.contains(&uid);
+            found.extend(folded_evidence(connection, catalogue, uid, check, newest, is_seen)?);
+        }
+    }
     found.sort_by_key(|evidence| (evidence.ended_at, evidence.slot));
+    Ok(found)
+}
+
+/// What the chunks of a check say that no success in the tail has made needless: its newest success,
+/// and its newest result unless the tail had one.
+fn folded_evidence(
+    connection: &Connection,
+    catalogue: &Catalogue,
+    uid: i64,
+    check: &CheckKey,
+    newest: Timestamp,
+    is_seen: bool,
+) -> rusqlite::Result<Vec<Evidence>> {
+    let asked = catalogue.check_index(check).and_then(|index| catalogue.checks.get(index as usize));
+    let Some(asked) = asked else { return Ok(Vec::new()) };
+    let age_max = asked.interval.saturating_mul(3).saturating_add(asked.timeout);
+    if age_max <= FOLDED_AFTER {
+        return Ok(Vec::new());
+    }
+    let horizon = newest.minus(age_max);
+    let (mut found, mut is_seen) = (Vec::new(), is_seen);
+    let mut statement = connection.prepare_cached("SELECT body FROM chunk WHERE key = ?1")?;
+    for key in (chunk::day(horizon)..=chunk::day(newest)).rev().filter_map(|day| chunk::key_of_day(uid, day)) {
+        let body: Option<Vec<u8>> = statement.query_row([key], |row| row.get(0)).optional()?;
+        let rows = match body.map(|body| chunk::unpack(&body, uid)) {
+            Some(Ok(rows)) => rows,
+            Some(Err(error)) => {
+                tracing::warn!(key, %error, "stored results of a day of {check} are damaged and passed over");
+                continue;
+            }
+            None => continue,
+        };
+        for result in rows.iter().rev().filter(|result| result.counted && result.ended_at >= horizon) {
+            let is_good = matches!(result.verdict, Verdict::Up | Verdict::Degraded);
+            if is_good || !std::mem::replace(&mut is_seen, true) {
+                found.push(of(check, result));
+            }
+            if is_good {
+                return Ok(found);
+            }
+        }
+    }
     Ok(found)
 }
 

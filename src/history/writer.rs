@@ -15,11 +15,13 @@ use std::time::{Duration, Instant};
 use rusqlite::Connection;
 
 use crate::clock::monotonic;
-use crate::history::StoreFault;
 use crate::history::append::{self, Appender, Prepared};
+use crate::history::fold::{Folder, Left};
 use crate::history::open::{Lock, Store, beside, fault};
+use crate::history::{StoreFault, sentence};
 use crate::model::access::{AuditRecord, StoredAnswer};
 use crate::model::event::{Logged, StoredResult};
+use crate::model::time::Timestamp;
 
 /// Most batches that wait.
 pub const QUEUE_BATCHES_MAX: usize = 4_096;
@@ -40,6 +42,18 @@ const GROUP_BATCHES_MAX: usize = 1_024;
 /// First and longest wait before a failed transaction is tried again.
 const RETRY_FIRST: Duration = Duration::from_millis(200);
 const RETRY_MAX: Duration = Duration::from_secs(2);
+
+/// Results arrive for so long before it is looked again whether any are to be folded.
+const FOLD_LOOK_EVERY: Duration = Duration::from_secs(60);
+
+/// The pause between two steps of folding.
+const FOLD_PAUSE: Duration = Duration::from_millis(20);
+
+/// A step is taken although something waits once folding has stood still for so long.
+const FOLD_STARVED_AFTER: Duration = Duration::from_secs(1);
+
+/// The pause after a step that failed.
+const FOLD_RETRY: Duration = Duration::from_secs(60);
 
 /// How long a failing store is tried at shutdown. The process has five seconds in all.
 const SHUTDOWN_GRACE: Duration = Duration::from_secs(3);
@@ -161,11 +175,18 @@ impl Store {
         let in_force = self.in_force()?.map(|(_, catalogue)| catalogue);
         let appender =
             Appender::new(&self.connection, in_force, options.retain_results).map_err(fault("read", &self.path))?;
+        let folder = Folder::new(options.retain_results).map_err(|source| StoreFault::File {
+            doing: "compress results of",
+            path: self.path.clone(),
+            source,
+            help: "allow this process more memory",
+        })?;
         let queue = Arc::new(Queue::default());
         let path = self.path.clone();
         let work = Work {
             queue: Arc::clone(&queue),
             appender,
+            folding: Folding { folder, next: None, looked_at: None, is_failing: false },
             connection: self.connection,
             wal: beside(&self.path, "-wal"),
             pages_max: options.pages_max,
@@ -278,14 +299,18 @@ impl Queue {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What is queued, as one group; waits for it. `None` when the queue is closed and empty.
-    fn next_group(&self) -> Option<Vec<Queued>> {
+    /// What is queued, as one group; waits for it, at most until an instant.
+    fn next(&self, until: Option<Instant>) -> Next {
         let mut state = self.lock();
         while state.batches.is_empty() {
             if state.closing.is_some() {
-                return None;
+                return Next::Closed;
             }
-            state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+            state = match until.map(|until| until.saturating_duration_since(monotonic())) {
+                Some(Duration::ZERO) => return Next::Idle,
+                Some(wait) => self.changed.wait_timeout(state, wait).unwrap_or_else(PoisonError::into_inner).0,
+                None => self.changed.wait(state).unwrap_or_else(PoisonError::into_inner),
+            };
         }
         let count = state.batches.len().min(GROUP_BATCHES_MAX);
         let group: Vec<Queued> = state.batches.drain(..count).collect();
@@ -296,7 +321,60 @@ impl Queue {
         let edit_bytes: usize = group.iter().map(|queued| queued.batch.edit_bytes()).sum();
         state.edit_bytes_queued = state.edit_bytes_queued.saturating_sub(edit_bytes);
         state.events_held = events;
-        Some(group)
+        Next::Group(group)
+    }
+}
+
+/// What is next to do.
+enum Next {
+    Group(Vec<Queued>),
+    /// Nothing is queued, and the time is over.
+    Idle,
+    /// The queue is closed and empty.
+    Closed,
+}
+
+/// When results are folded.
+struct Folding {
+    folder: Folder,
+    /// When the next step is due, while there is something to do.
+    next: Option<Instant>,
+    /// How far results had come when it was last looked whether any are to be folded.
+    looked_at: Option<Timestamp>,
+    is_failing: bool,
+}
+
+impl Folding {
+    /// Looks whether there is something to fold, if results have gone on for long enough.
+    fn look(&mut self, newest: Option<Timestamp>) {
+        let is_due = |newest: &Timestamp| {
+            self.looked_at.is_none_or(|before| *newest < before || newest.since(before) >= FOLD_LOOK_EVERY)
+        };
+        if self.next.is_none()
+            && let Some(newest) = newest.filter(is_due)
+        {
+            self.looked_at = Some(newest);
+            self.next = Some(monotonic());
+        }
+    }
+
+    fn is_starved(&self) -> bool {
+        self.next.is_some_and(|due| monotonic().saturating_duration_since(due) >= FOLD_STARVED_AFTER)
+    }
+
+    fn step(&mut self, connection: &mut Connection) {
+        let result = self.folder.step(connection);
+        self.next = match &result {
+            Ok(Left::More) => Some(monotonic() + FOLD_PAUSE),
+            Ok(Left::Nothing) => None,
+            Err(_) => Some(monotonic() + FOLD_RETRY),
+        };
+        let was_failing = std::mem::replace(&mut self.is_failing, result.is_err());
+        if let Err(error) = result
+            && !was_failing
+        {
+            tracing::warn!("cannot fold stored results: {}; nothing is lost, trying again", sentence(&error));
+        }
     }
 }
 
@@ -304,6 +382,7 @@ impl Queue {
 struct Work {
     queue: Arc<Queue>,
     appender: Appender,
+    folding: Folding,
     connection: Connection,
     wal: PathBuf,
     pages_max: Option<Arc<AtomicU32>>,
@@ -313,7 +392,15 @@ struct Work {
 
 impl Work {
     fn run(mut self) {
-        while let Some(group) = self.queue.next_group() {
+        loop {
+            let group = match self.queue.next(self.folding.next) {
+                Next::Group(group) => group,
+                Next::Idle => {
+                    self.folding.step(&mut self.connection);
+                    continue;
+                }
+                Next::Closed => break,
+            };
             let mut group = self.prepare(group);
             let tail_before = self.appender.tail();
             if let Err(sentence) = self.write(&group) {
@@ -324,6 +411,10 @@ impl Work {
             let newest = group.iter_mut().rev().find_map(|prepared| prepared.batch.checkpoint.take());
             if let Some(make) = newest {
                 self.checkpoint(make, tail_before);
+            }
+            self.folding.look(self.appender.newest());
+            if self.folding.is_starved() {
+                self.folding.step(&mut self.connection);
             }
         }
         let folded = self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));

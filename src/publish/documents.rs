@@ -1,7 +1,8 @@
 //! The current snapshot and the documents rendered from it: on first demand, once per epoch,
 //! encoded on first demand per encoding, in bounded memory.
 //!
-//! Two threads of its own do the work, one renders, one encodes; whoever asks never renders.
+//! Threads of its own do the work: one renders, one renders what looks back and may wait for a
+//! disk, one encodes; whoever asks never renders.
 //! Everything is bounded: the queues (full = [`Lookup::Busy`], or no encoding for now), the bytes
 //! kept, and how often the epoch changes ([`DocumentSettings::exchange_every`]): the first
 //! change of a burst is visible at once, the rest together when the pause is over.
@@ -27,10 +28,12 @@ use crate::clock::monotonic;
 use crate::model::snapshot::Snapshot;
 use crate::publish::documents::cache::{Cache, Dropped};
 pub use crate::publish::documents::stored::{ENCODED_MIN_BYTES, Encoding, Stored, THOROUGH_MAX_BYTES};
-use crate::publish::{Rendered, Target, is_kept};
+use crate::publish::{Rendered, Target, is_kept, looks_back};
 
 /// Renders that wait; one more is refused.
 const RENDERS_WAITING_MAX: usize = 1024;
+/// Renders that wait for what lies long ago; one more is refused.
+const ARCHIVE_WAITING_MAX: usize = 256;
 /// Encodings that wait; one more is forgotten and asked for again by a later request.
 const ENCODINGS_WAITING_MAX: usize = 256;
 /// Renders of what is not kept ([`is_kept`]) that wait: no more, so that questions in endless
@@ -103,6 +106,8 @@ pub fn key(target: &Target) -> String {
 pub struct Documents {
     shared: Arc<Shared>,
     renders: SyncSender<Job>,
+    /// Of targets that look back.
+    archive: SyncSender<Job>,
     encodings: SyncSender<Encode>,
 }
 
@@ -167,12 +172,15 @@ impl Documents {
             exchange_every: settings.exchange_every,
         });
         let (renders, jobs) = sync_channel(RENDERS_WAITING_MAX);
+        let (archive, old_jobs) = sync_channel(ARCHIVE_WAITING_MAX);
         let (encodings, encodes) = sync_channel(ENCODINGS_WAITING_MAX);
         let renderer = Arc::clone(&shared);
         thread::Builder::new().name("render".to_owned()).spawn(move || render_all(&renderer, &jobs))?;
+        let archivist = Arc::clone(&shared);
+        thread::Builder::new().name("archive".to_owned()).spawn(move || look_back_all(&archivist, &old_jobs))?;
         let encoder = Arc::clone(&shared);
         thread::Builder::new().name("encode".to_owned()).spawn(move || encode_all(&encoder, &encodes))?;
-        Ok(Arc::new(Self { shared, renders, encodings }))
+        Ok(Arc::new(Self { shared, renders, archive, encodings }))
     }
 
     /// Makes a snapshot the current one, at once or when the pause since the last exchange is
@@ -236,7 +244,8 @@ impl Documents {
         if state.passing + passing > PASSING_WAITING_MAX {
             return Lookup::Busy;
         }
-        if self.renders.try_send(Job::Render { key: Arc::clone(&key), target, epoch }).is_err() {
+        let queue = if looks_back(&target.path) { &self.archive } else { &self.renders };
+        if queue.try_send(Job::Render { key: Arc::clone(&key), target, epoch }).is_err() {
             return Lookup::Busy;
         }
         state.flights.insert((key, epoch), vec![sender]);
@@ -394,6 +403,16 @@ fn render_all(shared: &Shared, jobs: &Receiver<Job>) {
             Ok(Job::Render { key, target, epoch }) => shared.render(&key, &target, epoch),
             Ok(Job::Wake) | Err(RecvTimeoutError::Timeout) => {}
             Err(RecvTimeoutError::Disconnected) => return,
+        }
+    }
+}
+
+/// What may take long holds up only its like. The house is kept by the other renderer.
+fn look_back_all(shared: &Shared, jobs: &Receiver<Job>) {
+    while let Ok(job) = jobs.recv() {
+        match job {
+            Job::Render { key, target, epoch } => shared.render(&key, &target, epoch),
+            Job::Wake => {}
         }
     }
 }

@@ -10,6 +10,7 @@ mod incident;
 mod list;
 mod maintenance;
 mod organisation;
+mod past;
 pub(super) mod schema;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
@@ -26,6 +27,7 @@ use crate::publish::json::incident::IncidentJson;
 use crate::publish::json::list::Filter;
 use crate::publish::json::maintenance::MaintenanceJson;
 use crate::publish::json::organisation::{OrganisationJson, OrganisationKeys};
+pub(super) use crate::publish::json::past::{availability, results};
 use crate::publish::scope::Scope;
 use crate::publish::search::Findings;
 use crate::publish::{Fault, Parameters};

@@ -337,3 +337,28 @@ fn replay_says_whether_the_story_came_out() {
     assert!(format!("{}{}", bad.stdout, bad.stderr).contains("0 incidents are open, not 7"), "{bad:?}");
     place.run(&["replay", "nowhere"]).assert_refuses(&["hattingen-2023"]);
 }
+
+#[test]
+fn single_results_and_availability_can_be_looked_up_and_survive_a_restart() {
+    let site = Site::new();
+    let place = site.place();
+    let program = place.serve();
+    program.until_status("portal", "operational");
+    // A document stands for its epoch; another range is another document.
+    let first_result = |program: &Program| -> Option<Value> {
+        let from = turmwacht::clock::system_time().minus(Duration::from_secs(3_600));
+        let answer = program.json(&format!("/api/v1/components/portal/results?from={from}"));
+        answer["results"]["checks"][0]["results"].get(0).cloned()
+    };
+    program.until("a result", |program| first_result(program).is_some());
+    let first = first_result(&program).unwrap();
+    assert!(["up", "down"].contains(&first["verdict"].as_str().unwrap()), "{first}");
+    assert!(first["duration_ms"].as_f64().is_some_and(|ms| ms > 0.0 && ms < 10_000.0), "{first}");
+    program.kill();
+    let again = place.serve();
+    again.until("the first result", |program| first_result(program).as_ref() == Some(&first));
+    again.until_status("portal", "operational");
+    let availability = &again.json("/api/v1/components/portal/availability")["availability"];
+    assert!(availability["measured_s"].as_u64().is_some(), "{availability}");
+    assert!(availability["days"].as_array().is_some_and(|days| days.len() >= 30), "{availability}");
+}

@@ -1,5 +1,6 @@
 //! Tests of `history`: against real files, through the public interface.
 
+mod archive;
 mod audits;
 mod backups;
 mod crash;

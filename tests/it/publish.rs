@@ -9,6 +9,7 @@ pub(crate) mod ical;
 mod json;
 mod metrics;
 mod openapi;
+mod past;
 mod routes;
 mod sample;
 mod schema;
@@ -39,6 +40,7 @@ const ROUTES: &[&str] = &[
     "/api/v1/organisations/hattingen",
     "/api/v1/components",
     "/api/v1/components/serviceportal-en",
+    "/api/v1/components/serviceportal-en/results",
     "/api/v1/incidents",
     "/api/v1/incidents/i-open",
     "/api/v1/incidents/i-closed",

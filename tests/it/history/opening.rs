@@ -5,24 +5,44 @@ use std::os::unix::fs::PermissionsExt;
 use std::time::Duration;
 
 use turmwacht::history::StoreFault;
+use turmwacht::history::archive::ArchiveReader;
 use turmwacht::history::audit::{AuditFault, verify};
 use turmwacht::history::open::Store;
 use turmwacht::history::token::{Order, Tokens};
 use turmwacht::history::writer::{Batch, WriterOptions};
 use turmwacht::model::access::Role;
+use turmwacht::model::id::ComponentId;
 use turmwacht::model::status::Status;
+use turmwacht::model::verdict::Reason;
 
 use super::fixture::{Ground, Pen, adopted, at, changed, logged, sql};
 
-/// What made stores of version 1, and what makes them stores of version 2.
+/// What made stores of version 1, and what makes them stores of versions 2 and 3.
 const V1: &str = include_str!("../../../src/history/schema.sql");
 const V2: &str = include_str!("../../../src/history/schema_2.sql");
+const V3: &str = include_str!("../../../src/history/schema_3.sql");
 
 /// What a release after this one may do.
-const V3: &str = "ALTER TABLE event ADD COLUMN note TEXT; CREATE TABLE extra (a INTEGER) STRICT;";
+const NEXT: &str = "ALTER TABLE event ADD COLUMN note TEXT; CREATE TABLE extra (a INTEGER) STRICT;";
 
 fn migrations<'a>(later: &[&'a str]) -> Vec<&'a str> {
-    [&[V1, V2], later].concat()
+    [&[V1, V2, V3], later].concat()
+}
+
+/// The store that an older release would have written: what is in the log has not changed since.
+fn as_written_by(migrations: &[&str], present: &Ground) -> Ground {
+    let old = Ground::new();
+    drop(Store::open_with(&old.path, migrations).unwrap());
+    let sql = old.sql();
+    sql.execute("ATTACH ?1 AS present", [present.path.to_str().unwrap()]).unwrap();
+    for table in ["event", "catalogue", "entity", "interval", "checkpoint", "tail"] {
+        let columns: String = sql
+            .query_row("SELECT group_concat(name) FROM pragma_table_info(?1, 'main')", [table], |row| row.get(0))
+            .unwrap();
+        sql.execute_batch(&format!("INSERT INTO {table} ({columns}) SELECT {columns} FROM present.{table}")).unwrap();
+    }
+    drop(sql);
+    old
 }
 
 #[test]
@@ -67,11 +87,11 @@ fn the_epoch_stays_and_differs_between_stores() {
 #[test]
 fn a_newer_schema_is_refused_and_the_file_is_untouched() {
     let ground = Ground::new();
-    drop(Store::open_with(&ground.path, &migrations(&[V3])).unwrap());
+    drop(Store::open_with(&ground.path, &migrations(&[NEXT])).unwrap());
     let before = fs::read(&ground.path).unwrap();
     let fault = Store::open(&ground.path).unwrap_err();
     assert!(matches!(fault, StoreFault::Newer { .. }), "{fault}");
-    assert!(fault.to_string().contains("its schema is version 3, this release knows 2"), "{fault}");
+    assert!(fault.to_string().contains("its schema is version 4, this release knows 3"), "{fault}");
     assert_eq!(fs::read(&ground.path).unwrap(), before);
     assert!(!ground.folder.path().join("turmwacht.db-wal").exists());
     assert!(matches!(Store::backup_to(&ground.path, &ground.folder.path().join("b")), Err(StoreFault::Newer { .. })));
@@ -81,8 +101,8 @@ fn a_newer_schema_is_refused_and_the_file_is_untouched() {
 fn a_newer_schema_that_stands_in_the_wal_only_is_refused_and_untouched() {
     let ground = Ground::new();
     drop(ground.store());
-    let newer = Store::open_with(&ground.path, &migrations(&[V3])).unwrap();
-    // As after a kill: the file still says 2, the WAL says 3.
+    let newer = Store::open_with(&ground.path, &migrations(&[NEXT])).unwrap();
+    // As after a kill: the file still says 3, the WAL says 4.
     let copy = Ground::new();
     for suffix in ["", "-wal"] {
         fs::copy(format!("{}{suffix}", ground.path.display()), format!("{}{suffix}", copy.path.display())).unwrap();
@@ -91,7 +111,7 @@ fn a_newer_schema_that_stands_in_the_wal_only_is_refused_and_untouched() {
     let files =
         |ground: &Ground| ["", "-wal"].map(|suffix| fs::read(format!("{}{suffix}", ground.path.display())).unwrap());
     let before = files(&copy);
-    assert_eq!(before[0][63], 2);
+    assert_eq!(before[0][63], 3);
     assert!(matches!(Store::open(&copy.path), Err(StoreFault::Newer { .. })));
     assert!(files(&copy) == before, "both files are as they were");
 }
@@ -101,13 +121,13 @@ fn a_migration_keeps_everything_after_a_backup() {
     let ground = Ground::new();
     let events = logged(1, [adopted(1, &["portal"]), changed("portal", Status::Operational, 1)]);
     ground.pen().events(&events);
-    drop(Store::open_with(&ground.path, &migrations(&[V3])).unwrap());
-    let store = Store::open_with(&ground.path, &migrations(&[V3])).unwrap();
+    drop(Store::open_with(&ground.path, &migrations(&[NEXT])).unwrap());
+    let store = Store::open_with(&ground.path, &migrations(&[NEXT])).unwrap();
     assert_eq!(store.restore().unwrap().events, events);
     drop(store);
     let sql = ground.sql();
     assert_eq!(sql.query_row("SELECT count(*) FROM extra", [], |row| row.get::<_, u32>(0)), Ok(0));
-    let backup = ground.folder.path().join("turmwacht.db.backup-v2");
+    let backup = ground.folder.path().join("turmwacht.db.backup-v3");
     assert_eq!(fs::metadata(&backup).unwrap().permissions().mode() & 0o777, 0o600);
     assert_eq!(Store::open(&backup).unwrap().restore().unwrap().events, events);
 }
@@ -116,10 +136,8 @@ fn a_migration_keeps_everything_after_a_backup() {
 fn a_store_of_version_1_is_backed_up_and_gets_tokens_and_an_audit_log() {
     let ground = Ground::new();
     let events = logged(1, [adopted(1, &["portal"]), changed("portal", Status::Operational, 1)]);
-    let old = Store::open_with(&ground.path, &[V1]).unwrap();
-    let pen = Pen::new(old, WriterOptions { retain_results: Duration::MAX, pages_max: None });
-    pen.events(&events);
-    drop(pen);
+    ground.pen().events(&events);
+    let ground = as_written_by(&[V1], &ground);
     let before = fs::read(&ground.path).unwrap();
     assert_eq!(before[63], 1);
     // It can be verified as it is: nothing is in it that could be wrong.
@@ -142,14 +160,42 @@ fn a_store_of_version_1_is_backed_up_and_gets_tokens_and_an_audit_log() {
 }
 
 #[test]
+fn a_store_of_version_2_is_backed_up_and_its_results_can_be_looked_up() {
+    let ground = Ground::new();
+    drop(Store::open_with(&ground.path, &[V1, V2]).unwrap());
+    ground.sql().execute_batch(include_str!("golden/store-2.sql")).unwrap();
+    let before = ground.sql().query_row("SELECT group_concat(hex(body)) FROM tail", [], |row| row.get::<_, String>(0));
+    let restored = ground.restore();
+    assert_eq!((restored.position, restored.checkpoint.map(|checkpoint| checkpoint.position)), (15, Some(15)));
+    assert_eq!(fs::read(ground.folder.path().join("turmwacht.db.backup-v2")).unwrap()[63], 2, "as it was");
+    let after = ground.sql().query_row("SELECT group_concat(hex(body)) FROM tail", [], |row| row.get::<_, String>(0));
+    assert_eq!(after, before);
+
+    let archive = ArchiveReader::open(&ground.path).unwrap();
+    let portal = ComponentId::new("portal");
+    let results = archive.results(&portal, at(0), at(i64::from(u32::MAX)), 100).unwrap();
+    let told: Vec<String> = results
+        .iter()
+        .map(|result| format!("{} {} {}", result.check, result.verdict, result.reason.map_or("-", Reason::as_str)))
+        .collect();
+    assert!(
+        told.iter().any(|line| line == "http up -") && told.iter().any(|line| line == "tcp down connect"),
+        "{told:?}"
+    );
+    assert!(results.is_sorted_by_key(|result| result.at));
+    let intervals = archive.intervals(&portal, at(0), at(i64::from(u32::MAX)), 100).unwrap();
+    assert_eq!((intervals.len(), intervals[0].status, intervals[0].until), (1, Status::Unknown, None));
+}
+
+#[test]
 fn a_migration_that_fails_in_the_middle_is_rolled_back_and_may_be_tried_again() {
     let ground = Ground::new();
     let events = logged(1, [adopted(1, &["portal"])]);
     ground.pen().events(&events);
     for _ in 0..2 {
-        let fault = Store::open_with(&ground.path, &migrations(&[V3, "DROP TABLE event; SELEKT 1"])).unwrap_err();
+        let fault = Store::open_with(&ground.path, &migrations(&[NEXT, "DROP TABLE event; SELEKT 1"])).unwrap_err();
         assert!(fault.to_string().starts_with("cannot migrate "), "{fault}");
-        let backup = ground.folder.path().join("turmwacht.db.backup-v2");
+        let backup = ground.folder.path().join("turmwacht.db.backup-v3");
         assert_eq!(Store::open(&backup).unwrap().restore().unwrap().events, events);
     }
     let sql = ground.sql();

@@ -55,6 +55,11 @@ fn moved_addresses_are_forwarded() {
         ("/api/v1/components?ars=05954&lang=en&status=unknown", "/en/api/v1/components?ars=05954&status=unknown"),
         ("/de/api/v1/components?cursor=%26%23", "/api/v1/components?cursor=%26%23"),
         ("/api/v1/maintenance/", "/api/v1/maintenance"),
+        (
+            "/api/v1/components/portal-alt/results?from=2023-11-01",
+            "/api/v1/components/serviceportal-en/results?from=2023-11-01",
+        ),
+        ("/api/v1/components/portal-alt/availability.json", "/api/v1/components/serviceportal-en/availability.json"),
         ("/de/api/v1/maintenance/umstellung.json", "/api/v1/maintenance/umstellung.json"),
         ("/api/v1/incidents/i-open?lang=en&organisation=witten", "/en/api/v1/incidents/i-open?organisation=witten"),
     ] {
@@ -91,7 +96,9 @@ fn unknown_and_internal_things_look_alike() {
         "/api/v1",
         "/api/v1/",
         "/api/v2/summary",
-        "/api/v1/components/serviceportal-en/results",
+        "/api/v1/components/unknown/results",
+        &format!("/api/v1/components/{INTERNAL_ID}/results"),
+        &format!("/api/v1/components/{INTERNAL_ID}/availability"),
         "/incidents",
         "/metrics",
         "",
@@ -162,6 +169,8 @@ fn known_parameters_and_labels_follow_the_path() {
         ("/en/api/v1/incidents.json", "api_incidents", &["ars", "cursor", "kind", "lang", "leika", "status"]),
         ("/api/v1/components", "api_components", &["ars", "cursor", "kind", "lang", "leika", "organisation", "status"]),
         ("/api/v1/components/a.b", "api_component", &["lang", "organisation"]),
+        ("/en/api/v1/components/a.b/results.json", "api_results", &["from", "lang", "to"]),
+        ("/api/v1/components/a/availability", "api_availability", &["from", "lang", "to"]),
         ("/api/v1/organisations/a", "api_organisation", &["lang"]),
         ("/api/v1/incidents/a", "api_incident", &["lang", "organisation"]),
         ("/api/v1/maintenance.json", "api_maintenances", &["ars", "cursor", "kind", "lang", "leika", "status"]),
@@ -213,7 +222,7 @@ fn paths() -> impl Strategy<Value = String> {
     let word = prop_oneof![
         3 => prop::sample::select(vec![
             "", "de", "en", "api", "v1", "v1.json", "organisations", "components", "incidents", "feed.atom",
-            "maintenance", "umstellung", "hattingen", "serviceportal-en", "i-open", "summary.json", "alive", ".json", "..", "hattingen-alt",
+            "maintenance", "umstellung", "hattingen", "results", "availability", "serviceportal-en", "i-open", "summary.json", "alive", ".json", "..", "hattingen-alt",
         ]).prop_map(str::to_owned),
         1 => any::<String>(),
     ];
@@ -221,12 +230,32 @@ fn paths() -> impl Strategy<Value = String> {
 }
 
 fn queries() -> impl Strategy<Value = Vec<(String, String)>> {
-    let name = prop::sample::select(vec!["lang", "cursor", "organisation", "ars", "leika", "status", "kind", "x"]);
+    let name = prop::sample::select(vec![
+        "lang",
+        "cursor",
+        "organisation",
+        "ars",
+        "leika",
+        "status",
+        "kind",
+        "from",
+        "to",
+        "x",
+    ]);
     let value = prop_oneof![
         any::<String>(),
         "[0-9]{0,15}",
-        prop::sample::select(vec!["en", "hattingen", "major_outage", "portal", "1.a", "i-open"])
-            .prop_map(str::to_owned),
+        prop::sample::select(vec![
+            "en",
+            "hattingen",
+            "major_outage",
+            "portal",
+            "1.a",
+            "i-open",
+            "2023-11-01",
+            "9999-12-31"
+        ])
+        .prop_map(str::to_owned),
     ];
     prop::collection::vec((name.prop_map(str::to_owned), value), 0..4)
 }

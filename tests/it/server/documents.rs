@@ -225,3 +225,31 @@ fn questions_wait_in_a_short_row_of_their_own() {
     assert!(matches!(other.blocking_recv().unwrap(), Answer::Document(_)));
     assert!(matches!(documents.get(question("/search", 32)), Lookup::Wait(_)));
 }
+
+#[test]
+fn what_looks_back_holds_up_only_its_like_and_has_its_own_bound() {
+    let (renderer, documents) = documents(at_once());
+    documents.publish(snapshot(1));
+    let Lookup::Wait(slow) = documents.get(target("/slow/history")) else { panic!() };
+    let Lookup::Wait(same) = documents.get(target("/slow/history")) else { panic!() };
+    until(|| (renderer.count() == 1).then_some(()));
+    let mut waiting = Vec::new();
+    let refused = (0..1000).any(|number| match documents.get(target(&format!("/slow-{number}/history"))) {
+        Lookup::Wait(rendering) => {
+            waiting.push(rendering);
+            false
+        }
+        Lookup::Busy => true,
+        other => panic!("{other:?}"),
+    });
+    assert!(refused);
+    // Nobody else waits, not even for a new epoch.
+    assert!(matches!(answer(&documents, "/doc"), Answer::Document(_)));
+    documents.publish(snapshot(2));
+    assert!(String::from_utf8_lossy(&document(&documents, "/doc").body).starts_with("{\"position\":2,"));
+    renderer.gate.open();
+    for rendering in waiting.into_iter().chain([slow, same]) {
+        assert!(matches!(rendering.blocking_recv().unwrap(), Answer::Document(_)));
+    }
+    assert!(matches!(documents.get(target("/slow-0/history")), Lookup::Ready(_)));
+}
