@@ -16,6 +16,7 @@ pub mod incident;
 pub mod local;
 pub mod notice;
 pub mod observation;
+pub mod past;
 pub mod recurrence;
 pub mod settings;
 pub mod snapshot;

@@ -12,6 +12,7 @@ pub mod html;
 pub mod ical;
 pub mod json;
 pub mod metrics;
+pub mod past;
 mod route;
 mod scope;
 pub mod wording;

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::model::past::PastInterval;
 use crate::model::status::{Evidence, Status};
 use crate::model::time::{Timestamp, millis};
 
@@ -98,6 +99,38 @@ pub struct Availability {
 }
 
 impl Intervals {
+    /// Intervals of any age, oldest first, and after them those that are held: nothing is dropped.
+    /// Between two that do not follow each other nothing is known.
+    pub fn joined(earlier: &[PastInterval], held: &Self) -> Self {
+        let mut all = Self::default();
+        let held_from = held.0.first().map(|first| first.from);
+        let mut ended = None;
+        for interval in earlier.iter().filter(|interval| held_from.is_none_or(|from| interval.from < from)) {
+            if let Some(gap) = ended.filter(|ended| *ended < interval.from) {
+                all.push(gap, Status::Unknown, Evidence::Declared);
+            }
+            all.push(interval.from, interval.status, interval.evidence);
+            ended = interval.until;
+        }
+        if let Some(gap) = ended.filter(|ended| held_from.is_none_or(|from| *ended < from)) {
+            all.push(gap, Status::Unknown, Evidence::Declared);
+        }
+        for interval in &held.0 {
+            all.push(interval.from, interval.status, interval.evidence);
+        }
+        all
+    }
+
+    /// Adds an interval that begins after all others, unless it changes nothing.
+    fn push(&mut self, from: Timestamp, status: Status, evidence: Evidence) {
+        let before = match self.0.last() {
+            Some(last) if last.from >= from || (last.status == status && last.evidence == evidence) => return,
+            Some(last) => sums_at(last, from),
+            None => Sums::default(),
+        };
+        self.0.push(Interval { from, status, evidence, before });
+    }
+
     /// Begins a new interval. One that begins at or before the last one replaces it from there
     /// on; one that changes nothing is not recorded.
     pub fn begin(&mut self, from: Timestamp, status: Status, evidence: Evidence) {
@@ -109,12 +142,7 @@ impl Intervals {
             self.0.truncate(1);
             return;
         }
-        let before = match self.0.last() {
-            Some(last) if last.status == status && last.evidence == evidence => return,
-            Some(last) => sums_at(last, from),
-            None => Sums::default(),
-        };
-        self.0.push(Interval { from, status, evidence, before });
+        self.push(from, status, evidence);
         let horizon = from.minus(HELD_FOR);
         // The interval that reaches across the horizon stays.
         let old = self.0.iter().skip(1).take_while(|next| next.from <= horizon).count();
@@ -132,6 +160,13 @@ impl Intervals {
         self.0.iter()
     }
 
+    /// The intervals that touch `[from, until)`, oldest first.
+    pub fn touching(&self, from: Timestamp, until: Timestamp) -> &[Interval] {
+        let start = self.0.partition_point(|interval| interval.from <= from).saturating_sub(1);
+        let end = self.0.partition_point(|interval| interval.from < until);
+        self.0.get(start..end).unwrap_or_default()
+    }
+
     /// Availability of the window `[until − length, until)`, from `not_before` on. `None` if
     /// nothing was measured in it.
     pub fn window(&self, until: Timestamp, length: Duration, not_before: Option<Timestamp>) -> Option<Availability> {
@@ -140,9 +175,7 @@ impl Intervals {
         if from >= until {
             return None;
         }
-        let start = self.0.partition_point(|interval| interval.from <= from).saturating_sub(1);
-        let end = self.0.partition_point(|interval| interval.from < until).saturating_sub(1);
-        let inside = self.0.get(start..=end)?;
+        let inside = self.touching(from, until);
         let sums = sums_at(inside.last()?, until).minus(sums_at(inside.first()?, from));
         let mut outages = 0;
         let mut longest = 0;
@@ -185,7 +218,7 @@ fn sums_at(interval: &Interval, at: Timestamp) -> Sums {
 }
 
 /// `1 − bad / all`, 1 if there is nothing to divide by.
-#[expect(clippy::cast_precision_loss, reason = "milliseconds of 90 days are exact in an f64")]
+#[expect(clippy::cast_precision_loss, reason = "milliseconds of centuries are exact in an f64")]
 fn ratio(bad: i64, all: i64) -> f64 {
     if all <= 0 { 1.0 } else { 1.0 - bad as f64 / all as f64 }
 }

@@ -3,40 +3,9 @@
 //! The store answers (`history`), or nothing does ([`Nothing`]); replays and previews look at a
 //! snapshot alone. What is asked for is bounded by whoever asks.
 
-use std::time::Duration;
-
-use crate::model::id::{CheckId, ComponentId};
-use crate::model::status::{Evidence, Status};
+use crate::model::id::ComponentId;
+pub use crate::model::past::{PastInterval, PastResult};
 use crate::model::time::Timestamp;
-use crate::model::verdict::{Reason, Verdict};
-
-/// A single result of a check.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PastResult {
-    /// The check.
-    pub check: CheckId,
-    /// When the probe ended.
-    pub at: Timestamp,
-    /// What it came to.
-    pub verdict: Verdict,
-    /// Why not.
-    pub reason: Option<Reason>,
-    /// How long it took.
-    pub duration: Duration,
-}
-
-/// A stretch of time in one status.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct PastInterval {
-    /// When it began.
-    pub from: Timestamp,
-    /// When it ended; `None` while it lasts.
-    pub until: Option<Timestamp>,
-    /// The status.
-    pub status: Status,
-    /// Where the status came from.
-    pub evidence: Evidence,
-}
 
 /// The archive cannot answer at the moment: it is busy, damaged, or was asked for too much.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
