@@ -100,6 +100,8 @@ pub struct PublicCatalogue {
     pub former_organisations: HashMap<OrganisationId, OrganisationId>,
     /// The present id of each public component by its former ones.
     pub former_components: HashMap<ComponentId, ComponentId>,
+    /// Public components that are not watched any more.
+    pub removed: HashSet<ComponentId>,
 }
 
 impl PublicCatalogue {
