@@ -150,7 +150,8 @@ fn respond(snapshot: &Snapshot, archive: &dyn Archive, target: &Target) -> Resul
     let site = &snapshot.catalogue.site;
     let (prefix, rest) = language_prefix(site, &target.path);
     let found = Found::parse(rest).ok_or(Rendered::NotFound)?;
-    let route = found.route.resolve(snapshot).ok_or(Rendered::NotFound)?;
+    let missing = || if found.route.is_gone(snapshot) { Rendered::Gone } else { Rendered::NotFound };
+    let route = found.route.resolve(snapshot).ok_or_else(missing)?;
     let mut language = prefix.unwrap_or_else(|| site.language());
     let parameters = Parameters::of(target, route.query(), Words::of(language))?;
     // The first language has no prefix; `?lang=`, former ids and a trailing slash are forwarded.
@@ -219,7 +220,23 @@ fn document(
     let document = match route {
         Route::Overview => page(html::overview(snapshot, language)),
         Route::Organisation(id) => page(html::organisation(snapshot, organisation(id)?, language)),
-        Route::Incident(id) => page(html::incident(snapshot, scope.incident(id).ok_or(Fault::NotFound)?, language)),
+        Route::Component(there, id) => {
+            page(html::component(snapshot, archive, organisation(there)?, component(id)?, language))
+        }
+        Route::History(id) => {
+            let before = parameters.before.map(|before| {
+                html::Month::parse(before).ok_or_else(|| {
+                    let words = Words::of(language);
+                    let sentence =
+                        words.pick("`before` ist ein Monat wie 2024-01.", "`before` is a month such as 2024-01.");
+                    Fault::Parameter(sentence.to_owned())
+                })
+            });
+            page(html::history(snapshot, archive, organisation(id)?, before.transpose()?, language))
+        }
+        Route::Incident(id) => {
+            page(html::incident(snapshot, archive, scope.incident(id).ok_or(Fault::NotFound)?, language))
+        }
         Route::Planned => page(html::planned(snapshot, language)),
         Route::Maintenance(id) => {
             page(html::maintenance(snapshot, scope.maintenance(id).ok_or(Fault::NotFound)?, language))
@@ -240,9 +257,7 @@ fn document(
         Route::OneIncident(id) => json(json::incident(scope, scope.incident(id).ok_or(Fault::NotFound)?, parameters)?),
         Route::Maintenances => json(json::maintenances(scope, parameters)?),
         Route::OneMaintenance(id) => json(json::maintenance(scope, scope.maintenance(id).ok_or(Fault::NotFound)?)),
-        Route::Component(..)
-        | Route::History(_)
-        | Route::Search
+        Route::Search
         | Route::Docs
         | Route::Feed(..)
         | Route::Badge(..)
@@ -258,7 +273,6 @@ fn document(
         | Route::SecurityText
         | Route::Asset(_) => return Err(Fault::NotFound),
     };
-    let _ = archive;
     Ok(document)
 }
 
@@ -283,6 +297,7 @@ fn query_without_lang(target: &Target) -> String {
 #[derive(Debug, Default)]
 struct Parameters<'a> {
     lang: Option<&'a str>,
+    before: Option<&'a str>,
     cursor: Option<&'a str>,
     organisation: Option<&'a str>,
     ars: Option<&'a str>,
@@ -300,6 +315,7 @@ impl<'a> Parameters<'a> {
         for (name, value) in target.query.iter().filter(|(name, value)| known.contains(&&**name) && !value.is_empty()) {
             let slot = match &**name {
                 "lang" => &mut parameters.lang,
+                "before" => &mut parameters.before,
                 "cursor" => &mut parameters.cursor,
                 "organisation" => &mut parameters.organisation,
                 "ars" => &mut parameters.ars,

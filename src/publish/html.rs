@@ -8,9 +8,11 @@
 //! [`content_security_policy`] admits that stylesheet by its hash and nothing beside it.
 
 mod availability;
+mod chart;
 mod component;
 mod course;
 mod ending;
+mod history;
 mod incident;
 mod link;
 mod maintenance;
@@ -18,7 +20,10 @@ mod organisation;
 mod overview;
 mod page;
 pub(super) mod phone;
+mod response;
+mod single;
 mod status;
+mod strips;
 pub(super) mod time;
 
 use std::sync::LazyLock;
@@ -27,6 +32,8 @@ use maud::{DOCTYPE, PreEscaped, html};
 use sha2::{Digest, Sha256};
 
 use crate::model::snapshot::{PublicIncident, PublicMaintenance, Snapshot};
+use crate::publish::archive::{Archive, Nothing};
+pub use crate::publish::html::history::Month;
 use crate::publish::html::page::Page;
 use crate::publish::wording::Words;
 
@@ -43,27 +50,51 @@ const ICON: &str = "data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg'
 
 /// The start page: all that is open, and every organisation with its status.
 pub fn overview(snapshot: &Snapshot, language: &str) -> String {
-    overview::render(&Page::new(snapshot, language, None))
+    overview::render(&Page::new(snapshot, &Nothing, language, None))
 }
 
 /// The page of an organisation, by its index; empty if there is no such organisation.
 pub fn organisation(snapshot: &Snapshot, organisation: u32, language: &str) -> String {
-    organisation::render(&Page::new(snapshot, language, Some(organisation)))
+    organisation::render(&Page::new(snapshot, &Nothing, language, Some(organisation)))
+}
+
+/// The page of a component on the page of an organisation, by their indexes; empty if there is no
+/// such thing.
+pub fn component(
+    snapshot: &Snapshot,
+    archive: &dyn Archive,
+    organisation: u32,
+    component: u32,
+    language: &str,
+) -> String {
+    single::render(&Page::new(snapshot, archive, language, Some(organisation)), component)
+}
+
+/// The months of an organisation, by its index, the newest first, or those `before` one; empty if
+/// there is no such organisation.
+pub fn history(
+    snapshot: &Snapshot,
+    archive: &dyn Archive,
+    organisation: u32,
+    before: Option<Month>,
+    language: &str,
+) -> String {
+    history::render(&Page::new(snapshot, archive, language, Some(organisation)), before)
 }
 
 /// The page of an incident.
-pub fn incident(snapshot: &Snapshot, incident: &PublicIncident, language: &str) -> String {
-    incident::render(&Page::new(snapshot, language, None), incident)
+pub fn incident(snapshot: &Snapshot, archive: &dyn Archive, incident: &PublicIncident, language: &str) -> String {
+    incident::render(&Page::new(snapshot, archive, language, None), incident)
 }
 
 /// The page of all planned work.
 pub fn planned(snapshot: &Snapshot, language: &str) -> String {
-    maintenance::render_all(&Page::new(snapshot, language, None))
+    maintenance::render_all(&Page::new(snapshot, &Nothing, language, None))
 }
 
 /// The page of a maintenance.
 pub fn maintenance(snapshot: &Snapshot, maintenance: &PublicMaintenance, language: &str) -> String {
-    maintenance::render(&Page::new(snapshot, language, None), maintenance)
+    maintenance::render(&Page::new(snapshot, &Nothing, language, None), maintenance)
 }
 
 /// An error page for browsers. It needs no snapshot, so that it can be shown when there is none.

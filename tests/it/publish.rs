@@ -17,6 +17,8 @@ const ROUTES: &[&str] = &[
     "/",
     "/hattingen",
     "/witten",
+    "/hattingen/serviceportal-en",
+    "/hattingen/history",
     "/incidents/i-open",
     "/incidents/i-closed",
     "/feed.atom",

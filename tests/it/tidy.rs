@@ -383,7 +383,8 @@ fn every_documented_route_answers() {
                 .replace("/organisations/{id}", "/organisations/hattingen")
                 .replace("/components/{id}", "/components/serviceportal-en")
                 .replace("/maintenance/{id}", &format!("/maintenance/{maintenance}"))
-                .replace("{organisation}", "hattingen");
+                .replace("{organisation}", "hattingen")
+                .replace("{component}", "serviceportal-en");
             assert!(!path.contains('{'), "{path}: what does it stand for?");
             let target = Target { path: path.clone(), query: Vec::new() };
             assert!(matches!(render(snapshot, &target), Rendered::Document(_)), "{path} answers no document");
