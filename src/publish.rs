@@ -182,7 +182,8 @@ fn respond(snapshot: &Snapshot, archive: &dyn Archive, target: &Target) -> Resul
     let site = &snapshot.catalogue.site;
     let (prefix, rest) = language_prefix(site, &target.path);
     let found = Found::parse(rest).ok_or(Rendered::NotFound)?;
-    let route = found.route.resolve(snapshot).ok_or(Rendered::NotFound)?;
+    let missing = || if found.route.is_gone(snapshot) { Rendered::Gone } else { Rendered::NotFound };
+    let route = found.route.resolve(snapshot).ok_or_else(missing)?;
     let mut language = prefix.unwrap_or_else(|| site.language());
     let parameters = Parameters::of(target, route.query(), Words::of(language))?;
     // The first language has no prefix; `?lang=`, former ids and a trailing slash are forwarded.
@@ -263,8 +264,16 @@ fn document(
             let index = organisation(id)?;
             page(Some(index), html::organisation(snapshot, index, language))
         }
+        Route::Component(there, id) => {
+            let index = organisation(there)?;
+            page(Some(index), html::component(snapshot, archive, index, component(id)?, language))
+        }
+        Route::History(id) => {
+            let (index, before) = (organisation(id)?, parameters.month(language)?);
+            page(Some(index), html::history(snapshot, archive, index, before, language))
+        }
         Route::Incident(id) => {
-            page(None, html::incident(snapshot, scope.incident(id).ok_or(Fault::NotFound)?, language))
+            page(None, html::incident(snapshot, archive, scope.incident(id).ok_or(Fault::NotFound)?, language))
         }
         Route::Planned => page(None, html::planned(snapshot, language)),
         Route::Maintenance(id) => {
@@ -321,8 +330,6 @@ fn document(
         Route::OneIncident(id) => json(json::incident(scope, scope.incident(id).ok_or(Fault::NotFound)?, parameters)?),
         Route::Maintenances => json(json::maintenances(scope, parameters)?),
         Route::OneMaintenance(id) => json(json::maintenance(scope, scope.maintenance(id).ok_or(Fault::NotFound)?)),
-        Route::Component(..)
-        | Route::History(_) => return Err(Fault::NotFound),
     };
     Ok(document)
 }
@@ -348,6 +355,7 @@ fn query_without_lang(target: &Target) -> String {
 #[derive(Debug, Default)]
 struct Parameters<'a> {
     lang: Option<&'a str>,
+    before: Option<&'a str>,
     cursor: Option<&'a str>,
     organisation: Option<&'a str>,
     ars: Option<&'a str>,
@@ -360,6 +368,19 @@ struct Parameters<'a> {
 }
 
 impl<'a> Parameters<'a> {
+    /// The month before which a history is asked for.
+    fn month(&self, language: &str) -> Result<Option<html::Month>, Fault> {
+        let month = |before| {
+            html::Month::parse(before).ok_or_else(|| {
+                let words = Words::of(language);
+                let sentence =
+                    words.pick("`before` ist ein Monat wie 2024-01.", "`before` is a month such as 2024-01.");
+                Fault::Parameter(sentence.to_owned())
+            })
+        };
+        self.before.map(month).transpose()
+    }
+
     /// The question of a search as a query, with its question mark.
     fn query(&self) -> String {
         let question = self.q.map(|q| url::form_urlencoded::byte_serialize(q.as_bytes()).collect::<String>());
@@ -371,6 +392,7 @@ impl<'a> Parameters<'a> {
         for (name, value) in target.query.iter().filter(|(name, value)| known.contains(&&**name) && !value.is_empty()) {
             let slot = match &**name {
                 "lang" => &mut parameters.lang,
+                "before" => &mut parameters.before,
                 "cursor" => &mut parameters.cursor,
                 "organisation" => &mut parameters.organisation,
                 "ars" => &mut parameters.ars,

@@ -1,12 +1,15 @@
 //! Applying what touches the whole state: another catalogue, and a clock that was set.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 use crate::engine::state::{CheckRecord, ComponentRecord, State};
 use crate::model::catalogue::{Catalogue, Reach};
 use crate::model::id::{ComponentId, OrganisationId};
 use crate::model::time::Timestamp;
+
+/// Most removed components that are remembered; of more the one removed longest ago is forgotten.
+const REMOVED_MAX: usize = 2_000;
 
 impl State {
     /// Keeps everything of what is still there under its id or a former one.
@@ -35,12 +38,29 @@ impl State {
             });
             self.record.checks.push(kept.unwrap_or_else(|| CheckRecord::new(at)));
         }
+        self.remember_removed(&old);
         self.rename(catalogue);
         self.record.catalogue_version = version;
         self.rebuild();
         self.dirty = self.catalogue.order().iter().copied().zip(0..).map(|(index, rank)| (rank, index)).collect();
         self.all_touched = true;
         self.orphans_due = true;
+    }
+
+    /// Remembers which public components of the old catalogue are gone, so that their pages can say
+    /// so. One that was renamed is not gone, and one that is back is not, either.
+    fn remember_removed(&mut self, old: &Catalogue) {
+        let present: HashSet<&ComponentId> = self
+            .catalogue
+            .components
+            .iter()
+            .flat_map(|component| std::iter::once(&component.id).chain(&component.formerly))
+            .collect();
+        let gone = old.components.iter().filter(|component| component.public).map(|component| component.id.clone());
+        self.record.removed.extend(gone);
+        self.record.removed.retain(|id| !present.contains(id));
+        let excess = self.record.removed.len().saturating_sub(REMOVED_MAX);
+        self.record.removed.drain(..excess);
     }
 
     /// Everything goes on under the names that components and organisations have now.

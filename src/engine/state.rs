@@ -29,7 +29,7 @@ use crate::model::time::Timestamp;
 use crate::model::verdict::{Path, Reason, Verdict};
 
 /// Version of a checkpoint's encoding; another one is not read, the log is replayed instead.
-pub const CHECKPOINT_FORMAT: u32 = 2;
+pub const CHECKPOINT_FORMAT: u32 = 3;
 
 /// Most closed incidents kept in memory; older ones stay in the store.
 const CLOSED_INCIDENTS_MAX: usize = 500;
@@ -138,6 +138,8 @@ pub struct Record {
     pub overrides: BTreeMap<ComponentId, Override>,
     /// Paths of our own that are cut.
     pub blind: BTreeSet<Path>,
+    /// Public components that are not watched any more, the one removed longest ago first.
+    pub removed: Vec<ComponentId>,
 }
 
 /// The state. See the module's words on what is recorded and what is derived.
@@ -233,6 +235,7 @@ impl State {
                 changes: Vec::new(),
                 overrides: BTreeMap::new(),
                 blind: BTreeSet::new(),
+                removed: Vec::new(),
             },
             Arc::default(),
         )

@@ -189,6 +189,7 @@ impl State {
                 .filter(|component| component.public)
                 .flat_map(|c| c.formerly.iter().map(|old| (old.clone(), c.id.clone())))
                 .collect(),
+            removed: self.record.removed.iter().cloned().collect(),
             organisation_index: organisations.iter().zip(0u32..).map(|(o, i)| (o.id.clone(), i)).collect(),
             component_index: components.iter().zip(0u32..).map(|(c, i)| (c.id.clone(), i)).collect(),
             organisations,

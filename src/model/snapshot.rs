@@ -6,7 +6,7 @@
 //! metrics are written from them alone. `Operations` may hold targets and is served on
 //! `metrics_listen` only.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -108,6 +108,8 @@ pub struct PublicCatalogue {
     pub logos: BTreeMap<String, Logo>,
     /// What a search looks at; made by the first one.
     pub searchable: Searchable,
+    /// Public components that are not watched any more.
+    pub removed: HashSet<ComponentId>,
 }
 
 /// A public body.

@@ -8,11 +8,13 @@
 //! in the page itself, and [`content_security_policy`] admits them by their hashes and no other.
 
 mod availability;
+mod chart;
 mod component;
 mod course;
 mod docs;
 mod embed;
 mod ending;
+mod history;
 mod incident;
 mod link;
 mod maintenance;
@@ -20,8 +22,11 @@ mod organisation;
 mod overview;
 mod page;
 pub(super) mod phone;
+mod response;
 mod search;
+mod single;
 mod status;
+mod strips;
 mod theme;
 pub(super) mod time;
 
@@ -34,6 +39,8 @@ use sha2::{Digest, Sha256};
 use crate::model::catalogue::SiteLinks;
 use crate::model::look::Theme;
 use crate::model::snapshot::{PublicIncident, PublicMaintenance, Snapshot};
+use crate::publish::archive::{Archive, Nothing};
+pub use crate::publish::html::history::Month;
 use crate::publish::html::page::{Page, legal};
 use crate::publish::scope::Scope;
 use crate::publish::search::Findings;
@@ -52,47 +59,71 @@ const ICON: &str = "data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg'
 
 /// The start page: all that is open, and every organisation with its status.
 pub fn overview(snapshot: &Snapshot, language: &str) -> String {
-    overview::render(&Page::new(snapshot, language, None))
+    overview::render(&Page::new(snapshot, &Nothing, language, None))
 }
 
 /// The page of an organisation, by its index; empty if there is no such organisation.
 pub fn organisation(snapshot: &Snapshot, organisation: u32, language: &str) -> String {
-    organisation::render(&Page::new(snapshot, language, Some(organisation)))
+    organisation::render(&Page::new(snapshot, &Nothing, language, Some(organisation)))
+}
+
+/// The page of a component on the page of an organisation, by their indexes; empty if there is no
+/// such thing.
+pub fn component(
+    snapshot: &Snapshot,
+    archive: &dyn Archive,
+    organisation: u32,
+    component: u32,
+    language: &str,
+) -> String {
+    single::render(&Page::new(snapshot, archive, language, Some(organisation)), component)
+}
+
+/// The months of an organisation, by its index, the newest first, or those `before` one; empty if
+/// there is no such organisation.
+pub fn history(
+    snapshot: &Snapshot,
+    archive: &dyn Archive,
+    organisation: u32,
+    before: Option<Month>,
+    language: &str,
+) -> String {
+    history::render(&Page::new(snapshot, archive, language, Some(organisation)), before)
 }
 
 /// The page of an incident.
-pub fn incident(snapshot: &Snapshot, incident: &PublicIncident, language: &str) -> String {
-    incident::render(&Page::new(snapshot, language, None), incident)
+pub fn incident(snapshot: &Snapshot, archive: &dyn Archive, incident: &PublicIncident, language: &str) -> String {
+    incident::render(&Page::new(snapshot, archive, language, None), incident)
 }
 
 /// The page of all planned work.
 pub fn planned(snapshot: &Snapshot, language: &str) -> String {
-    maintenance::render_all(&Page::new(snapshot, language, None))
+    maintenance::render_all(&Page::new(snapshot, &Nothing, language, None))
 }
 
 /// The page of a maintenance.
 pub fn maintenance(snapshot: &Snapshot, maintenance: &PublicMaintenance, language: &str) -> String {
-    maintenance::render(&Page::new(snapshot, language, None), maintenance)
+    maintenance::render(&Page::new(snapshot, &Nothing, language, None), maintenance)
 }
 
 /// A small document for frames on other sites: an organisation, or a component on its page.
 pub fn embed(snapshot: &Snapshot, organisation: u32, component: Option<u32>, language: &str) -> Option<String> {
-    embed::document(&Page::new(snapshot, language, Some(organisation)), component)
+    embed::document(&Page::new(snapshot, &Nothing, language, Some(organisation)), component)
 }
 
 /// The same as a piece of a page, for server-side include.
 pub fn fragment(snapshot: &Snapshot, organisation: u32, component: Option<u32>, language: &str) -> Option<String> {
-    embed::fragment(&Page::new(snapshot, language, Some(organisation)), component)
+    embed::fragment(&Page::new(snapshot, &Nothing, language, Some(organisation)), component)
 }
 
 /// The page of a search. `query` is the question as it stands in addresses.
 pub(super) fn search(scope: &Scope<'_>, findings: &Findings, query: &str) -> String {
-    search::render(&Page::new(scope.snapshot, scope.language, None), scope, findings, query)
+    search::render(&Page::new(scope.snapshot, &Nothing, scope.language, None), scope, findings, query)
 }
 
 /// The page that tells how to use the interface.
 pub fn docs(snapshot: &Snapshot, language: &str) -> String {
-    docs::render(&Page::new(snapshot, language, None))
+    docs::render(&Page::new(snapshot, &Nothing, language, None))
 }
 
 /// An error page for browsers. It needs no snapshot, so that it can be shown when there is none;

@@ -289,7 +289,6 @@ impl<'a> Route<'a> {
             Self::Overview
             | Self::Organisation(_)
             | Self::Component(..)
-            | Self::History(_)
             | Self::Incident(_)
             | Self::Planned
             | Self::Maintenance(_)
@@ -305,6 +304,7 @@ impl<'a> Route<'a> {
             | Self::Summary
             | Self::OneOrganisation(_)
             | Self::OneMaintenance(_) => &["lang"],
+            Self::History(_) => &["before", "lang"],
             Self::Widget | Self::OpenApi | Self::SecurityText | Self::Asset(_) => &[],
             Self::Organisations | Self::Incidents | Self::Maintenances => {
                 &["ars", "cursor", "kind", "lang", "leika", "status"]
@@ -399,6 +399,54 @@ impl<'a> Route<'a> {
             Self::Incident(id) | Self::OneIncident(id) => incident(id).then_some(self),
             Self::Maintenance(id) | Self::OneMaintenance(id) => maintenance(id).then_some(self),
         }
+    }
+
+    /// The component that it speaks of, as it is written.
+    const fn component(self) -> Option<&'a str> {
+        match self {
+            Self::Component(_, id)
+            | Self::Feed(Place::Component(_, id), ..)
+            | Self::Badge(Place::Component(_, id), _)
+            | Self::Embed(Place::Component(_, id))
+            | Self::Fragment(Place::Component(_, id))
+            | Self::OneComponent(id)
+            | Self::Results(id)
+            | Self::Availability(id) => Some(id),
+            Self::Overview
+            | Self::Organisation(_)
+            | Self::History(_)
+            | Self::Incident(_)
+            | Self::Planned
+            | Self::Maintenance(_)
+            | Self::Search
+            | Self::Docs
+            | Self::Feed(..)
+            | Self::Calendar(_)
+            | Self::Badge(..)
+            | Self::StatusText(_)
+            | Self::Widget
+            | Self::Embed(_)
+            | Self::Fragment(_)
+            | Self::Statuspage(..)
+            | Self::Alive
+            | Self::Summary
+            | Self::Organisations
+            | Self::OneOrganisation(_)
+            | Self::Components
+            | Self::Incidents
+            | Self::OneIncident(_)
+            | Self::Maintenances
+            | Self::OneMaintenance(_)
+            | Self::Found
+            | Self::OpenApi
+            | Self::SecurityText
+            | Self::Asset(_) => None,
+        }
+    }
+
+    /// Whether it speaks of a component that is not watched any more.
+    pub(super) fn is_gone(self, snapshot: &Snapshot) -> bool {
+        self.component().is_some_and(|id| snapshot.catalogue.removed.contains(id))
     }
 
     /// Its path in a language, which `prefix` stands for. Only for routes that [`Route::resolve`]

@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use turmwacht::engine::{Input, State};
 use turmwacht::model::catalogue::{Catalogue, Component, Declared, Dependency, Organisation};
 use turmwacht::model::check::{Check, DegradedWhen, DnsProbe, Expect, Probe, Proves, WarnWhen};
-use turmwacht::model::event::Logged;
+use turmwacht::model::event::{Event, Logged};
 use turmwacht::model::id::{CheckId, ComponentId, OrganisationId};
 use turmwacht::model::observation::{Judged, Travelled};
 use turmwacht::model::status::{ComponentKind, Evidence, OrganisationKind, Status, roll_up};
@@ -396,4 +396,47 @@ fn a_reference_on_the_same_host_vouches_for_the_path_and_another_check_there_doe
         assert_eq!(state.record.components[0].status, expected);
         assert_eq!(state.record.blind.is_empty(), by_reference);
     }
+}
+
+fn adopted(position: u64, catalogue: &Arc<Catalogue>) -> Logged {
+    let version = u32::try_from(position).unwrap();
+    Logged { position, at: at(position), event: Event::CatalogueAdopted { version, catalogue: Arc::clone(catalogue) } }
+}
+
+#[test]
+fn a_public_component_that_was_removed_is_remembered_until_it_is_back() {
+    const NONE: (u8, u8, bool) = (0, 0, false);
+    // c4 is internal.
+    let (large, small) = (catalogue(&[NONE; 5]), catalogue(&[NONE; 1]));
+    let mut state = State::new(1);
+    let removed = |state: &mut State| -> Vec<String> {
+        let snapshot = state.snapshot(at(9), &[], true);
+        let mut ids: Vec<String> = snapshot.catalogue.removed.iter().map(ToString::to_string).collect();
+        ids.sort();
+        ids
+    };
+    state.apply(&adopted(1, &large));
+    assert_eq!(removed(&mut state), [""; 0]);
+    state.apply(&adopted(2, &small));
+    assert_eq!(removed(&mut state), ["c2", "c3", "c5"]);
+    // A restart knows it, from the log and from a checkpoint.
+    let record = serde_json::from_str(&serde_json::to_string(&state.record).unwrap()).unwrap();
+    let mut from_checkpoint = State::from_record(record, Arc::clone(&small));
+    assert_eq!(removed(&mut from_checkpoint), ["c2", "c3", "c5"]);
+    assert_eq!(removed(&mut restored(&[adopted(1, &large), adopted(2, &small)], &state)), ["c2", "c3", "c5"]);
+    // Renamed is not removed, and what is back is not.
+    let mut renamed = Declared {
+        organisations: large.organisations.clone(),
+        components: large.components[..2].to_vec(),
+        ..Declared::default()
+    };
+    renamed.components.push(Component {
+        id: ComponentId::new("neu"),
+        formerly: vec![ComponentId::new("c2")],
+        ..large.components[2].clone()
+    });
+    state.apply(&adopted(3, &Arc::new(Catalogue::new(renamed))));
+    assert_eq!(removed(&mut state), ["c3", "c5"]);
+    state.apply(&adopted(4, &large));
+    assert_eq!(removed(&mut state), ["neu"]);
 }

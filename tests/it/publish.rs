@@ -25,6 +25,8 @@ const ROUTES: &[&str] = &[
     "/",
     "/hattingen",
     "/witten",
+    "/hattingen/serviceportal-en",
+    "/hattingen/history",
     "/incidents/i-open",
     "/incidents/i-closed",
     "/feed.atom",

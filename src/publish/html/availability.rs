@@ -49,12 +49,12 @@ impl<'a> Page<'a> {
         }
     }
 
-    fn availability(&self, view: &View<'a>, seconds: u64) -> Option<Availability> {
+    pub(super) fn availability(&self, view: &View<'a>, seconds: u64) -> Option<Availability> {
         let from = view.component.available_from.as_ref().map(|from| from.at);
         view.state.intervals.window(self.snapshot.at, Duration::from_secs(seconds), from)
     }
 
-    fn figures(&self, view: &View<'a>) -> Markup {
+    pub(super) fn figures(&self, view: &View<'a>) -> Markup {
         html! {
             div.table {
                 table {
@@ -82,7 +82,7 @@ impl<'a> Page<'a> {
     }
 
     /// The ratio with what it rests on, where that is not the whole window.
-    fn ratio(&self, availability: &Availability, window_s: u64) -> Markup {
+    pub(super) fn ratio(&self, availability: &Availability, window_s: u64) -> Markup {
         let partial = availability.measured_s < window_s / 100 * 99;
         html! {
             (percent(self.words, availability.ratio))
@@ -102,7 +102,7 @@ impl<'a> Page<'a> {
     }
 
     /// Outages, and how long it was disturbed without being out: neither counts in the ratio.
-    fn outages(&self, availability: &Availability) -> Markup {
+    pub(super) fn outages(&self, availability: &Availability) -> Markup {
         let lesser = [
             (availability.partial_s, self.say("teilweise gestört: ", "partially disrupted: ")),
             (availability.degraded_s, self.say("eingeschränkt: ", "degraded: ")),
@@ -125,7 +125,7 @@ impl<'a> Page<'a> {
 }
 
 /// A ratio in per cent with two decimals, cut off: 99.999 % is not 100 %.
-fn percent(words: Words, ratio: f64) -> String {
+pub(super) fn percent(words: Words, ratio: f64) -> String {
     // The small addend undoes the binary representation of figures such as 0.9995.
     let cut = (ratio * 10_000.0 + 1e-6).floor() / 100.0;
     let text = format!("{cut:.2}\u{a0}%");

@@ -16,7 +16,7 @@ use crate::publish::html::time::{self, Wall};
 use crate::publish::wording;
 
 /// How deep parts of parts are shown.
-const DEPTH_MAX: usize = 4;
+pub(super) const DEPTH_MAX: usize = 4;
 
 impl<'a> Page<'a> {
     /// A component that is not simply available, with everything about it.
@@ -25,7 +25,7 @@ impl<'a> Page<'a> {
         html! {
             li.sheet.card id=(view.component.id) {
                 div.head {
-                    h3 { (self.text(&view.component.name)) }
+                    h3 { (self.title_link(view)) }
                     (pill(words, view.status, Some(view.component.kind)))
                 }
                 (self.circumstances(view))
@@ -44,10 +44,8 @@ impl<'a> Page<'a> {
             li id=(view.component.id) {
                 div.head {
                     span {
-                        @match &view.component.url {
-                            Some(url) => a href=(url) { (self.text(&view.component.name)) },
-                            None => (self.text(&view.component.name)),
-                        }
+                        (self.title_link(view))
+                        @if let Some(url) = &view.component.url { " " span.hours { (link::bare(url)) } }
                     }
                     (pill(self.words, view.status, Some(view.component.kind)))
                 }
@@ -66,14 +64,19 @@ impl<'a> Page<'a> {
         html! {
             li id=(view.component.id) {
                 div.head {
-                    span { (self.text(&view.component.name)) }
+                    span { (self.title_link(view)) }
                     span.soft { (self.available_from(view)) }
                 }
             }
         }
     }
 
-    fn available_from(&self, view: &View<'a>) -> Markup {
+    /// The name of a component, linked to its page.
+    fn title_link(&self, view: &View<'a>) -> Markup {
+        html! { a href=[self.place(&view.component.id)] { (self.text(&view.component.name)) } }
+    }
+
+    pub(super) fn available_from(&self, view: &View<'a>) -> Markup {
         html! {
             @match &view.component.available_from {
                 Some(from) => { (self.say("ab ", "from ")) (self.when(from)) },
@@ -83,7 +86,7 @@ impl<'a> Page<'a> {
     }
 
     /// The parts of a component that stand on this page.
-    fn parts(&self, view: &View<'a>) -> Vec<View<'a>> {
+    pub(super) fn parts(&self, view: &View<'a>) -> Vec<View<'a>> {
         view.component
             .parts
             .iter()
@@ -93,13 +96,13 @@ impl<'a> Page<'a> {
             .collect()
     }
 
-    fn part_list(&self, whole: &View<'a>, parts: &[View<'a>], depth: usize) -> Markup {
+    pub(super) fn part_list(&self, whole: &View<'a>, parts: &[View<'a>], depth: usize) -> Markup {
         html! {
             ul.parts {
                 @for part in parts {
                     li id=(part.component.id) {
                         div.head {
-                            span { (self.text(&part.component.name)) }
+                            span { (self.title_link(part)) }
                             @if part.state.lifecycle == Lifecycle::Announced {
                                 span.soft { (self.say("Demnächst", "Soon")) ", " (self.available_from(part)) }
                             } @else {
@@ -123,7 +126,7 @@ impl<'a> Page<'a> {
     }
 
     /// Why, since when, and what else is to be said.
-    fn circumstances(&self, view: &View<'a>) -> Markup {
+    pub(super) fn circumstances(&self, view: &View<'a>) -> Markup {
         html! {
             (self.cause(view))
             (self.remarks(view))
@@ -165,7 +168,7 @@ impl<'a> Page<'a> {
     }
 
     /// Whose it is, where it is not the page's own.
-    fn provided_by(&self, view: &View<'a>) -> Markup {
+    pub(super) fn provided_by(&self, view: &View<'a>) -> Markup {
         let foreign = self.organisation.filter(|(index, _)| *index != view.component.owner);
         html! {
             @if let Some(owner) = foreign.and_then(|_| self.organisation_link(view.component.owner)) {
@@ -364,7 +367,7 @@ impl<'a> Page<'a> {
         self.town.status_of(way).is_some_and(|status| status.is_red() || status == Status::UnderMaintenance)
     }
 
-    fn ways(&self, view: &View<'a>, of_part: bool) -> Markup {
+    pub(super) fn ways(&self, view: &View<'a>, of_part: bool) -> Markup {
         let ways = self.remaining(view);
         html! {
             @if !ways.is_empty() {

@@ -57,14 +57,14 @@ impl Page<'_> {
     }
 
     /// Where the incident stood. What went on elsewhere was not over.
-    fn standing(&self, incident: &PublicIncident, update: &PublicUpdate) -> String {
+    pub(super) fn standing(&self, incident: &PublicIncident, update: &PublicUpdate) -> String {
         if update.status == IncidentStatus::Resolved && incident.merged_into.is_some() {
             return self.say("An anderer Stelle fortgeführt", "Continued elsewhere").to_owned();
         }
         wording::capitalised(self.words.incident_status(update.status))
     }
 
-    fn update(&self, incident: &PublicIncident, update: &PublicUpdate) -> Markup {
+    pub(super) fn update(&self, incident: &PublicIncident, update: &PublicUpdate) -> Markup {
         let newest = incident
             .updates
             .iter()

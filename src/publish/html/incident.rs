@@ -81,7 +81,8 @@ pub(super) fn render(page: &Page<'_>, incident: &PublicIncident) -> String {
         title: html! { (plain) },
         description: html! { (plain) ": " (page.words.incident_status(incident.status)) "." },
         path: &path,
-        feed: "/feed.atom",
+        above: &[],
+        folder: "",
         json: &format!("/api/v1/incidents/{}", incident.id),
         easy: is_easy(incident),
         links: &page.snapshot.catalogue.site.links,
@@ -99,6 +100,7 @@ pub(super) fn render(page: &Page<'_>, incident: &PublicIncident) -> String {
         (page.incident_facts(incident))
         (page.ways_meanwhile(incident))
         (page.concerned(incident))
+        (page.states_during(incident))
         (page.unaffected(&incident.unaffected, true))
         (page.references(incident))
         (page.course(incident))
@@ -241,7 +243,7 @@ impl<'a> Page<'a> {
         }
     }
 
-    fn lasted(&self, incident: &PublicIncident) -> Markup {
+    pub(super) fn lasted(&self, incident: &PublicIncident) -> Markup {
         html! {
             @if let Some(resolved_at) = incident.resolved_at.filter(|_| incident.merged_into.is_none()) {
                 (self.say(", Dauer ", ", lasted "))
@@ -380,14 +382,14 @@ impl<'a> Page<'a> {
     }
 
     /// Whether what an incident concerns belongs to more than one organisation.
-    fn has_owners(&self, incident: &PublicIncident) -> bool {
+    pub(super) fn has_owners(&self, incident: &PublicIncident) -> bool {
         let mut owners = incident.components.iter().filter_map(|(id, ..)| Some(self.component(id)?.1.owner));
         let first = owners.next();
         owners.any(|owner| Some(owner) != first)
     }
 
     /// Whose a component is, behind its name: "Bürgerbüro" seventy-two times says nothing.
-    fn owner(&self, id: &ComponentId, is_shared: bool) -> Markup {
+    pub(super) fn owner(&self, id: &ComponentId, is_shared: bool) -> Markup {
         let owner = self.component(id).filter(|_| is_shared);
         let owner =
             owner.and_then(|(_, component)| self.snapshot.catalogue.organisations.get(component.owner as usize));

@@ -36,7 +36,8 @@ pub(super) fn render(page: &Page<'_>) -> String {
         title: html! { (page.plain(&organisation.name)) },
         description: html! { (page.plain(&organisation.name)) ": " (headline) },
         path: &path,
-        feed: &format!("{path}/feed.atom"),
+        above: &[],
+        folder: &path,
         json: &format!("/api/v1/organisations/{}", organisation.id),
         easy: is_easy(&views, organisation, incidents().any(incident::is_easy)),
         links: &organisation.links,
@@ -55,6 +56,7 @@ pub(super) fn render(page: &Page<'_>) -> String {
         (soon(page, &announced))
         (page.availabilities(&live))
         (page.past_incidents(incidents()))
+        p.lead.after { a href=(page.path(&format!("{path}/history"))) { (page.say("Rückblick nach Monaten", "History by month")) } }
     };
     page.document(&frame, &main)
 }

@@ -13,6 +13,7 @@ use crate::model::incident::Body;
 use crate::model::local::{Town, View};
 use crate::model::snapshot::{HealthWord, PublicComponent, PublicOrganisation, Shown, Snapshot};
 use crate::model::text::{Plain, Text};
+use crate::publish::archive::Archive;
 use crate::publish::html::status::symbol;
 use crate::publish::html::{ICON, STYLE, SYMBOLS, theme, time};
 use crate::publish::logo;
@@ -26,6 +27,13 @@ pub(super) const PLANNED_PATH: &str = "/maintenance";
 
 /// Where questions are answered.
 pub(super) const SEARCH_PATH: &str = "/search";
+
+/// The feeds that stand in a folder: file, media type and name.
+const FEEDS: [(&str, &str, &str); 3] = [
+    ("/feed.atom", "application/atom+xml", "Atom"),
+    ("/feed.rss", "application/rss+xml", "RSS"),
+    ("/feed.json", "application/feed+json", "JSON Feed"),
+];
 
 /// Most names that stand in a line; more of them fold up behind their number.
 const NAMES_MAX: usize = 8;
@@ -47,6 +55,8 @@ pub(super) struct Page<'a> {
     pub(super) organisation: Option<(u32, &'a PublicOrganisation)>,
     /// Its eyes on the components.
     pub(super) town: Town<'a>,
+    /// What knows of long ago.
+    pub(super) archive: &'a dyn Archive,
 }
 
 /// What differs from page to page outside its main part.
@@ -55,10 +65,12 @@ pub(super) struct Frame<'a> {
     pub(super) title: Markup,
     /// One sentence about it.
     pub(super) description: Markup,
-    /// Its path in the default language.
+    /// Its path in the default language, with its query if it has one.
     pub(super) path: &'a str,
-    /// The path of its feed.
-    pub(super) feed: &'a str,
+    /// The pages above it: path and name, the nearest last. None of the start page.
+    pub(super) above: &'a [(String, Markup)],
+    /// The path below which its feeds stand.
+    pub(super) folder: &'a str,
     /// The path of the same as JSON.
     pub(super) json: &'a str,
     /// Whether a text of it exists in easy language.
@@ -69,12 +81,17 @@ pub(super) struct Frame<'a> {
 
 impl<'a> Page<'a> {
     /// A page of the site, or of the organisation with this index.
-    pub(super) fn new(snapshot: &'a Snapshot, language: &'a str, organisation: Option<u32>) -> Self {
+    pub(super) fn new(
+        snapshot: &'a Snapshot,
+        archive: &'a dyn Archive,
+        language: &'a str,
+        organisation: Option<u32>,
+    ) -> Self {
         let organisation =
             organisation.and_then(|index| Some((index, snapshot.catalogue.organisations.get(index as usize)?)));
         let zone = organisation.map_or(&snapshot.catalogue.site.timezone, |(_, organisation)| &organisation.timezone);
         let town = Town::new(snapshot, organisation.map(|(index, _)| index));
-        Self { snapshot, language, words: Words::of(language), zone: time::zone(zone), organisation, town }
+        Self { snapshot, language, words: Words::of(language), zone: time::zone(zone), organisation, town, archive }
     }
 
     /// A component, by its index, as this page shows it.
@@ -156,14 +173,13 @@ impl<'a> Page<'a> {
         Some((index, self.snapshot.catalogue.components.get(index as usize)?))
     }
 
-    /// Where a component is shown: on this page if it is there, else on its owner's.
+    /// The page of a component: as this organisation shows it, if it does, else as its owner does.
     pub(super) fn place(&self, id: &ComponentId) -> Option<String> {
         let (index, component) = self.component(id)?;
-        if self.organisation.is_some_and(|(_, organisation)| organisation.shows.contains(&index)) {
-            return Some(format!("#{id}"));
-        }
-        let owner = self.snapshot.catalogue.organisations.get(component.owner as usize)?;
-        Some(format!("{}#{id}", self.path(&format!("/{}", owner.id))))
+        let owner = || self.snapshot.catalogue.organisations.get(component.owner as usize);
+        let here = self.organisation.map(|(_, organisation)| organisation);
+        let there = here.filter(|organisation| organisation.shows.contains(&index)).or_else(owner)?;
+        Some(self.path(&format!("/{}/{id}", there.id)))
     }
 
     /// The name of a component, linked to where it is shown.
@@ -243,15 +259,23 @@ impl<'a> Page<'a> {
                     meta name="viewport" content="width=device-width, initial-scale=1";
                     meta name="color-scheme" content="light dark";
                     @if is_search { meta name="robots" content="noindex"; }
-                    title { (frame.title) @if !is_start { " – " (title) } }
+                    title {
+                        (frame.title)
+                        @for (_, name) in frame.above.iter().rev() { " – " (name) }
+                        @if !is_start { " – " (title) }
+                    }
                     meta name="description" content=(frame.description);
                     link rel="canonical" href={ (site.public_url) (self.path(frame.path)) };
                     @for language in self.languages(frame.easy) {
                         link rel="alternate" hreflang=(language)
                             href={ (site.public_url) (self.path_in(language, frame.path)) };
                     }
-                    link rel="alternate" type="application/atom+xml" href=(self.path(frame.feed))
-                        title=(self.say("Meldungen als Atom-Feed", "Notices as an Atom feed"));
+                    @for (file, kind, name) in FEEDS {
+                        link rel="alternate" type=(kind) href=(self.path(&format!("{}{file}", frame.folder)))
+                            title={ (self.say("Meldungen als ", "Notices as ")) (name) };
+                    }
+                    link rel="alternate" type="text/calendar" href=(self.path(&self.calendar()))
+                        title=(self.say("Geplante Arbeiten als Kalender", "Planned work as a calendar"));
                     link rel="alternate" type="application/json" href=(self.path(frame.json)) title="JSON";
                     link rel="icon" href=(ICON);
                     style { (PreEscaped(STYLE)) }
@@ -262,6 +286,7 @@ impl<'a> Page<'a> {
                     a.skip href="#s_main" { (self.say("Zum Inhalt springen", "Skip to the content")) }
                     (self.header(frame, &title))
                     main id="s_main" tabindex="-1" {
+                        (self.crumbs(frame))
                         (main)
                     }
                     (self.footer(frame))
@@ -280,10 +305,10 @@ impl<'a> Page<'a> {
                     div.ways-in {
                         nav aria-label=(self.say("Seiten", "Pages")) {
                             ul.tongues {
-                                li {
-                                    @let here = (frame.path == PLANNED_PATH).then_some("page");
-                                    a href=(self.path(PLANNED_PATH)) aria-current=[here] {
-                                        (self.say("Geplante Arbeiten", "Planned work"))
+                                @for (path, name) in self.main_pages() {
+                                    li {
+                                        @let here = (frame.path == path).then_some("page");
+                                        a href=(self.path(&path)) aria-current=[here] { (name) }
                                     }
                                 }
                             }
@@ -338,10 +363,52 @@ impl<'a> Page<'a> {
                         }
                     }
                     ul.machine {
-                        li { a href=(self.path(frame.feed)) { (self.say("Meldungen abonnieren (Atom)", "Subscribe to notices (Atom)")) } }
+                        li {
+                            (self.say("Meldungen abonnieren: ", "Subscribe to notices: "))
+                            @for (place, (file, _, name)) in FEEDS.into_iter().enumerate() {
+                                @if place > 0 { ", " }
+                                a href=(self.path(&format!("{}{file}", frame.folder))) { (name) }
+                            }
+                        }
+                        li { a href=(self.path(&self.calendar())) { (self.say("Geplante Arbeiten als Kalender", "Planned work as a calendar")) } }
                         li { a href=(self.path(frame.json)) { (self.say("Diese Seite als Daten (JSON)", "This page as data (JSON)")) } }
                     }
                     (legal(self.words, frame.links))
+                }
+            }
+        }
+    }
+
+    /// The pages that every page leads to.
+    fn main_pages(&self) -> Vec<(String, &'static str)> {
+        let mut pages = vec![
+            ("/".to_owned(), self.say("Übersicht", "Overview")),
+            (PLANNED_PATH.to_owned(), self.say("Geplante Arbeiten", "Planned work")),
+        ];
+        if let Some((_, organisation)) = self.organisation {
+            pages.push((format!("/{}/history", organisation.id), self.say("Rückblick", "History")));
+        }
+        pages
+    }
+
+    /// The calendar of what is planned here.
+    fn calendar(&self) -> String {
+        self.organisation.map_or_else(
+            || "/calendar.ics".to_owned(),
+            |(_, organisation)| format!("/{}/calendar.ics", organisation.id),
+        )
+    }
+
+    /// The way from the start page to this one.
+    fn crumbs(&self, frame: &Frame<'_>) -> Markup {
+        html! {
+            @if frame.path != "/" {
+                nav.crumbs aria-label=(self.say("Sie sind hier", "You are here")) {
+                    ol {
+                        li { a href=(self.path("/")) { (self.say("Übersicht", "Overview")) } }
+                        @for (path, name) in frame.above { li { a href=(self.path(path)) { (name) } } }
+                        li { span aria-current="page" { (frame.title) } }
+                    }
                 }
             }
         }

@@ -143,7 +143,7 @@ impl Wall<'_> {
         })
     }
 
-    fn date(self, at: Timestamp) -> Date {
+    pub(super) fn date(self, at: Timestamp) -> Date {
         at.to_jiff().to_zoned(self.zone.clone()).date()
     }
 
@@ -212,18 +212,9 @@ pub(in crate::publish) fn clock_text(words: Words, zone: &TimeZone, at: Timestam
     format!("{:02}:{:02}{hour}{which}", local.hour(), local.minute())
 }
 
-/// `Montag, 30. Oktober 2023`
-pub(in crate::publish) fn long_date(words: Words, date: Date) -> String {
-    let weekday = match date.weekday() {
-        Weekday::Monday => words.pick("Montag", "Monday"),
-        Weekday::Tuesday => words.pick("Dienstag", "Tuesday"),
-        Weekday::Wednesday => words.pick("Mittwoch", "Wednesday"),
-        Weekday::Thursday => words.pick("Donnerstag", "Thursday"),
-        Weekday::Friday => words.pick("Freitag", "Friday"),
-        Weekday::Saturday => words.pick("Samstag", "Saturday"),
-        Weekday::Sunday => words.pick("Sonntag", "Sunday"),
-    };
-    let month = match date.month() {
+/// `Oktober`
+pub(super) fn month_name(words: Words, date: Date) -> &'static str {
+    match date.month() {
         1 => words.pick("Januar", "January"),
         2 => words.pick("Februar", "February"),
         3 => words.pick("März", "March"),
@@ -236,11 +227,30 @@ pub(in crate::publish) fn long_date(words: Words, date: Date) -> String {
         10 => words.pick("Oktober", "October"),
         11 => "November",
         _ => words.pick("Dezember", "December"),
-    };
-    match words {
-        Words::German => format!("{weekday}, {}. {month} {}", date.day(), date.year()),
-        Words::English => format!("{weekday}, {} {month} {}", date.day(), date.year()),
     }
+}
+
+/// `30. Oktober 2023`
+pub(super) fn date_text(words: Words, date: Date) -> String {
+    let (day, month, year) = (date.day(), month_name(words, date), date.year());
+    match words {
+        Words::German => format!("{day}. {month} {year}"),
+        Words::English => format!("{day} {month} {year}"),
+    }
+}
+
+/// `Montag, 30. Oktober 2023`
+pub(in crate::publish) fn long_date(words: Words, date: Date) -> String {
+    let weekday = match date.weekday() {
+        Weekday::Monday => words.pick("Montag", "Monday"),
+        Weekday::Tuesday => words.pick("Dienstag", "Tuesday"),
+        Weekday::Wednesday => words.pick("Mittwoch", "Wednesday"),
+        Weekday::Thursday => words.pick("Donnerstag", "Thursday"),
+        Weekday::Friday => words.pick("Freitag", "Friday"),
+        Weekday::Saturday => words.pick("Samstag", "Saturday"),
+        Weekday::Sunday => words.pick("Sonntag", "Sunday"),
+    };
+    format!("{weekday}, {}", date_text(words, date))
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ use turmwacht::model::incident::IncidentStatus;
 use turmwacht::model::snapshot::{PublicIncident, PublicMaintenance, Snapshot};
 use turmwacht::model::status::{Evidence, Mode, Status};
 use turmwacht::model::window::When;
+use turmwacht::publish::archive::Nothing;
 use turmwacht::publish::{Rendered, Target, html, render, route_label};
 
 use crate::pages::crisis::{crisis, locals};
@@ -26,7 +27,7 @@ fn incident_mut<'a>(snapshot: &'a mut Snapshot, id: &str) -> &'a mut PublicIncid
 
 fn incident(snapshot: &Snapshot, id: &str, language: &str) -> String {
     let found = snapshot.incidents.iter().find(|incident| incident.id.as_str() == id);
-    read(&html::incident(snapshot, found.expect("in the sample"), language))
+    read(&html::incident(snapshot, &Nothing, found.expect("in the sample"), language))
 }
 
 fn maintenance_mut<'a>(snapshot: &'a mut Snapshot, id: &str) -> &'a mut PublicMaintenance {
@@ -127,7 +128,7 @@ fn the_course_keeps_what_was_once_expected_and_nothing_of_what_was_taken_back() 
 fn an_incident_that_belongs_to_another_one_leads_there() {
     let snapshot = crisis();
     let merged = snapshot.incidents.iter().find(|incident| incident.id.as_str() == "aufgegangen").expect("a sample");
-    let page = html::incident(&snapshot, merged, "de");
+    let page = html::incident(&snapshot, &Nothing, merged, "de");
     assert!(page.contains("<a href=\"/incidents/sit2023\">Ausfall bei der Südwestfalen-IT</a>"));
     let text = read(&page);
     says(&text, &["Diese Meldung wird an anderer Stelle fortgeführt.Fortgeführt in: Ausfall bei der Südwestfalen-IT"]);
@@ -139,7 +140,7 @@ fn an_incident_that_belongs_to_another_one_leads_there() {
 fn seventy_two_bodies_fold_up_behind_their_number() {
     let snapshot = crisis();
     let provider = snapshot.incidents.iter().find(|incident| incident.id.as_str() == "sit2023").expect("a sample");
-    let page = html::incident(&snapshot, provider, "de");
+    let page = html::incident(&snapshot, &Nothing, provider, "de");
     assert!(page.contains("<summary>73 Organisationen</summary>"));
     let folded = page.split_once("<summary>73 Organisationen</summary>").expect("folded").1;
     let folded = folded.split_once("</details>").expect("folded").0;

@@ -1,7 +1,7 @@
 //! A county on the morning of 30 October 2023: its portal is down because of a provider that the
 //! public may not know, a town hall goes on beside it, and a neighbour has planned work.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use jiff::tz::TimeZone;
@@ -469,6 +469,7 @@ pub(super) fn assemble(
         catalogue: Arc::new(PublicCatalogue {
             former_organisations: HashMap::new(),
             former_components: HashMap::new(),
+            removed: HashSet::from([ComponentId::new("fundbuero-hattingen")]),
             site: Site {
                 title: both("Status der kommunalen Online-Dienste", "Status of municipal online services"),
                 languages: vec![Arc::from("de"), Arc::from("en")],

@@ -50,6 +50,8 @@ fn moved_addresses_are_forwarded() {
         ("/?lang=en", "/en/"),
         ("/feed.atom?lang=en", "/en/feed.atom"),
         ("/hattingen-alt", "/hattingen"),
+        ("/hattingen-alt/portal-alt", "/hattingen/serviceportal-en"),
+        ("/hattingen/history/?before=2023-01&lang=en", "/en/hattingen/history?before=2023-01"),
         ("/en/hattingen-alt/feed.atom", "/en/hattingen/feed.atom"),
         ("/api/v1/components/portal-alt.json", "/api/v1/components/serviceportal-en.json"),
         ("/api/v1/components?ars=05954&lang=en&status=unknown", "/en/api/v1/components?ars=05954&status=unknown"),
@@ -110,6 +112,23 @@ fn unknown_and_internal_things_look_alike() {
 }
 
 #[test]
+fn what_is_not_watched_any_more_is_gone() {
+    let snapshot = sample();
+    for path in [
+        "/hattingen/fundbuero-hattingen",
+        "/en/hattingen/fundbuero-hattingen",
+        "/api/v1/components/fundbuero-hattingen",
+        "/en/api/v1/components/fundbuero-hattingen.json",
+        "/hattingen/fundbuero-hattingen/feed.atom",
+    ] {
+        assert_eq!(answer(&snapshot, path), Rendered::Gone, "{path}");
+    }
+    for path in ["/hattingen/fundbuero", "/fundbuero-hattingen", &format!("/hattingen/{INTERNAL_ID}")] {
+        assert_eq!(answer(&snapshot, path), Rendered::NotFound, "{path}");
+    }
+}
+
+#[test]
 fn bad_parameters_are_told_in_a_sentence() {
     let snapshot = sample();
     let list = "/api/v1/components?";
@@ -117,6 +136,8 @@ fn bad_parameters_are_told_in_a_sentence() {
         ("/?lang=fr", "`lang` ist eines von: de, en."),
         ("/en/?lang=fr", "`lang` is one of: de, en."),
         (&*format!("{list}ars=5"), "`ars` hat 2 bis 12 Ziffern."),
+        ("/hattingen/history?before=2024-13", "`before` ist ein Monat wie 2024-01."),
+        ("/en/hattingen/history?before=x", "`before` is a month such as 2024-01."),
         (&format!("{list}ars=0595401601601"), "`ars` hat 2 bis 12 Ziffern."),
         (&format!("{list}ars=05x"), "`ars` hat 2 bis 12 Ziffern."),
         (&format!("{list}leika=1"), "`leika` hat 14 Ziffern."),

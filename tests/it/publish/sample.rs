@@ -1,7 +1,7 @@
 //! A county with two towns, a shared portal that is down because of an internal provider, a
 //! closed incident, three maintenances, what differs in one town, and a status set by hand.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use turmwacht::model::alternative::{Alternative, AlternativeKind, Link};
@@ -158,6 +158,7 @@ pub(super) fn catalogue(
         organisations,
         components,
         former_organisations: HashMap::from([(OrganisationId::new("hattingen-alt"), OrganisationId::new("hattingen"))]),
+        removed: HashSet::from([component_id("fundbuero-hattingen")]),
         former_components: HashMap::from([(component_id("portal-alt"), component_id("serviceportal-en"))]),
         logos: BTreeMap::new(),
         searchable: Searchable::default(),

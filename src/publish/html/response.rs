@@ -1,0 +1,192 @@
+//! How long a component's checks took to answer within the last day: a line for each check, and
+//! the figures behind it.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use maud::{Markup, html};
+
+use crate::model::id::{CheckId, ComponentId};
+use crate::model::past::PastResult;
+use crate::publish::archive::Unavailable;
+use crate::publish::html::chart::{self, Caption};
+use crate::publish::html::page::Page;
+use crate::publish::html::time;
+use crate::publish::past::{Bin, response_times};
+use crate::publish::wording::Words;
+
+/// How far the chart looks back.
+const DAY: Duration = Duration::from_secs(86_400);
+
+/// A bin each quarter of an hour, a row of the table each hour.
+const BINS: usize = 96;
+const ROWS: usize = 24;
+
+/// Most results that are asked for: four checks every ten seconds.
+const RESULTS_MAX: usize = 40_000;
+
+/// Most checks that are shown.
+const CHECKS_MAX: usize = 4;
+
+impl Page<'_> {
+    /// The section with the response times of a component; nothing if nothing of it was probed.
+    pub(super) fn response(&self, component: &ComponentId) -> Markup {
+        let now = self.snapshot.at;
+        let found = self.archive.results(component, now.minus(DAY), now, RESULTS_MAX);
+        let results = match &found {
+            Ok(results) if results.is_empty() => return Markup::default(),
+            Ok(results) => Some(results),
+            Err(Unavailable) => None,
+        };
+        html! {
+            section aria-labelledby="s_response" {
+                h2 id="s_response" { (self.say("Antwortzeiten der letzten 24 Stunden", "Response times of the last 24 hours")) }
+                @match results {
+                    None => (self.no_archive()),
+                    Some(results) => @for (place, (check, results)) in by_check(results).iter().enumerate().take(CHECKS_MAX) {
+                        (self.response_of(check, results, place))
+                    },
+                }
+            }
+        }
+    }
+
+    fn response_of(&self, check: &CheckId, results: &[PastResult], place: usize) -> Markup {
+        let now = self.snapshot.at;
+        let from = now.minus(DAY);
+        let bins = response_times(results, from, now, BINS);
+        let hours = response_times(results, from, now, ROWS);
+        let whole = response_times(results, from, now, 1);
+        let caption = Caption {
+            id: format!("g_time_{place}"),
+            title: html! {
+                (self.say("Antwortzeiten der Prüfung ", "Response times of the check ")) (check)
+            },
+            text: html! { @for bin in &whole { (self.summed_up(bin)) } },
+        };
+        html! {
+            figure.sheet.chart {
+                figcaption {
+                    strong { (self.say("Prüfung ", "Check ")) (check) }
+                    @for bin in &whole { p.hours { (self.summed_up(bin)) } }
+                }
+                div.scaled {
+                    span.scale { (seconds(self.words, chart::scale_end(&bins))) }
+                    (chart::line(&caption, &bins))
+                }
+                div.ends {
+                    span { (self.moment(from)) }
+                    span { (self.say("jetzt", "now")) }
+                }
+                p.hours {
+                    (self.say(
+                        "Die Linie ist der mittlere Wert einer Viertelstunde, die Fläche reicht vom schnellsten zum langsamsten. \
+                         Ein Strich darunter steht für eine Prüfung, die scheiterte.",
+                        "The line is the median of a quarter of an hour, the area reaches from the quickest to the slowest. \
+                         A mark below stands for a probe that failed.",
+                    ))
+                }
+                details.fold {
+                    summary { (self.say("Als Tabelle", "As a table")) span.unseen { ": " (check) } }
+                    (self.response_table(&hours))
+                }
+            }
+        }
+    }
+
+    /// `Schnellste 0,12 s, mittlere 0,30 s, langsamste 1,20 s bei 1440 Prüfungen; 3 scheiterten.`
+    fn summed_up(&self, bin: &Bin) -> String {
+        let (words, failed) = (self.words, bin.failed + bin.unknown);
+        let failed = match (words, failed) {
+            (_, 0) => String::new(),
+            (Words::German, 1) => " 1 Prüfung scheiterte.".to_owned(),
+            (Words::German, _) => format!(" {failed} Prüfungen scheiterten."),
+            (Words::English, 1) => " 1 probe failed.".to_owned(),
+            (Words::English, _) => format!(" {failed} probes failed."),
+        };
+        let Some(times) = bin.times else {
+            return format!("{}{failed}", words.pick("Keine Antwort.", "No answer."));
+        };
+        let [min, median, max] = [times.min, times.median, times.max].map(|time| seconds(words, time));
+        let answered = bin.answered;
+        match words {
+            Words::German => {
+                format!("Schnellste {min}, mittlere {median}, langsamste {max} von {answered} Antworten.{failed}")
+            }
+            Words::English => format!("Quickest {min}, median {median}, slowest {max} of {answered} answers.{failed}"),
+        }
+    }
+
+    fn response_table(&self, hours: &[Bin]) -> Markup {
+        html! {
+            div.table.wide {
+                table {
+                    thead {
+                        tr {
+                            th scope="col" { (self.say("Stunde ab", "Hour from")) }
+                            th scope="col" { (self.say("Schnellste", "Quickest")) }
+                            th scope="col" { (self.say("Mittlere", "Median")) }
+                            th scope="col" { (self.say("Langsamste", "Slowest")) }
+                            th scope="col" { (self.say("Gescheitert", "Failed")) }
+                        }
+                    }
+                    tbody {
+                        @for bin in hours.iter().rev() {
+                            tr {
+                                th scope="row" { (time::clock_text(self.words, &self.zone, bin.from)) }
+                                @match bin.times {
+                                    Some(times) => @for time in [times.min, times.median, times.max] {
+                                        td { (seconds(self.words, time)) }
+                                    },
+                                    None => @for _ in 0..3 { td { "–" } },
+                                }
+                                td { (bin.failed + bin.unknown) }
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// The results of each check.
+fn by_check(results: &[PastResult]) -> Vec<(&CheckId, Vec<PastResult>)> {
+    let mut checks: BTreeMap<&CheckId, Vec<PastResult>> = BTreeMap::new();
+    for result in results {
+        checks.entry(&result.check).or_default().push(result.clone());
+    }
+    checks.into_iter().collect()
+}
+
+/// `0,84 s`; below ten milliseconds in those.
+fn seconds(words: Words, time: Duration) -> String {
+    let ms = time.as_millis();
+    if ms < 10 {
+        return format!("{ms}\u{a0}ms");
+    }
+    let text = format!("{}.{:02}\u{a0}s", ms / 1000, ms % 1000 / 10);
+    match words {
+        Words::German => text.replace('.', ","),
+        Words::English => text,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_read_in_seconds() {
+        for (ms, german) in [
+            (0, "0\u{a0}ms"),
+            (9, "9\u{a0}ms"),
+            (10, "0,01\u{a0}s"),
+            (1_239, "1,23\u{a0}s"),
+            (100_000, "100,00\u{a0}s"),
+        ] {
+            assert_eq!(seconds(Words::German, Duration::from_millis(ms)), german);
+        }
+        assert_eq!(seconds(Words::English, Duration::from_millis(840)), "0.84\u{a0}s");
+    }
+}
