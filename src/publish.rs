@@ -8,12 +8,14 @@ pub mod archive;
 pub mod atom;
 pub mod documents;
 pub mod escape;
+pub mod events;
 pub mod html;
 pub mod ical;
 pub mod json;
 pub mod metrics;
 mod route;
 mod scope;
+pub mod sse;
 pub mod wording;
 
 use std::borrow::Cow;
@@ -91,10 +93,13 @@ const CACHE_EPOCH: &str = "public, max-age=10, stale-while-revalidate=30, stale-
 const CACHE_FEED: &str = "public, max-age=30, stale-while-revalidate=60, stale-if-error=300";
 /// Freshness itself.
 const CACHE_ALIVE: &str = "public, max-age=5";
+/// Files that pages load under an address that changes with their content.
+const CACHE_ASSET: &str = "public, max-age=31536000, immutable";
 
 const HTML: &str = "text/html; charset=utf-8";
 const JSON: &str = "application/json; charset=utf-8";
 const ATOM: &str = "application/atom+xml; charset=utf-8";
+const JAVASCRIPT: &str = "text/javascript; charset=utf-8";
 const CALENDAR: &str = "text/calendar; charset=utf-8";
 
 /// Renders what is asked for, from a snapshot alone: nothing is known of long ago.
@@ -239,6 +244,7 @@ fn document(
         Route::OneIncident(id) => json(json::incident(scope, scope.incident(id).ok_or(Fault::NotFound)?, parameters)?),
         Route::Maintenances => json(json::maintenances(scope, parameters)?),
         Route::OneMaintenance(id) => json(json::maintenance(scope, scope.maintenance(id).ok_or(Fault::NotFound)?)),
+        Route::Asset("live.js") => Document::new(JAVASCRIPT, CACHE_ASSET, html::LIVE_SCRIPT.as_bytes().to_vec()),
         Route::Component(..)
         | Route::History(_)
         | Route::Search

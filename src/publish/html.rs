@@ -3,9 +3,11 @@
 //! What lives here: the pages and the policy they are sent with. What does not: which path leads
 //! to which page (`publish::render`) and the words of the closed lists (`publish::wording`).
 //!
-//! Architecture invariant: a page loads nothing. There is no script, no cookie, no font and no
-//! request to anybody else; the one stylesheet stands in the page itself, and
-//! [`content_security_policy`] admits that stylesheet by its hash and nothing beside it.
+//! Architecture invariant: a page is complete as it is. It loads nothing but one script of ours,
+//! which keeps it up to date and without which it stays what it was; no cookie, no font and no
+//! request to anybody else. The one stylesheet stands in the page itself, and
+//! [`content_security_policy`] admits that stylesheet by its hash and nothing beside it;
+//! [`page_policy`] admits the script. Error pages load nothing at all.
 
 mod availability;
 mod component;
@@ -32,6 +34,9 @@ use crate::publish::wording::Words;
 
 /// The stylesheet of every page.
 const STYLE: &str = include_str!("html/style.css");
+
+/// The script that keeps pages up to date.
+pub(super) const LIVE_SCRIPT: &str = include_str!("html/live.js");
 
 /// The symbols that stand beside status words, referred to by `<use>`.
 const SYMBOLS: &str = include_str!("html/symbols.svg");
@@ -104,10 +109,29 @@ pub fn style_hash() -> &'static str {
     &HASH
 }
 
-/// The `Content-Security-Policy` of our pages.
+/// The `Content-Security-Policy` of our pages: one origin may be asked for the script and for what
+/// is new.
 pub fn page_policy() -> &'static str {
+    static POLICY: LazyLock<String> =
+        LazyLock::new(|| format!("{}; script-src 'self'; connect-src 'self'", content_security_policy("'self'")));
+    &POLICY
+}
+
+/// The `Content-Security-Policy` of error pages, which have no script.
+pub fn problem_policy() -> &'static str {
     static POLICY: LazyLock<String> = LazyLock::new(|| content_security_policy("'self'"));
     &POLICY
+}
+
+/// Where pages find their script. The address changes with its content, so that no cache can hand
+/// out that of another release.
+pub(super) fn live_script_path() -> &'static str {
+    static PATH: LazyLock<String> = LazyLock::new(|| {
+        let digest = Sha256::digest(LIVE_SCRIPT.as_bytes());
+        let version: String = digest.iter().take(6).map(|byte| format!("{byte:02x}")).collect();
+        format!("/assets/live.js?v={version}")
+    });
+    &PATH
 }
 
 /// The `Content-Security-Policy` of a page that `frame_ancestors` (`'self'`, `'none'`, `*`) may

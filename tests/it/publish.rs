@@ -7,7 +7,8 @@ pub(crate) mod ical;
 mod json;
 mod metrics;
 mod routes;
-mod sample;
+pub(crate) mod sample;
+mod sse;
 
 use turmwacht::model::snapshot::Snapshot;
 use turmwacht::publish::{Document, Rendered, Target, render};

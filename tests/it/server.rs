@@ -2,6 +2,7 @@
 
 mod admin;
 mod documents;
+mod events;
 mod http;
 mod limits;
 mod operation;

@@ -15,7 +15,7 @@ use crate::model::snapshot::{HealthWord, PublicComponent, PublicOrganisation, Sh
 use crate::model::text::{Plain, Text};
 use crate::publish::html::status::symbol;
 use crate::publish::html::time;
-use crate::publish::html::{ICON, STYLE, SYMBOLS};
+use crate::publish::html::{ICON, STYLE, SYMBOLS, live_script_path};
 use crate::publish::wording::{self, Words};
 
 /// Easy language: texts that people wrote, never generated.
@@ -249,6 +249,7 @@ impl<'a> Page<'a> {
                     link rel="alternate" type="application/json" href=(self.path(frame.json)) title="JSON";
                     link rel="icon" href=(ICON);
                     style { (PreEscaped(STYLE)) }
+                    (self.live_script())
                 }
                 body {
                     (PreEscaped(SYMBOLS))
@@ -262,6 +263,18 @@ impl<'a> Page<'a> {
             }
         }
         .into_string()
+    }
+
+    /// The script that keeps the page up to date, with what it must know. A file that is exported
+    /// says nothing that changes while its content does not.
+    fn live_script(&self) -> Markup {
+        let snapshot = self.snapshot;
+        let is_live = snapshot.exported.is_none();
+        html! {
+            script src=(live_script_path()) defer data-live data-organisation=[self.organisation_id()]
+                data-position=[is_live.then_some(snapshot.position)]
+                data-until=[is_live.then_some(snapshot.valid_until)] {}
+        }
     }
 
     fn header(&self, frame: &Frame<'_>, title: &Plain) -> Markup {
