@@ -257,7 +257,8 @@
     const freshFoot = page.querySelector(".foot-in > p");
     if (foot && freshFoot) foot.replaceWith(freshFoot);
     document.title = page.title;
-    if (isNews) say(words.updated + (main.querySelector(".verdict .main, h1")?.textContent ?? ""));
+    const headline = main.querySelector(".verdict .main") ?? main.querySelector("h1");
+    if (isNews && headline) say(words.updated + headline.textContent);
   }
 
   // What a reader would want to be told of, if it differs.

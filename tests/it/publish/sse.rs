@@ -94,9 +94,10 @@ fn incidents_and_maintenance_are_told_with_their_address_in_the_language() {
     let open = Arc::make_mut(&mut after.incidents[0]);
     assert_eq!(open.id.as_str(), "i-open");
     open.status = IncidentStatus::Monitoring;
-    for (language, url) in
-        [("de", "https://status.example.org/incidents/i-open"), ("en", "https://status.example.org/en/incidents/i-open")]
-    {
+    for (language, url) in [
+        ("de", "https://status.example.org/incidents/i-open"),
+        ("en", "https://status.example.org/en/incidents/i-open"),
+    ] {
         let change = told(&before, &after, &audience("hattingen", language));
         assert_eq!(change["incidents"], json!([{"id": "i-open", "status": "monitoring", "url": url}]));
     }
