@@ -53,7 +53,7 @@ fn connect(address: SocketAddr, path: &str, headers: &[&str]) -> TcpStream {
 fn behind_nginx(program: &Program) -> Option<super::process::Peer> {
     nginx(&[site(&format!(
         "location / {{ proxy_pass http://{}; proxy_http_version 1.1; proxy_set_header Connection '';
-         proxy_set_header Host $http_host; proxy_cache kept; add_header X-Kept $upstream_cache_status; }}",
+         proxy_set_header Host $http_host; proxy_cache kept; add_header X-Kept $upstream_cache_status always; }}",
         program.address
     ))])
 }
