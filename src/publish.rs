@@ -8,6 +8,7 @@ pub mod archive;
 mod badge;
 pub mod documents;
 pub mod escape;
+pub mod events;
 pub mod feed;
 pub mod html;
 pub mod ical;
@@ -20,8 +21,9 @@ mod route;
 mod scope;
 mod search;
 mod security;
-pub mod statuspage;
+pub mod sse;
 mod status_text;
+pub mod statuspage;
 pub mod widget;
 pub mod wording;
 
@@ -285,6 +287,7 @@ fn document(
             let text = security::text(snapshot).ok_or(Fault::NotFound)?;
             Document::new(TEXT, CACHE_FEED, text.into_bytes())
         }
+        Route::Asset("live.js") => Document::new(SCRIPT, CACHE_ASSET, html::LIVE_SCRIPT.into()),
         Route::Asset(name) if name == widget::asset() => Document::new(SCRIPT, CACHE_ASSET, widget::SOURCE.into()),
         Route::Asset(name) => logo::document(snapshot, name).ok_or(Fault::NotFound)?,
         Route::Feed(place, feed, format) => feed::document(scope, place, feed, format).ok_or(Fault::NotFound)?,

@@ -14,6 +14,7 @@ mod body;
 mod connection;
 pub mod desk;
 mod error;
+mod events;
 #[cfg(any(test, fuzzing))]
 pub mod fuzz;
 mod health;
@@ -39,6 +40,7 @@ use crate::server::accept::Door;
 pub use crate::server::admin::{Admin, Authenticate};
 use crate::server::admin::{Interface, LOOKUPS_MAX, Limits, Place};
 use crate::server::connection::Patience;
+use crate::server::events::Streams;
 pub use crate::server::health::{Health, STOPPED_AFTER};
 use crate::server::routes::{Hosts, Public, Site};
 pub use crate::server::scrape::WriteMetrics;
@@ -46,6 +48,8 @@ use crate::telemetry::Metrics;
 
 /// Connections that the system holds until they are accepted.
 const BACKLOG: i32 = 1024;
+/// Streams of events at a time, if nobody says otherwise.
+const STREAMS_MAX: usize = 10_000;
 /// Connections on the operator's listener, which a few scrapers use.
 const METRICS_CONNECTIONS_MAX: usize = 64;
 /// Connections on the editors' listener, if they have one.
@@ -73,6 +77,10 @@ pub struct ServerConfig {
     pub admin: Option<Admin>,
     /// Most public connections at a time.
     pub max_connections: usize,
+    /// Most streams of events at a time; never more than four fifths of the connections.
+    pub max_streams: usize,
+    /// Longest silence on a stream, about.
+    pub stream_silence: Duration,
     /// Longest time from the first byte of a request to the last of its headers, and longest
     /// pause within a body.
     pub header_timeout: Duration,
@@ -98,6 +106,8 @@ impl ServerConfig {
             hosts: Vec::new(),
             admin: None,
             max_connections,
+            max_streams: STREAMS_MAX,
+            stream_silence: Duration::from_secs(15),
             header_timeout: Duration::from_secs(10),
             idle_timeout: Duration::from_secs(30),
             write_timeout: Duration::from_secs(20),
@@ -233,12 +243,26 @@ pub fn start(
     let interface =
         config.admin.as_ref().map(|admin| Arc::new(Interface::new(admin, hosts.clone(), requests.clone(), limits)));
     let here = |interface: &Arc<Interface>| Place::Here(Arc::clone(interface));
+    let streams = Streams::new(
+        Arc::clone(&documents),
+        config.max_streams,
+        config.max_connections,
+        config.stream_silence,
+        metrics.http_event_streams.clone(),
+    );
+    let calling = Arc::clone(&streams);
     let site = Arc::new(Site {
         admin: match &admin_listener {
             Some(_) => Some(Place::Elsewhere(requests.clone())),
             None => interface.as_ref().map(here),
         },
-        public: Some(Public { documents: Arc::clone(&documents), hosts, requests, render_wait: config.render_timeout }),
+        public: Some(Public {
+            documents: Arc::clone(&documents),
+            hosts,
+            requests,
+            render_wait: config.render_timeout,
+            streams,
+        }),
         operation: Some(routes::operation(Arc::clone(&documents), Arc::clone(&health), public_metrics)),
     });
     let gauge = Some(metrics.http_connections.clone());
@@ -257,7 +281,7 @@ pub fn start(
     let (stop, stopped) = watch::channel(false);
     let thread = thread::Builder::new()
         .name("server".to_owned())
-        .spawn(move || serve(runtime, doors, interface, &stopped, config.drain_timeout))
+        .spawn(move || serve(runtime, doors, interface, calling, &stopped, config.drain_timeout))
         .map_err(ServerFault::Thread)?;
     Ok(ServerHandle { local_addr, metrics_addr, admin_addr, stop, thread })
 }
@@ -270,6 +294,7 @@ fn serve(
     runtime: Runtime,
     doors: Vec<(Arc<Door>, TcpListener)>,
     interface: Option<Arc<Interface>>,
+    streams: Arc<Streams>,
     stopped: &watch::Receiver<bool>,
     drain: Duration,
 ) {
@@ -278,6 +303,7 @@ fn serve(
             // Ends with the runtime.
             drop(tokio::spawn(interface.forget()));
         }
+        drop(tokio::spawn(streams.call()));
         let mut open = JoinSet::new();
         for (door, listener) in doors {
             match tokio::net::TcpListener::from_std(listener) {

@@ -46,6 +46,8 @@ pub struct Metrics {
     pub probe_panics: IntGauge,
     /// Open public connections.
     pub http_connections: IntGauge,
+    /// Open streams of events.
+    pub http_event_streams: IntGauge,
     /// Log lines that were dropped.
     pub log_lines_dropped: IntGauge,
 }
@@ -126,6 +128,10 @@ impl Metrics {
             )?,
             probe_panics: gauge("turmwacht_probe_panics", "Probes that panicked since the start: a defect of ours.")?,
             http_connections: gauge("turmwacht_http_connections", "Open connections on the public listener.")?,
+            http_event_streams: gauge(
+                "turmwacht_http_event_streams",
+                "Open streams of events, of those who follow along.",
+            )?,
             log_lines_dropped: gauge(
                 "turmwacht_log_lines_dropped",
                 "Log lines dropped since the start because nobody read them fast enough.",

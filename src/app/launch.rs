@@ -414,6 +414,7 @@ fn server_config(settings: &Settings, catalogue: &Catalogue, descriptors: u64) -
     let connections = settings.server.max_connections.unwrap_or(most).min(most);
     let mut config = ServerConfig::new(settings.server.listen, catalogue.site.public_url.clone(), connections);
     config.metrics_listen = settings.server.metrics_listen;
+    config.max_streams = settings.server.max_sse;
     config.hosts = catalogue
         .organisations
         .iter()

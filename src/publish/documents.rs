@@ -28,6 +28,7 @@ use crate::clock::monotonic;
 use crate::model::snapshot::Snapshot;
 use crate::publish::documents::cache::{Cache, Dropped};
 pub use crate::publish::documents::stored::{ENCODED_MIN_BYTES, Encoding, Stored, THOROUGH_MAX_BYTES};
+use crate::publish::events::Events;
 use crate::publish::{Rendered, Target, is_kept, looks_back};
 
 /// Renders that wait; one more is refused.
@@ -133,6 +134,8 @@ struct Shared {
     version: AtomicU64,
     render: Render,
     exchange_every: Duration,
+    /// What changes from epoch to epoch.
+    events: Events,
 }
 
 struct State {
@@ -170,6 +173,7 @@ impl Documents {
             version: AtomicU64::new(0),
             render,
             exchange_every: settings.exchange_every,
+            events: Events::start()?,
         });
         let (renders, jobs) = sync_channel(RENDERS_WAITING_MAX);
         let (archive, old_jobs) = sync_channel(ARCHIVE_WAITING_MAX);
@@ -205,6 +209,11 @@ impl Documents {
     /// The current snapshot.
     pub fn current(&self) -> Option<Arc<Snapshot>> {
         self.shared.lock().current.clone()
+    }
+
+    /// What changes from epoch to epoch, for those who follow along.
+    pub fn events(&self) -> &Events {
+        &self.shared.events
     }
 
     /// A number that changes whenever a document that somebody holds may no longer be the
@@ -306,6 +315,7 @@ impl Shared {
 
     /// Begins a new epoch. Returns the old snapshot if the renderer has too many to free.
     fn exchange(&self, state: &mut State, snapshot: Arc<Snapshot>, now: Instant) -> Option<Arc<Snapshot>> {
+        self.events.show(Arc::clone(&snapshot));
         let old = state.current.replace(snapshot);
         state.epoch += 1;
         state.exchanged_at = Some(now);

@@ -3,9 +3,11 @@
 //! What lives here: the pages and the policy they are sent with. What does not: which path leads
 //! to which page (`publish::render`) and the words of the closed lists (`publish::wording`).
 //!
-//! Architecture invariant: a page loads nothing but a logo of ours. There is no script, no cookie,
-//! no font and no request to anybody else; the stylesheet, and the colours that a body chose, stand
-//! in the page itself, and [`content_security_policy`] admits them by their hashes and no other.
+//! Architecture invariant: a page is complete as it is. It loads nothing but a logo of ours and one
+//! script of ours, which keeps it up to date and without which it stays what it was; no cookie, no
+//! font and no request to anybody else. The stylesheet, and the colours that a body chose, stand in
+//! the page itself. The policy of a page admits them by their hashes, the script by its origin, and
+//! no other. Error pages load nothing at all.
 
 mod availability;
 mod chart;
@@ -48,6 +50,9 @@ use crate::publish::wording::Words;
 
 /// The stylesheet of every page.
 const STYLE: &str = include_str!("html/style.css");
+
+/// The script that keeps pages up to date.
+pub(super) const LIVE_SCRIPT: &str = include_str!("html/live.js");
 
 /// The symbols that stand beside status words, referred to by `<use>`.
 const SYMBOLS: &str = include_str!("html/symbols.svg");
@@ -170,7 +175,7 @@ pub fn style_hash() -> &'static str {
 
 /// The `Content-Security-Policy` of our pages that have no colours of their own.
 pub fn page_policy() -> &'static str {
-    static POLICY: LazyLock<String> = LazyLock::new(|| content_security_policy("'self'", None));
+    static POLICY: LazyLock<String> = LazyLock::new(|| live_policy(None));
     &POLICY
 }
 
@@ -180,9 +185,31 @@ pub(super) fn policy_of(snapshot: &Snapshot, organisation: Option<u32>) -> Cow<'
     let organisation = organisation.and_then(|index| catalogue.organisations.get(index as usize));
     let links = organisation.map_or(&catalogue.site.links, |organisation| &organisation.links);
     match &links.theme {
-        Some(theme) => Cow::Owned(content_security_policy("'self'", Some(theme))),
+        Some(theme) => Cow::Owned(live_policy(Some(theme))),
         None => Cow::Borrowed(page_policy()),
     }
+}
+
+/// The policy of pages with our script: one origin may be asked for it and for what is new.
+fn live_policy(theme: Option<&Theme>) -> String {
+    format!("{}; script-src 'self'; connect-src 'self'", content_security_policy("'self'", theme))
+}
+
+/// The `Content-Security-Policy` of error pages, which have no script.
+pub fn problem_policy() -> &'static str {
+    static POLICY: LazyLock<String> = LazyLock::new(|| content_security_policy("'self'", None));
+    &POLICY
+}
+
+/// Where pages find their script. The address changes with its content, so that no cache can hand
+/// out that of another release.
+pub(super) fn live_script_path() -> &'static str {
+    static PATH: LazyLock<String> = LazyLock::new(|| {
+        let digest = Sha256::digest(LIVE_SCRIPT.as_bytes());
+        let version: String = digest.iter().take(6).map(|byte| format!("{byte:02x}")).collect();
+        format!("/assets/live.js?v={version}")
+    });
+    &PATH
 }
 
 /// The `Content-Security-Policy` of a page in these colours that `frame_ancestors` (`'self'`,

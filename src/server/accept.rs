@@ -223,11 +223,14 @@ impl Door {
     }
 
     async fn drain(&self, patience: Duration) {
+        if let Some(public) = &self.site.public {
+            public.streams.close();
+        }
         sleep(LAST_CALL.min(patience)).await;
         for (connection, task) in self.lock().connections.values() {
             match connection.phase() {
                 Phase::Idle | Phase::Header => task.abort(),
-                Phase::Handling | Phase::Writing => connection.make_last(),
+                Phase::Handling | Phase::Writing | Phase::Streaming => connection.make_last(),
             }
         }
         let step = Duration::from_millis(5);

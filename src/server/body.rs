@@ -1,10 +1,12 @@
-//! The body of an answer: shared bytes, or what the router made.
+//! The body of an answer: shared bytes, what the router made, or a stream of events.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use hyper::body::{Frame, SizeHint};
+
+use crate::server::events::Stream;
 
 /// The body of an answer.
 #[derive(Debug)]
@@ -13,6 +15,10 @@ pub(super) enum Body {
     Bytes(Option<Bytes>),
     /// What the router made.
     Routed(axum::body::Body),
+    /// What happens from now on.
+    Events(Box<Stream>),
+    /// Something of unknown length, of which only the head goes out.
+    Unsent,
 }
 
 impl Body {
@@ -36,6 +42,8 @@ impl hyper::body::Body for Body {
         match &mut *self {
             Self::Bytes(bytes) => Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
             Self::Routed(body) => Pin::new(body).poll_frame(context),
+            Self::Events(stream) => stream.poll_next(context).map(|frame| frame.map(Ok)),
+            Self::Unsent => Poll::Ready(None),
         }
     }
 
@@ -43,6 +51,7 @@ impl hyper::body::Body for Body {
         match self {
             Self::Bytes(bytes) => bytes.is_none(),
             Self::Routed(body) => body.is_end_stream(),
+            Self::Events(_) | Self::Unsent => false,
         }
     }
 
@@ -50,6 +59,7 @@ impl hyper::body::Body for Body {
         match self {
             Self::Bytes(bytes) => SizeHint::with_exact(bytes.as_ref().map_or(0, |bytes| bytes.len() as u64)),
             Self::Routed(body) => body.size_hint(),
+            Self::Events(_) | Self::Unsent => SizeHint::new(),
         }
     }
 }

@@ -13,12 +13,17 @@ use std::task::{Context, Poll};
 use hyper::rt::{Read, ReadBufCursor, Write};
 use hyper::server::conn::http1;
 use hyper_util::rt::TokioIo;
+use socket2::SockRef;
+use tokio::io::ReadBuf;
 use tokio::net::TcpStream;
 
 use crate::server::routes::Service;
 
 /// Longest time for one answer, in units of the longest pause in it.
 const ANSWER_PAUSES_MAX: u32 = 15;
+
+/// Bytes on their way to one reader of events, in the system's buffer.
+const STREAM_BUFFER_BYTES: usize = 64 * 1024;
 
 /// The sweep's time. Begins at 1.
 #[derive(Debug)]
@@ -57,6 +62,8 @@ pub(super) enum Phase {
     Handling,
     /// An answer is going out.
     Writing,
+    /// An answer without an end is going out.
+    Streaming,
 }
 
 /// Where a connection stands.
@@ -84,7 +91,8 @@ impl Connection {
             0 => Phase::Idle,
             1 => Phase::Header,
             2 => Phase::Handling,
-            _ => Phase::Writing,
+            3 => Phase::Writing,
+            _ => Phase::Streaming,
         }
     }
 
@@ -98,6 +106,7 @@ impl Connection {
             Phase::Header => 1,
             Phase::Handling => 2,
             Phase::Writing => 3,
+            Phase::Streaming => 4,
         };
         self.phase.store(code, Ordering::Relaxed);
         self.since.store(self.ticks.now(), Ordering::Relaxed);
@@ -111,6 +120,11 @@ impl Connection {
     /// Its answer is complete.
     pub(super) fn answered(&self) {
         self.enter(Phase::Writing);
+    }
+
+    /// Its answer has begun and has no end.
+    pub(super) fn streams(&self) {
+        self.enter(Phase::Streaming);
     }
 
     fn read(&self) {
@@ -145,6 +159,8 @@ impl Connection {
             // The server's own work has its own limits.
             Phase::Handling => false,
             Phase::Writing => for_ticks > patience.write.saturating_mul(ANSWER_PAUSES_MAX),
+            // As long as its client reads.
+            Phase::Streaming => false,
         };
         dawdles || (stalled != 0 && now.saturating_sub(stalled) > patience.write)
     }
@@ -159,11 +175,30 @@ impl Connection {
 pub(super) struct Watched {
     io: TokioIo<TcpStream>,
     connection: Arc<Connection>,
+    /// Whether it was made ready for an answer without an end.
+    streams: bool,
 }
 
 impl Watched {
     pub(super) fn new(stream: TcpStream, connection: Arc<Connection>) -> Self {
-        Self { io: TokioIo::new(stream), connection }
+        Self { io: TokioIo::new(stream), connection, streams: false }
+    }
+
+    /// Whether the client of a stream has left. Nobody reads from the connection meanwhile, so it
+    /// is looked for here; a client that sends no more counts as gone.
+    fn has_left(&mut self, context: &mut Context<'_>) -> bool {
+        if self.connection.phase() != Phase::Streaming {
+            return false;
+        }
+        if !self.streams {
+            self.streams = true;
+            // Without it a reader that does not read would be sent megabytes.
+            if let Err(error) = SockRef::from(self.io.inner()).set_send_buffer_size(STREAM_BUFFER_BYTES) {
+                tracing::debug!("the send buffer of a stream cannot be bounded: {error}");
+            }
+        }
+        let mut byte = [0];
+        matches!(self.io.inner().poll_peek(context, &mut ReadBuf::new(&mut byte)), Poll::Ready(Ok(0) | Err(_)))
     }
 
     fn note(&self, written: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
@@ -196,6 +231,9 @@ impl Write for Watched {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if self.has_left(context) {
+            return Poll::Ready(Err(io::ErrorKind::ConnectionAborted.into()));
+        }
         let flushed = Pin::new(&mut self.io).poll_flush(context);
         if flushed.is_ready() {
             self.connection.flushed();

@@ -43,6 +43,8 @@ pub(super) enum Problem {
     Busy,
     /// The archive cannot be read, or too much of it was asked for.
     Unavailable,
+    /// Too many follow along.
+    Crowded,
 }
 
 impl Problem {
@@ -56,7 +58,7 @@ impl Problem {
             Self::TooLong => StatusCode::URI_TOO_LONG,
             Self::Misdirected => StatusCode::MISDIRECTED_REQUEST,
             Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
-            Self::NotReady | Self::Busy | Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+            Self::NotReady | Self::Busy | Self::Unavailable | Self::Crowded => StatusCode::SERVICE_UNAVAILABLE,
         }
     }
 
@@ -71,7 +73,9 @@ impl Problem {
             Self::MethodNotAllowed | Self::BodyRefused => words.pick("Nur zum Lesen", "Read-only"),
             Self::Misdirected => words.pick("Falsche Adresse", "Wrong address"),
             Self::Internal => words.pick("Fehler auf unserer Seite", "An error on our side"),
-            Self::NotReady | Self::Busy | Self::Unavailable => words.pick("Gleich wieder da", "Back in a moment"),
+            Self::NotReady | Self::Busy | Self::Unavailable | Self::Crowded => {
+                words.pick("Gleich wieder da", "Back in a moment")
+            }
         }
     }
 
@@ -130,6 +134,10 @@ impl Problem {
                 "Das Archiv ist gerade nicht lesbar, oder der Zeitraum enthält zu viel. Bitte einen kürzeren Zeitraum wählen oder in einer Minute wiederholen.",
                 "The archive cannot be read right now, or the period holds too much. Please choose a shorter period or repeat in a minute.",
             ),
+            Self::Crowded => words.pick(
+                "Zu viele lesen gerade mit. Bitte stattdessen jede Minute /api/v1/alive abfragen.",
+                "Too many are following along right now. Please ask /api/v1/alive every minute instead.",
+            ),
         }
     }
 
@@ -137,7 +145,7 @@ impl Problem {
         match self {
             Self::NotReady => Some(HeaderValue::from_static("5")),
             Self::Busy => Some(HeaderValue::from_static("2")),
-            Self::Unavailable => Some(HeaderValue::from_static("60")),
+            Self::Unavailable | Self::Crowded => Some(HeaderValue::from_static("60")),
             Self::BadHost
             | Self::BadPath
             | Self::BadQuery
@@ -163,7 +171,7 @@ impl Problem {
         let status = self.status();
         let (content_type, policy, body) = if as_page {
             let page = html::problem(language, status.as_u16(), self.title(words), self.detail(words), links);
-            ("text/html; charset=utf-8", html::page_policy(), page.into_bytes())
+            ("text/html; charset=utf-8", html::problem_policy(), page.into_bytes())
         } else {
             let title = status.canonical_reason().unwrap_or_default();
             let problem = publish::problem(status.as_u16(), title, self.detail(words), "");

@@ -30,11 +30,12 @@ use tokio::time::timeout;
 use tower_service::Service as _;
 
 use crate::publish::documents::{self, Answer, Documents, Encoding, Lookup, Stored};
-use crate::publish::{self, NO_CONTENT_POLICY, is_kept, known_query};
+use crate::publish::{self, NO_CONTENT_POLICY, Target, is_kept};
 use crate::server::admin::{self, Answered};
 use crate::server::body::Body;
 use crate::server::connection::Connection;
 use crate::server::error::Problem;
+use crate::server::events::{self, Streams, Wanted};
 use crate::server::health::Health;
 use crate::server::negotiate;
 use crate::server::prepared::{self, Prepared};
@@ -46,7 +47,13 @@ const OPERATION: [&str; 3] = ["/healthz", "/readyz", "/metrics"];
 
 /// The closed word under which a path is counted.
 fn route_label(path: &str) -> &'static str {
-    if OPERATION.contains(&path) { "operation" } else { publish::route_label(path) }
+    if OPERATION.contains(&path) {
+        "operation"
+    } else if events::is_meant(path) {
+        events::LABEL
+    } else {
+        publish::route_label(path)
+    }
 }
 
 /// The hosts that we answer for.
@@ -115,6 +122,8 @@ pub(super) struct Public {
     pub(super) requests: IntCounterVec,
     /// Longest wait for a document to be rendered.
     pub(super) render_wait: Duration,
+    /// Those who follow along.
+    pub(super) streams: Arc<Streams>,
 }
 
 /// Answers the requests of one connection.
@@ -147,11 +156,15 @@ impl hyper::service::Service<Request<Incoming>> for Service {
     type Future = Answering;
 
     fn call(&self, request: Request<Incoming>) -> Answering {
-        let outcome = catch_unwind(AssertUnwindSafe(|| answer(&self.site, self.connection.address, request)))
+        let outcome = catch_unwind(AssertUnwindSafe(|| answer(&self.site, &self.connection, request)))
             .unwrap_or_else(|_| Outcome::Now(panicked()));
         match outcome {
-            Outcome::Now(_) => {
-                self.connection.answered();
+            Outcome::Now(ref response) => {
+                if matches!(response.body(), Body::Events(_)) {
+                    self.connection.streams();
+                } else {
+                    self.connection.answered();
+                }
                 Answering { outcome: Some(outcome), connection: None }
             }
             Outcome::Later(_) => {
@@ -192,11 +205,11 @@ fn panicked() -> Response<Body> {
 }
 
 /// Answers at once what is prepared or refused, the rest later.
-fn answer(site: &Arc<Site>, peer: IpAddr, request: Request<Incoming>) -> Outcome {
+fn answer(site: &Arc<Site>, connection: &Arc<Connection>, request: Request<Incoming>) -> Outcome {
     if let Some(admin) = &site.admin
         && admin::is_meant(request.uri().path())
     {
-        return match admin.answer(peer, request) {
+        return match admin.answer(connection.address, request) {
             Answered::Now(response) => Outcome::Now(response),
             Answered::Later(response) => Outcome::Later(response),
         };
@@ -213,7 +226,7 @@ fn answer(site: &Arc<Site>, peer: IpAddr, request: Request<Incoming>) -> Outcome
                 return operate(site, operation.clone(), request);
             }
             let organisation = organisation.map(str::to_owned);
-            document(site, request, organisation.as_deref())
+            document(site, connection, request, organisation.as_deref())
         }
         Err(problem) => refuse(site, &request, &problem),
     }
@@ -233,16 +246,25 @@ fn admitted<'a>(site: &'a Site, request: &Request<Incoming>) -> Result<Option<&'
 }
 
 /// A document: prepared, rendered or still to be rendered.
-fn document(site: &Arc<Site>, request: Request<Incoming>, organisation: Option<&str>) -> Outcome {
+fn document(
+    site: &Arc<Site>,
+    connection: &Arc<Connection>,
+    request: Request<Incoming>,
+    organisation: Option<&str>,
+) -> Outcome {
     let Some(public) = &site.public else { return refuse(site, &request, &Problem::NotFound) };
     let uri = request.uri();
     let snapshot = public.documents.current();
     let languages = snapshot.as_ref().map_or(&[][..], |snapshot| &snapshot.catalogue.site.languages);
-    let target = match request::asked(uri.path(), uri.query(), organisation, languages, known_query) {
+    let target = match request::asked(uri.path(), uri.query(), organisation, languages, events::known) {
         Ok(Asked::Target(target)) => target,
         Ok(Asked::WithoutSlash(to)) => return Outcome::Now(public.moved(route_label(uri.path()), &to)),
         Err(problem) => return refuse(site, &request, &problem),
     };
+    if events::is_meant(&target.path) {
+        let outcome = public.follow(&target, &request, connection);
+        return outcome.unwrap_or_else(|problem| refuse(site, &request, &problem));
+    }
     let key = documents::key(&target);
     if let Some(prepared) = prepared::find(&public.documents, &key) {
         return Outcome::Now(prepared.response(&public.documents, request.headers()));
@@ -325,6 +347,22 @@ fn refused(site: &Site, request: &Request<Incoming>, problem: &Problem) -> Respo
 impl Public {
     fn count(&self, route: &'static str, status: StatusCode) {
         self.requests.with_label_values(&[route, status.as_str()]).inc();
+    }
+
+    /// The stream of events, or where it is.
+    fn follow(
+        &self,
+        target: &Target,
+        request: &Request<Incoming>,
+        connection: &Arc<Connection>,
+    ) -> Result<Outcome, Problem> {
+        let snapshot = self.documents.current().ok_or(Problem::NotReady)?;
+        let response = match events::wanted(&snapshot, target, request.headers())? {
+            Wanted::Moved(to) => return Ok(Outcome::Now(self.moved(events::LABEL, &to))),
+            Wanted::Stream(audience, last) => self.streams.open(&audience, last, request.method(), connection)?,
+        };
+        self.count(events::LABEL, StatusCode::OK);
+        Ok(Outcome::Now(response))
     }
 
     fn prepare(&self, version: u64, key: &str, path: &str, stored: Arc<Stored>) -> Rc<Prepared> {

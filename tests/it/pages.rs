@@ -291,7 +291,7 @@ fn our_own_trouble_is_told_where_it_concerns_readers() {
 }
 
 #[test]
-fn pages_load_nothing_and_their_policy_knows_their_style() {
+fn pages_load_one_script_of_ours_and_their_policy_knows_their_style() {
     use sha2::Digest;
     let snapshot = morning();
     let policy = html::content_security_policy("'self'", None);
@@ -303,7 +303,15 @@ fn pages_load_nothing_and_their_policy_knows_their_style() {
             html::style_hash()
         )
     );
+    assert_eq!(html::page_policy(), format!("{policy}; script-src 'self'; connect-src 'self'"));
+    assert_eq!(html::problem_policy(), policy);
+    let problem = html::problem("de", 404, "Seite nicht gefunden", "", None);
+    assert!(!problem.contains("<script"));
     for (name, page) in pages(&snapshot) {
+        let (before, rest) = page.split_once("<script src=\"/assets/live.js?v=").expect("the script");
+        let (attributes, after) = rest.split_once("></script>").expect("nothing stands in it");
+        assert!(before.ends_with("</style>") && attributes.contains(" defer data-live"), "{name}: {attributes}");
+        let page = format!("{before}{after}");
         for forbidden in ["<script", "<img", "<iframe", " style=", " src=", "@import", "rel=\"stylesheet\""] {
             assert!(!page.contains(forbidden), "{name} has {forbidden}");
         }

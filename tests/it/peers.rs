@@ -6,6 +6,7 @@
 //! it was skipped, and passes. What servers that lie, stall and reset do is in `probe`.
 
 mod authority;
+mod cache;
 mod calendar;
 mod feeds;
 mod include;

@@ -1,8 +1,8 @@
 //! Tests of `publish`: one snapshot in, bytes out.
 
 mod atom;
-pub(crate) mod feeds;
 mod embeds;
+pub(crate) mod feeds;
 mod golden;
 pub(crate) mod hostile;
 pub(crate) mod ical;
@@ -11,10 +11,11 @@ mod metrics;
 mod openapi;
 mod past;
 mod routes;
-mod sample;
+pub(crate) mod sample;
 mod schema;
 mod search;
 mod security;
+mod sse;
 mod statuspage;
 
 use turmwacht::model::snapshot::Snapshot;

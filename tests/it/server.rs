@@ -2,6 +2,7 @@
 
 mod admin;
 mod documents;
+mod events;
 mod hosts;
 mod http;
 mod limits;

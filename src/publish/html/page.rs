@@ -15,7 +15,7 @@ use crate::model::snapshot::{HealthWord, PublicComponent, PublicOrganisation, Sh
 use crate::model::text::{Plain, Text};
 use crate::publish::archive::Archive;
 use crate::publish::html::status::symbol;
-use crate::publish::html::{ICON, STYLE, SYMBOLS, theme, time};
+use crate::publish::html::{ICON, STYLE, SYMBOLS, live_script_path, theme, time};
 use crate::publish::logo;
 use crate::publish::wording::{self, Words};
 
@@ -280,6 +280,7 @@ impl<'a> Page<'a> {
                     link rel="icon" href=(ICON);
                     style { (PreEscaped(STYLE)) }
                     @if let Some(chosen) = theme::style(frame.links.theme.as_ref()) { style { (PreEscaped(chosen)) } }
+                    (self.live_script())
                 }
                 body {
                     (PreEscaped(SYMBOLS))
@@ -294,6 +295,18 @@ impl<'a> Page<'a> {
             }
         }
         .into_string()
+    }
+
+    /// The script that keeps the page up to date, with what it must know. A file that is exported
+    /// says nothing that changes while its content does not.
+    fn live_script(&self) -> Markup {
+        let snapshot = self.snapshot;
+        let is_live = snapshot.exported.is_none();
+        html! {
+            script src=(live_script_path()) defer data-live data-organisation=[self.organisation_id()]
+                data-position=[is_live.then_some(snapshot.position)]
+                data-until=[is_live.then_some(snapshot.valid_until)] {}
+        }
     }
 
     fn header(&self, frame: &Frame<'_>, title: &Plain) -> Markup {

@@ -52,6 +52,7 @@ fn configuration(sites: &[Site], folder: &Path, ports: &[u16]) -> String {
         "daemon off; worker_processes 1; user root; pid {folder}/pid; error_log {folder}/log;
          events {{ worker_connections 256; }}
          http {{ access_log off; default_type text/html; charset utf-8;
+         proxy_cache_path {folder}/cache keys_zone=kept:1m;
          limit_req_zone $server_port zone=once:1m rate=1r/m;\n"
     );
     for module in ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"] {

@@ -1,6 +1,7 @@
 //! Which paths exist, where they move, and what makes no sense.
 
 use proptest::prelude::*;
+use sha2::Digest as _;
 use turmwacht::publish::{Rendered, Target, known_query, problem, render, route_label};
 
 use super::sample::{INTERNAL_ID, sample};
@@ -24,6 +25,30 @@ fn every_route_answers_with_its_media_type_in_both_languages() {
             assert!(!document.body.is_empty(), "{route}");
         }
     }
+}
+
+#[test]
+fn the_script_of_the_pages_is_kept_for_good_under_an_address_of_its_release() {
+    let snapshot = sample();
+    let script = document(&snapshot, "/assets/live.js");
+    assert_eq!(script.content_type, "text/javascript; charset=utf-8");
+    assert_eq!(script.cache_control, "public, max-age=31536000, immutable");
+    for page in ["/", "/en/hattingen", "/incidents/i-open", "/maintenance"] {
+        let page = document(&snapshot, page);
+        let text = String::from_utf8(page.body).unwrap();
+        let (_, version) = text.split_once("<script src=\"/assets/live.js?v=").expect("the script");
+        let (version, _) = version.split_once('"').unwrap();
+        let digest = sha2::Sha256::digest(&script.body);
+        let expected: String = digest.iter().take(6).map(|byte| format!("{byte:02x}")).collect();
+        assert_eq!(version, expected);
+        assert!(page.policy.contains("script-src 'self'; connect-src 'self'"));
+    }
+    assert!(text(&snapshot, "/en/hattingen").contains(" data-organisation=\"hattingen\" data-position=\"4711\""));
+    // A file says nothing that changes while its content does not.
+    let exported = turmwacht::model::snapshot::Snapshot { exported: Some(snapshot.at), ..snapshot };
+    let page = text(&exported, "/hattingen");
+    assert!(page.contains(" data-live data-organisation=\"hattingen\"></script>"), "{page}");
+    assert_eq!(answer(&exported, "/assets/other.js"), Rendered::NotFound);
 }
 
 #[test]

@@ -631,7 +631,7 @@ fn build(texts: &Texts<'_>) -> Snapshot {
 }
 
 /// A snapshot of `towns` towns below ARS 05 with `services` services each and a portal for all.
-pub(super) fn land(towns: u32, services: u32) -> Snapshot {
+pub(crate) fn land(towns: u32, services: u32) -> Snapshot {
     let name = |text: &str| Text::single("de", text);
     let organisations: Vec<_> = (0..towns)
         .map(|town| {

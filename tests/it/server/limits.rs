@@ -4,7 +4,7 @@ use std::sync::atomic::Ordering;
 use std::thread;
 use std::time::Duration;
 
-use super::world::{World, at_once, config, until};
+use super::world::{Client, World, at_once, config, until};
 
 #[test]
 fn huge_heads_are_refused() {
@@ -75,6 +75,42 @@ fn who_waits_longest_makes_room() {
         client.reply(false).is_none().then_some(())
     });
     assert_eq!(closed.count(), 1);
+}
+
+#[test]
+fn who_holds_most_makes_room_first() {
+    let mut config = config();
+    config.max_connections = 8;
+    config.listen = "[::]:0".parse().unwrap();
+    let world = World::with(config, at_once());
+    let port = world.server.local_addr().port();
+    let open = |host: &str| {
+        let mut client = Client::to(format!("{host}:{port}").parse().unwrap());
+        assert_eq!(client.ask("GET", "/doc", &[]).status, 200);
+        client
+    };
+    // It has waited longest, but is alone.
+    let mut alone = open("[::1]");
+    let mut many: Vec<_> = (0..7).map(|_| open("127.0.0.1")).collect();
+    let mut late = open("127.0.0.1");
+    assert_eq!(alone.ask("GET", "/doc", &[]).status, 200);
+    assert_eq!(late.ask("GET", "/doc", &[]).status, 200);
+    assert!(many[0].is_closed());
+}
+
+#[test]
+fn random_parameters_fill_no_cache_and_render_nothing() {
+    let world = World::new();
+    assert_eq!(world.get("/doc", &[]).status, 200);
+    let (size, renders) = (world.documents.size(), world.renderer.count());
+    let mut client = world.connect();
+    let whole = client.ask("GET", "/doc", &[]).body;
+    for number in 0..2_000u32 {
+        let random = number.wrapping_mul(2_654_435_761);
+        let reply = client.ask("GET", &format!("/doc?{random:x}={random}&utm_source=%zz&x={number}"), &[]);
+        assert_eq!((reply.status, &reply.body), (200, &whole));
+    }
+    assert_eq!((world.documents.size(), world.renderer.count()), (size, renders));
 }
 
 #[test]

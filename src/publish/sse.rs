@@ -1,0 +1,309 @@
+//! What became different between two snapshots, as frames of an event stream
+//! (`text/event-stream`): written once for each page that somebody reads, not once a reader.
+//!
+//! Pure functions. What keeps the frames and hands them out is `publish::events`.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use serde::Serialize;
+
+use crate::model::id::OrganisationId;
+use crate::model::local::{Said, Town, View};
+use crate::model::snapshot::{ComponentState, HealthWord, PublicIncident, PublicMaintenance, Snapshot};
+use crate::publish::json;
+use crate::publish::scope::Scope;
+
+/// Most components, incidents or maintenances in one frame; of more the reader is told to fetch
+/// everything anew.
+pub const ITEMS_MAX: usize = 200;
+
+/// All frames of one turn together. Who comes after is told to fetch everything anew.
+pub const TURN_BYTES_MAX: usize = 4 * 1024 * 1024;
+
+/// Whose eyes a frame is written for.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Audience {
+    /// The organisation whose page it is; `None` = the whole site.
+    pub organisation: Option<OrganisationId>,
+    /// The language of its addresses.
+    pub language: Arc<str>,
+}
+
+/// The frames of one turn, from one snapshot to the next.
+#[derive(Debug, Clone)]
+pub struct Frames {
+    /// What changed, by audience; `None` where nothing did.
+    pub changes: Vec<Option<Bytes>>,
+    /// That there is a new epoch.
+    pub alive: Bytes,
+}
+
+/// Writes what differs between two snapshots for each audience.
+pub fn diff(before: &Snapshot, after: &Snapshot, audiences: &[Audience]) -> Frames {
+    let difference = Difference::new(before, after);
+    let mut bytes = 0;
+    let write = |audience: &Audience| {
+        let frame = difference.frame(audience, bytes < TURN_BYTES_MAX)?;
+        bytes += frame.len();
+        Some(frame)
+    };
+    Frames { changes: audiences.iter().map(write).collect(), alive: alive(after) }
+}
+
+/// Tells a reader to fetch everything anew.
+pub fn resync(position: u64) -> Bytes {
+    #[derive(Serialize)]
+    struct Resync {
+        position: u64,
+    }
+    frame("resync", position, &json::bytes(&Resync { position }))
+}
+
+/// Tells a reader that this epoch began, and until when it holds.
+pub fn alive(snapshot: &Snapshot) -> Bytes {
+    frame("alive", snapshot.position, &json::alive(snapshot))
+}
+
+/// The first line of a stream: how long to wait before coming back.
+pub fn retry(milliseconds: u64) -> Bytes {
+    Bytes::from(format!("retry: {milliseconds}\n\n"))
+}
+
+/// A line that says nothing, so that nothing on the way takes the stream for dead.
+pub const KEEP_ALIVE: Bytes = Bytes::from_static(b":\n\n");
+
+/// One event. `data` is JSON, in which no line ends.
+fn frame(event: &str, id: u64, data: &[u8]) -> Bytes {
+    let mut frame = format!("event: {event}\nid: {id}\ndata: ").into_bytes();
+    frame.extend(data.iter().copied().filter(|byte| !matches!(byte, b'\n' | b'\r')));
+    frame.extend_from_slice(b"\n\n");
+    Bytes::from(frame)
+}
+
+#[derive(Serialize)]
+struct Change<'a> {
+    position: u64,
+    at: String,
+    status: &'static str,
+    indicator: &'static str,
+    health: &'a [HealthWord],
+    components: Vec<ComponentItem<'a>>,
+    incidents: Vec<IncidentItem<'a>>,
+    maintenance: Vec<MaintenanceItem<'a>>,
+}
+
+#[derive(Serialize)]
+struct ComponentItem<'a> {
+    id: &'a str,
+    status: &'static str,
+    since: String,
+}
+
+#[derive(Serialize)]
+struct IncidentItem<'a> {
+    id: &'a str,
+    status: &'static str,
+    url: String,
+}
+
+#[derive(Serialize)]
+struct MaintenanceItem<'a> {
+    id: &'a str,
+    status: &'static str,
+}
+
+/// What differs for everybody; each audience takes its part of it.
+struct Difference<'a> {
+    before: &'a Snapshot,
+    after: &'a Snapshot,
+    /// Another catalogue: what is on which page is not what it was.
+    is_other: bool,
+    /// Something differs in some towns that did not, or not any more.
+    locals: bool,
+    health: bool,
+    /// By component, whether its state reads differently.
+    components: Vec<bool>,
+    incidents: Vec<&'a Arc<PublicIncident>>,
+    maintenances: Vec<&'a Arc<PublicMaintenance>>,
+}
+
+impl<'a> Difference<'a> {
+    fn new(before: &'a Snapshot, after: &'a Snapshot) -> Self {
+        let is_other = !Arc::ptr_eq(&before.catalogue, &after.catalogue);
+        let components = before.states.iter().zip(&after.states);
+        let known: HashMap<_, _> = before.incidents.iter().map(|incident| (&incident.id, incident)).collect();
+        let incident = |now: &&'a Arc<PublicIncident>| {
+            known.get(&now.id).is_none_or(|then| {
+                !(Arc::ptr_eq(then, now) || then == now) || then.is_overdue(before.at) != now.is_overdue(after.at)
+            })
+        };
+        let planned: HashMap<_, _> = before.maintenances.iter().map(|planned| (&planned.id, planned)).collect();
+        let maintenance = |now: &&'a Arc<PublicMaintenance>| {
+            planned.get(&now.id).is_none_or(|then| !(Arc::ptr_eq(then, now) || then == now))
+        };
+        Self {
+            before,
+            after,
+            is_other,
+            locals: !Arc::ptr_eq(&before.locals, &after.locals),
+            health: before.health != after.health,
+            components: components.map(|(then, now)| !Arc::ptr_eq(then, now) && !reads_alike(then, now)).collect(),
+            incidents: after.incidents.iter().filter(incident).collect(),
+            maintenances: after.maintenances.iter().filter(maintenance).collect(),
+        }
+    }
+
+    /// What an audience reads of it; without `room` no more than that there is something.
+    fn frame(&self, audience: &Audience, room: bool) -> Option<Bytes> {
+        let again = || Some(resync(self.after.position));
+        if self.is_other {
+            return again();
+        }
+        let change = match &audience.organisation {
+            None => self.site(audience)?,
+            Some(id) => {
+                // It cannot have left: the catalogue is the same.
+                let (organisation, _) = self.after.organisation(id.as_str())?;
+                self.page(audience, organisation)?
+            }
+        };
+        let longest = change.components.len().max(change.incidents.len()).max(change.maintenance.len());
+        if !room || longest > ITEMS_MAX {
+            return again();
+        }
+        Some(frame("change", self.after.position, &json::bytes(&change)))
+    }
+
+    fn site(&self, audience: &Audience) -> Option<Change<'a>> {
+        let differing = self.components.iter().zip(0u32..).filter(|(differs, _)| **differs);
+        let components: Vec<_> = differing
+            .filter_map(|(_, index)| self.after.view(index, None))
+            .take(ITEMS_MAX + 1)
+            .map(|view| component(&view))
+            .collect();
+        let nothing = components.is_empty() && self.incidents.is_empty() && self.maintenances.is_empty();
+        if nothing && !self.health && !self.locals {
+            return None;
+        }
+        let after = self.after;
+        Some(Change {
+            status: after.status().status.as_str(),
+            indicator: Snapshot::indicator(&after.incidents, &after.maintenances),
+            ..self.change(audience, components, self.incidents.iter().copied(), self.maintenances.iter().copied())
+        })
+    }
+
+    fn page(&self, audience: &Audience, organisation: u32) -> Option<Change<'a>> {
+        let after = self.after;
+        let shows = &after.catalogue.organisations.get(organisation as usize)?.shows;
+        let here = |component: &str| {
+            let index = after.catalogue.component_index.get(component);
+            index.is_some_and(|index| shows.contains(index))
+        };
+        let incidents: Vec<_> =
+            self.incidents.iter().copied().filter(|incident| after.concerns(incident, organisation)).collect();
+        let maintenances: Vec<_> = self
+            .maintenances
+            .iter()
+            .copied()
+            .filter(|planned| planned.components.iter().any(|covered| here(covered.component.as_str())))
+            .collect();
+        let differs = |index: &u32| self.components.get(*index as usize).copied().unwrap_or(false);
+        // Most turns do not concern most towns.
+        let somewhere = self.locals || shows.iter().any(differs);
+        if !somewhere && !self.health && incidents.is_empty() && maintenances.is_empty() {
+            return None;
+        }
+        let (town_before, town) = (Town::new(self.before, Some(organisation)), Town::new(after, Some(organisation)));
+        let mut components = Vec::new();
+        for &index in shows.iter().filter(|_| somewhere) {
+            let (Some(then), Some(now)) = (town_before.view(index), town.view(index)) else { continue };
+            if differs(&index) || !shown_alike(&then, &now) {
+                components.push(component(&now));
+            }
+            if components.len() > ITEMS_MAX {
+                break;
+            }
+        }
+        if components.is_empty() && incidents.is_empty() && maintenances.is_empty() && !self.health {
+            return None;
+        }
+        Some(Change {
+            status: after.organisation_status(organisation).status.as_str(),
+            indicator: Snapshot::indicator(after.incidents_of(organisation), after.maintenances_of(organisation)),
+            ..self.change(audience, components, incidents.into_iter(), maintenances.into_iter())
+        })
+    }
+
+    fn change(
+        &self,
+        audience: &Audience,
+        components: Vec<ComponentItem<'a>>,
+        incidents: impl Iterator<Item = &'a Arc<PublicIncident>>,
+        maintenances: impl Iterator<Item = &'a Arc<PublicMaintenance>>,
+    ) -> Change<'a> {
+        let scope = Scope::new(self.after, &audience.language);
+        Change {
+            position: self.after.position,
+            at: self.after.at.to_string(),
+            status: "",
+            indicator: "",
+            health: &self.after.health,
+            components,
+            incidents: incidents
+                .take(ITEMS_MAX + 1)
+                .map(|incident| IncidentItem {
+                    id: incident.id.as_str(),
+                    status: incident.status.as_str(),
+                    url: scope.address(&format!("/incidents/{}", incident.id)),
+                })
+                .collect(),
+            maintenance: maintenances
+                .take(ITEMS_MAX + 1)
+                .map(|planned| MaintenanceItem { id: planned.id.as_str(), status: planned.phase.as_str() })
+                .collect(),
+        }
+    }
+}
+
+fn component<'a>(view: &View<'a>) -> ComponentItem<'a> {
+    ComponentItem { id: view.component.id.as_str(), status: view.status.as_str(), since: view.since.to_string() }
+}
+
+/// Whether a state says the same, apart from when it was looked at last.
+fn reads_alike(then: &ComponentState, now: &ComponentState) -> bool {
+    let ComponentState {
+        status,
+        evidence,
+        since,
+        checked_at: _,
+        last_known,
+        lifecycle,
+        reason,
+        affected_by,
+        incident,
+        unknown_parts,
+        set_by_hand,
+        inputs,
+        hidden,
+        aside,
+        spared,
+        intervals: _,
+    } = then;
+    (*status, *evidence, *since, *last_known) == (now.status, now.evidence, now.since, now.last_known)
+        && (*lifecycle, *reason, *unknown_parts) == (now.lifecycle, now.reason, now.unknown_parts)
+        && (*inputs, *hidden, *aside, *spared) == (now.inputs, now.hidden, now.aside, now.spared)
+        && (affected_by, incident, set_by_hand) == (&now.affected_by, &now.incident, &now.set_by_hand)
+}
+
+/// Whether a town shows a component as before, as far as that is its own affair.
+fn shown_alike(then: &View<'_>, now: &View<'_>) -> bool {
+    let said = |said: Said<'_>| (said.released, said.processing);
+    (then.status, then.evidence, then.since, then.mode) == (now.status, now.evidence, now.since, now.mode)
+        && said(then.local) == said(now.local)
+        && then.local.standing == now.local.standing
+        && (then.local.text, then.local.alternatives) == (now.local.text, now.local.alternatives)
+        && (then.delivery, then.affected_by) == (now.delivery, now.affected_by)
+}

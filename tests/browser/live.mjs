@@ -1,0 +1,268 @@
+// Watches pages keep themselves up to date in Chromium, against a demo that it starts itself.
+//
+// The page of the demo's town must change by itself when the portal falls, and keep what a reader
+// was at: focus, what was opened, where the page stood. It must say so once. When the server is
+// gone it must say that its statements are old and show nothing green. It must also do without
+// events (the server refuses them), rest while hidden, store nothing, ask nobody else, and print
+// no error but those of the connections that were cut. Prints every finding; exits 1 if there is
+// one, 2 on wrong use.
+//
+// Its library is not part of this repository. Install it in a folder of its own and run it from
+// there, with the program to be looked at:
+//
+//   mkdir /tmp/browser && cd /tmp/browser
+//   npm init -y && npm i --ignore-scripts playwright-core
+//   node …/tests/browser/live.mjs …/target/debug/turmwacht
+//
+//   --chromium FILE   the browser, /usr/bin/chromium if not given
+
+import { spawn } from "node:child_process";
+import { mkdtempSync, rmSync } from "node:fs";
+import { createRequire } from "node:module";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import process from "node:process";
+
+const DEADLINE_MS = 90_000;
+const FLAGS = [
+  "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+  "--disable-background-networking", "--disable-component-update", "--disable-sync",
+];
+// Of a connection that was cut or refused.
+const CONNECTION = /net::ERR_|Failed to load resource/;
+
+const found = [];
+const wrong = (what) => { found.push(what); console.log(`  ${what}`); };
+const expect = (holds, what) => { if (!holds) wrong(what); };
+
+function options(args) {
+  const chosen = { program: null, chromium: "/usr/bin/chromium" };
+  const rest = [...args];
+  while (rest.length > 0) {
+    const word = rest.shift();
+    if (word === "--chromium") chosen.chromium = rest.shift();
+    else if (word.startsWith("--") || chosen.program) throw new Error(`what is ${word}?`);
+    else chosen.program = resolve(word);
+  }
+  if (!chosen.program) throw new Error("name the program");
+  return chosen;
+}
+
+const freePort = () => new Promise((done) => {
+  const server = createServer().listen(0, "127.0.0.1", () => {
+    const { port } = server.address();
+    server.close(() => done(port));
+  });
+});
+
+// A demo in a folder of its own.
+async function demo(program, speed) {
+  const port = await freePort();
+  const folder = mkdtempSync(join(tmpdir(), "turmwacht-live-"));
+  const child = spawn(program, ["demo", "--listen", `127.0.0.1:${port}`, "--speed", String(speed)], {
+    cwd: folder, stdio: "ignore",
+  });
+  const origin = `http://127.0.0.1:${port}`;
+  const ended = new Promise((done) => child.once("exit", done));
+  const stop = async () => {
+    child.kill("SIGTERM");
+    await ended;
+    rmSync(folder, { recursive: true, force: true });
+  };
+  for (let tries = 0; tries < 300; tries += 1) {
+    const ready = await fetch(`${origin}/readyz`).then((reply) => reply.ok, () => false);
+    if (ready) return { origin, stop, kill: async () => { child.kill("SIGKILL"); await ended; } };
+    await new Promise((done) => setTimeout(done, 100));
+  }
+  await stop();
+  throw new Error("the demo does not come up");
+}
+
+async function open(browser, origin, path, { withoutEvents = false, fakeClock = false } = {}) {
+  const context = await browser.newContext({ viewport: { width: 900, height: 700 }, reducedMotion: "reduce" });
+  context.setDefaultTimeout(DEADLINE_MS);
+  const page = await context.newPage();
+  const seen = { errors: [], requests: [], loads: 0 };
+  page.on("console", (message) => {
+    if (message.type() === "error" && !CONNECTION.test(message.text())) seen.errors.push(message.text());
+  });
+  page.on("pageerror", (error) => seen.errors.push(error.message));
+  page.on("request", (request) => {
+    const url = new URL(request.url());
+    if (url.protocol === "data:") return;
+    if (url.origin !== origin) seen.errors.push(`request to ${url.origin}`);
+    seen.requests.push(url.pathname);
+  });
+  page.on("load", () => { seen.loads += 1; });
+  if (withoutEvents) {
+    await page.route("**/api/v1/events*", (route) =>
+      route.fulfill({ status: 503, headers: { "Retry-After": "60" }, body: "" }));
+  }
+  if (fakeClock) await page.clock.install();
+  await page.goto(origin + path, { waitUntil: "load" });
+  return { context, page, seen };
+}
+
+const verdict = (page) => page.locator(".verdict .main").innerText();
+const changed = (page, before) =>
+  page.waitForFunction((was) => document.querySelector(".verdict .main").innerText !== was, before);
+
+async function ends({ context, page, seen }, name) {
+  for (const error of seen.errors) wrong(`${name}: ${error}`);
+  expect(seen.loads === 1, `${name}: the page was loaded ${seen.loads} times`);
+  const kept = await page.evaluate(() => [document.cookie, localStorage.length, sessionStorage.length]);
+  expect(kept.join() === ",0,0", `${name}: something was stored: ${kept}`);
+  await context.close();
+}
+
+// The portal falls, and the reader notices without doing anything.
+async function follows(browser, program) {
+  console.log("a page follows what happens");
+  const server = await demo(program, 60);
+  const opened = await open(browser, server.origin, "/hattingen");
+  const { page, seen } = opened;
+  const before = await verdict(page);
+  expect(!(await page.locator("main.outdated").count()), "outdated at the start");
+  // Something that a reader has opened, and something it stands on.
+  await page.evaluate(() => {
+    document.querySelectorAll("main details").forEach((one) => { one.open = true; });
+    const link = document.querySelector('main a[href*="hattingen.de"], main a');
+    link.focus();
+    globalThis.focusedOn = link.getAttribute("href");
+    globalThis.openOnes = [...document.querySelectorAll("main details[open] > summary")].map((one) => one.textContent);
+    scrollTo(0, 200);
+    globalThis.stoodAt = link.getBoundingClientRect().top;
+    globalThis.scrolled = scrollY;
+    // What was announced, in order.
+    globalThis.announced = [];
+    new MutationObserver(() => {
+      const text = document.querySelector(".live-said").textContent;
+      if (text) globalThis.announced.push(text);
+    }).observe(document.querySelector(".live-said"), { childList: true, characterData: true, subtree: true });
+  });
+  await changed(page, before);
+  const after = await page.evaluate(() => ({
+    focus: document.activeElement.getAttribute("href"),
+    wanted: globalThis.focusedOn,
+    open: [...document.querySelectorAll("main details[open] > summary")].map((one) => one.textContent),
+    were: globalThis.openOnes,
+    there: [...document.querySelectorAll("main details > summary")].map((one) => one.textContent),
+    scrolled: [globalThis.scrolled, scrollY],
+  }));
+  expect(after.focus === after.wanted, `the focus went from ${after.wanted} to ${after.focus}`);
+  expect(after.were.length > 0 && after.were.some((one) => after.there.includes(one)), "nothing there to be open");
+  for (const name of after.were.filter((one) => after.there.includes(one))) {
+    expect(after.open.includes(name), `"${name}" was closed`);
+  }
+  expect(after.scrolled[0] === 0 || after.scrolled[1] > 0, `the page jumped to its top from ${after.scrolled[0]}`);
+  await page.waitForFunction(() => globalThis.announced.length > 0);
+  const announced = await page.evaluate(() => globalThis.announced);
+  expect(announced[0] === `Stand aktualisiert: ${await verdict(page)}`, `announced: ${announced[0]}`);
+  expect(new Set(announced).size === announced.length, `announced twice: ${announced}`);
+  expect((await page.locator(".live-said").getAttribute("role")) === "status", "the region is not polite");
+  const events = seen.requests.filter((path) => path === "/api/v1/events").length;
+  expect(events === 1, `${events} streams were opened`);
+
+  // Hidden, the page rests; shown again it knows what it missed.
+  await page.evaluate(() => {
+    Object.defineProperty(document, "hidden", { configurable: true, get: () => true });
+    document.dispatchEvent(new Event("visibilitychange"));
+  });
+  const rested = seen.requests.length;
+  await page.waitForTimeout(5_000);
+  expect(seen.requests.length === rested, "a hidden page asks");
+  await page.evaluate(() => {
+    delete document.hidden;
+    document.dispatchEvent(new Event("visibilitychange"));
+  });
+  await page.waitForTimeout(500);
+  expect(seen.requests.filter((path) => path === "/api/v1/events").length === 2, "a page shown again does not listen");
+  await ends(opened, "follows");
+  await server.stop();
+}
+
+// Without events the page asks every minute.
+async function polls(browser, program) {
+  console.log("a page without events asks every minute");
+  const server = await demo(program, 60);
+  const opened = await open(browser, server.origin, "/en/hattingen", { withoutEvents: true, fakeClock: true });
+  const { page, seen } = opened;
+  const before = await verdict(page);
+  for (let minute = 0; minute < 60; minute += 1) {
+    if ((await verdict(page)) !== before) break;
+    await page.clock.runFor(30_000);
+    await page.waitForTimeout(1_000);
+  }
+  expect((await verdict(page)) !== before, "the page never changed");
+  expect(seen.requests.includes("/api/v1/alive.json"), "it did not ask whether the copy is fresh");
+  expect(!(await page.locator("main.outdated").count()), "it took the clock of its reader for the truth");
+  await ends(opened, "polls");
+  await server.stop();
+}
+
+// The server is gone: nothing stays green.
+async function ages(browser, program) {
+  console.log("a page that nobody confirms says so");
+  const server = await demo(program, 1);
+  const opened = await open(browser, server.origin, "/hattingen", { fakeClock: true });
+  const { page } = opened;
+  const before = await verdict(page);
+  await server.kill();
+  for (let round = 0; round < 20 && !(await page.locator("main.outdated").count()); round += 1) {
+    await page.clock.runFor(15_000);
+    await page.waitForTimeout(200);
+  }
+  const warning = await page.locator(".live-warning").innerText().catch(() => "");
+  expect(/^Diese Angaben sind älter als \d+ Minuten/.test(warning), `the warning reads: ${warning}`);
+  expect((await verdict(page)) === `Letzter bekannter Stand: ${before}`, `the verdict reads: ${await verdict(page)}`);
+  const green = await page.evaluate(() => {
+    const probe = (name) => {
+      const element = document.createElement("span");
+      element.className = name;
+      document.body.append(element);
+      const { color, backgroundColor } = getComputedStyle(element);
+      element.remove();
+      return `${color} ${backgroundColor}`;
+    };
+    const green = probe("ok");
+    return [...document.querySelectorAll("main .ok")].filter((element) => {
+      const { color, backgroundColor } = getComputedStyle(element);
+      return `${color} ${backgroundColor}` === green;
+    }).length;
+  });
+  expect(green === 0, `${green} elements are still green`);
+  expect(!(await page.locator('main use[href="#y_ok"]').count()), "a tick is left");
+  await ends(opened, "ages");
+}
+
+// Without JavaScript the page is as it is.
+async function stands(browser, program) {
+  console.log("a page without JavaScript is whole");
+  const server = await demo(program, 1);
+  const context = await browser.newContext({ javaScriptEnabled: false });
+  const page = await context.newPage();
+  await page.goto(`${server.origin}/hattingen`, { waitUntil: "load" });
+  expect((await verdict(page)).length > 0, "no verdict");
+  await page.goto(`${server.origin}/unknown`, { waitUntil: "load" });
+  expect(!(await page.locator("script").count()), "an error page has a script");
+  await context.close();
+  await server.stop();
+}
+
+let chosen;
+try {
+  chosen = options(process.argv.slice(2));
+} catch (error) {
+  console.error(`${error.message}\nusage: node live.mjs [--chromium FILE] PROGRAM`);
+  process.exit(2);
+}
+const { chromium } = createRequire(join(process.cwd(), "package.json"))("playwright-core");
+const browser = await chromium.launch({ executablePath: chosen.chromium, args: FLAGS });
+try {
+  for (const part of [follows, polls, ages, stands]) await part(browser, chosen.program);
+} finally {
+  await browser.close();
+}
+console.log(found.length === 0 ? "nothing found" : `${found.length} findings`);
+process.exit(found.length === 0 ? 0 : 1);
