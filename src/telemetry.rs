@@ -130,6 +130,10 @@ impl Metrics {
                 "turmwacht_log_lines_dropped",
                 "Log lines dropped since the start because nobody read them fast enough.",
             )?,
+            export_last_run_successful: gauge(
+                "turmwacht_export_last_run_successful",
+                "1 if the site could be written as files the last time, 0 if not; 1 without an export.",
+            )?,
             registry,
         })
     }

@@ -213,7 +213,7 @@ pub fn run(start: Start) -> Result<(), AppFault> {
         state,
         prober,
         references,
-        outbox: Outbox::new(writer, Arc::clone(&acks), documents),
+        outbox: Outbox::new(writer, Arc::clone(&acks), documents, exporter),
         metrics,
         health,
         shared,

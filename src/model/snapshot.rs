@@ -29,6 +29,8 @@ use crate::model::window::When;
 /// How long a document counts as fresh.
 pub const VALID_FOR: Duration = Duration::from_secs(150);
 
+const HOUR_MS: i64 = 3_600_000;
+
 /// All that the public may see at one instant. The same (position, epoch) gives the same bytes.
 #[derive(Debug, Clone)]
 pub struct Snapshot {
@@ -393,6 +395,15 @@ impl PublicMaintenance {
 }
 
 impl Snapshot {
+    /// Up to when figures that grow by themselves are computed. In files that is the last full
+    /// hour, so that a file in which nothing else changed stays as it is for so long.
+    pub fn figures_until(&self) -> Timestamp {
+        match self.exported {
+            Some(_) => Timestamp::from_millis(self.at.as_millis().div_euclid(HOUR_MS) * HOUR_MS),
+            None => self.at,
+        }
+    }
+
     /// The organisation with this id.
     pub fn organisation(&self, id: &str) -> Option<(u32, &PublicOrganisation)> {
         let index = *self.catalogue.organisation_index.get(id)?;
