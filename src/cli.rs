@@ -17,6 +17,7 @@ mod check;
 mod config;
 mod demo;
 mod edit;
+mod export;
 mod replay;
 mod token;
 
@@ -46,6 +47,8 @@ enum Command {
     Demo(demo::Arguments),
     /// Copy the database, beside a running server if there is one.
     Backup(backup::Arguments),
+    /// Write the whole site as files for any file server, beside a running server if there is one.
+    Export(export::Arguments),
     /// Make, list and revoke the tokens of editors, beside a running server.
     #[command(subcommand)]
     Token(token::Command),
@@ -78,6 +81,7 @@ pub fn main() -> ExitCode {
         Command::Replay(replay) => replay::run(&replay),
         Command::Demo(demo) => demo::run(&demo),
         Command::Backup(backup) => backup::run(&arguments.config, &backup),
+        Command::Export(export) => export::run(&arguments.config, &export),
         Command::Token(command) => token::run(&arguments.config, &command),
         Command::Audit(command) => audit::run(&arguments.config, &command),
         Command::Incident(incident) => edit::run(&incident),

@@ -15,6 +15,7 @@ use tokio::sync::mpsc;
 use tokio::task::{JoinHandle, LocalSet};
 
 use crate::app::core::{Core, Parts, Shared};
+use crate::app::export::{self, Exported, Exporter, FolderFault};
 use crate::app::outbox::{Acks, Outbox};
 use crate::clock::{Clock, monotonic, system_time};
 use crate::config::{self, LoadFailure};
@@ -61,6 +62,12 @@ pub enum AppFault {
     /// The store cannot be used.
     #[error(transparent)]
     Store(#[from] StoreFault),
+    /// The folder for the files cannot be used.
+    #[error(transparent)]
+    Export(#[from] FolderFault),
+    /// Nothing has been recorded that could be exported.
+    #[error("the store holds no catalogue yet: start the server once (`turmwacht serve`), then export")]
+    Empty,
     /// The server cannot be started.
     #[error(transparent)]
     Server(#[from] ServerFault),
@@ -198,6 +205,15 @@ pub fn run(start: Start) -> Result<(), AppFault> {
     )?);
     let references =
         settings.references.iter().map(|r| prober.prepare_one(&r.probe, settings.probing.timeout)).collect();
+    let exporter = match &settings.export {
+        Some(export) => {
+            let gauge = metrics.export_last_run_successful.clone();
+            let succeeded = move |well: bool| gauge.set(i64::from(well));
+            Some(Exporter::start(export, Arc::clone(&archive), succeeded)?)
+        }
+        None => None,
+    };
+    metrics.export_last_run_successful.set(1);
     let acks = Arc::new(Acks::default());
     let writer = {
         let acks = Arc::clone(&acks);
@@ -226,6 +242,26 @@ pub fn run(start: Start) -> Result<(), AppFault> {
     runtime.shutdown_background();
     server.shutdown();
     result
+}
+
+/// `turmwacht export`: writes into a folder what a start at this moment would publish, beside a running
+/// server if there is one.
+///
+/// # Errors
+/// If the store or the folder cannot be used.
+pub fn export(settings: &Settings, folder: &Path) -> Result<Exported, AppFault> {
+    let store = Store::open_for_reading(&settings.storage.path)?;
+    let restored = store.restore()?;
+    let mut state = fold(&restored, State::apply).map_err(|_position| AppFault::Log)?;
+    if state.record.catalogue_version == 0 {
+        return Err(AppFault::Empty);
+    }
+    let at = Clock::starting_at(state.record.at).now();
+    // What has expired meanwhile is decided as a start would decide it, and recorded nowhere.
+    state.step(Vec::new(), at);
+    let snapshot = state.snapshot(at, &[], true);
+    let archive = archive(&settings.storage.path)?;
+    Ok(export::export(folder, &snapshot, &*archive)?)
 }
 
 /// The loop, until a signal ends it.

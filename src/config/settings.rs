@@ -21,6 +21,7 @@ use crate::model::catalogue::{Site, Watch};
 use crate::model::settings::{
     ExportSettings, ProbingSettings, Reference, ResolverAddress, ServerSettings, Settings, StorageSettings,
 };
+use crate::model::snapshot::VALID_FOR;
 use crate::model::text::{Language, Text};
 
 const SECOND: Duration = Duration::from_secs(1);
