@@ -3,6 +3,7 @@
 
 mod desk;
 mod editing;
+pub(crate) mod export;
 pub(crate) mod program;
 mod tokens;
 
