@@ -7,13 +7,15 @@
 mod archive;
 mod core;
 mod desk;
+mod export;
 mod flight;
 mod launch;
 mod log_limit;
 mod outbox;
 mod recent;
 
-pub use launch::{AppFault, Running, Start, run, serve};
+pub use export::{Exported, FolderFault};
+pub use launch::{AppFault, Running, Start, export, run, serve};
 
 /// Most descriptors the public server may use: half of what there is.
 pub const SERVER_SHARE: u64 = 2;

@@ -17,6 +17,7 @@ mod check;
 mod config;
 mod demo;
 mod edit;
+mod export;
 mod openapi;
 mod replay;
 mod token;
@@ -47,6 +48,8 @@ enum Command {
     Demo(demo::Arguments),
     /// Copy the database, beside a running server if there is one.
     Backup(backup::Arguments),
+    /// Write the whole site as files for any file server, beside a running server if there is one.
+    Export(export::Arguments),
     /// Print the description of the interfaces, as /openapi.json serves it.
     Openapi,
     /// Make, list and revoke the tokens of editors, beside a running server.
@@ -81,6 +84,7 @@ pub fn main() -> ExitCode {
         Command::Replay(replay) => replay::run(&replay),
         Command::Demo(demo) => demo::run(&demo),
         Command::Backup(backup) => backup::run(&arguments.config, &backup),
+        Command::Export(export) => export::run(&arguments.config, &export),
         Command::Openapi => openapi::run(&arguments.config),
         Command::Token(command) => token::run(&arguments.config, &command),
         Command::Audit(command) => audit::run(&arguments.config, &command),

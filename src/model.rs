@@ -15,6 +15,7 @@ pub mod id;
 pub mod incident;
 pub mod local;
 pub mod look;
+pub mod measurements;
 pub mod notice;
 pub mod observation;
 pub mod past;

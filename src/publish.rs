@@ -9,12 +9,14 @@ mod badge;
 pub mod documents;
 pub mod escape;
 pub mod events;
+pub mod export;
 pub mod feed;
 pub mod html;
 pub mod ical;
 pub mod json;
 mod logo;
 pub mod metrics;
+pub mod month;
 pub mod openapi;
 pub mod past;
 mod route;
@@ -36,7 +38,8 @@ use crate::model::catalogue::Site;
 use crate::model::snapshot::Snapshot;
 use crate::publish::archive::Archive;
 use crate::publish::badge::Badge;
-use crate::publish::route::{BadgeFormat, Found, Place, Route};
+use crate::publish::route::found::Found;
+use crate::publish::route::{BadgeFormat, Place, Route};
 use crate::publish::scope::Scope;
 use crate::publish::wording::Words;
 
@@ -113,6 +116,9 @@ const CACHE_FEED: &str = "public, max-age=30, stale-while-revalidate=60, stale-i
 const CACHE_STATUSPAGE: &str = "public, max-age=10, stale-while-revalidate=30, stale-if-error=300";
 /// Freshness itself.
 const CACHE_ALIVE: &str = "public, max-age=5";
+
+/// The name of the script of our pages.
+const LIVE_SCRIPT: &str = "live.js";
 
 const HTML: &str = "text/html; charset=utf-8";
 const JSON: &str = "application/json; charset=utf-8";
@@ -270,8 +276,8 @@ fn document(
             let index = organisation(there)?;
             page(Some(index), html::component(snapshot, archive, index, component(id)?, language))
         }
-        Route::History(id) => {
-            let (index, before) = (organisation(id)?, parameters.month(language)?);
+        Route::History(id, before) => {
+            let index = organisation(id)?;
             page(Some(index), html::history(snapshot, archive, index, before, language))
         }
         Route::Incident(id) => {
@@ -287,7 +293,7 @@ fn document(
             let text = security::text(snapshot).ok_or(Fault::NotFound)?;
             Document::new(TEXT, CACHE_FEED, text.into_bytes())
         }
-        Route::Asset("live.js") => Document::new(SCRIPT, CACHE_ASSET, html::LIVE_SCRIPT.into()),
+        Route::Asset(LIVE_SCRIPT) => Document::new(SCRIPT, CACHE_ASSET, html::LIVE_SCRIPT.into()),
         Route::Asset(name) if name == widget::asset() => Document::new(SCRIPT, CACHE_ASSET, widget::SOURCE.into()),
         Route::Asset(name) => logo::document(snapshot, name).ok_or(Fault::NotFound)?,
         Route::Feed(place, feed, format) => feed::document(scope, place, feed, format).ok_or(Fault::NotFound)?,
@@ -358,7 +364,6 @@ fn query_without_lang(target: &Target) -> String {
 #[derive(Debug, Default)]
 struct Parameters<'a> {
     lang: Option<&'a str>,
-    before: Option<&'a str>,
     cursor: Option<&'a str>,
     organisation: Option<&'a str>,
     ars: Option<&'a str>,
@@ -371,19 +376,6 @@ struct Parameters<'a> {
 }
 
 impl<'a> Parameters<'a> {
-    /// The month before which a history is asked for.
-    fn month(&self, language: &str) -> Result<Option<html::Month>, Fault> {
-        let month = |before| {
-            html::Month::parse(before).ok_or_else(|| {
-                let words = Words::of(language);
-                let sentence =
-                    words.pick("`before` ist ein Monat wie 2024-01.", "`before` is a month such as 2024-01.");
-                Fault::Parameter(sentence.to_owned())
-            })
-        };
-        self.before.map(month).transpose()
-    }
-
     /// The question of a search as a query, with its question mark.
     fn query(&self) -> String {
         let question = self.q.map(|q| url::form_urlencoded::byte_serialize(q.as_bytes()).collect::<String>());
@@ -395,7 +387,6 @@ impl<'a> Parameters<'a> {
         for (name, value) in target.query.iter().filter(|(name, value)| known.contains(&&**name) && !value.is_empty()) {
             let slot = match &**name {
                 "lang" => &mut parameters.lang,
-                "before" => &mut parameters.before,
                 "cursor" => &mut parameters.cursor,
                 "organisation" => &mut parameters.organisation,
                 "ars" => &mut parameters.ars,

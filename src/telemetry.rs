@@ -40,6 +40,8 @@ pub struct Metrics {
     pub config_last_reload_successful: IntGauge,
     /// Probes in flight.
     pub probes_in_flight: IntGauge,
+    /// 1 if the site could be written as files the last time.
+    pub export_last_run_successful: IntGauge,
     /// Slots passed over because their request was still in flight.
     pub schedule_skipped_slots: IntGauge,
     /// Probes that panicked.
@@ -135,6 +137,10 @@ impl Metrics {
             log_lines_dropped: gauge(
                 "turmwacht_log_lines_dropped",
                 "Log lines dropped since the start because nobody read them fast enough.",
+            )?,
+            export_last_run_successful: gauge(
+                "turmwacht_export_last_run_successful",
+                "1 if the site could be written as files the last time, 0 if not; 1 without an export.",
             )?,
             registry,
         })

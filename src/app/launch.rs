@@ -16,6 +16,7 @@ use tokio::task::{JoinHandle, LocalSet};
 
 use crate::app::archive::Past;
 use crate::app::core::{Core, Parts, Shared};
+use crate::app::export::{self, Exported, Exporter, FolderFault};
 use crate::app::outbox::{Acks, Outbox};
 use crate::clock::{Clock, monotonic, system_time};
 use crate::config::{self, LoadFailure};
@@ -31,6 +32,7 @@ use crate::model::event::Logged;
 use crate::model::settings::Settings;
 use crate::model::verdict::Verdict;
 use crate::probe::{Prober, ProberFault};
+use crate::publish::archive::Archive;
 use crate::publish::documents::{DocumentSettings, Documents, Render};
 use crate::publish::{self, metrics};
 use crate::server::desk::{Asked, Desk, WAITING_MAX};
@@ -62,6 +64,12 @@ pub enum AppFault {
     /// The store cannot be used.
     #[error(transparent)]
     Store(#[from] StoreFault),
+    /// The folder for the files cannot be used.
+    #[error(transparent)]
+    Export(#[from] FolderFault),
+    /// Nothing has been recorded that could be exported.
+    #[error("the store holds no catalogue yet: start the server once (`turmwacht serve`), then export")]
+    Empty,
     /// The server cannot be started.
     #[error(transparent)]
     Server(#[from] ServerFault),
@@ -177,9 +185,10 @@ pub fn run(start: Start) -> Result<(), AppFault> {
         None => None,
     };
     let clock = Clock::starting_at(state.record.at);
+    let archive: Arc<dyn Archive> = Arc::new(Past::open(&settings.storage.path)?);
     let documents = Documents::start(
         DocumentSettings { cache_bytes: settings.server.document_cache_bytes, ..DocumentSettings::default() },
-        render(Past::open(&settings.storage.path)?),
+        render(Arc::clone(&archive)),
     )?;
     let health = Arc::new(Health::new(LOOP_STOPPED_AFTER));
     let shared = Arc::new(Shared {
@@ -199,6 +208,15 @@ pub fn run(start: Start) -> Result<(), AppFault> {
     )?);
     let references =
         settings.references.iter().map(|r| prober.prepare_one(&r.probe, settings.probing.timeout)).collect();
+    let exporter = match &settings.export {
+        Some(export) => {
+            let gauge = metrics.export_last_run_successful.clone();
+            let succeeded = move |well: bool| gauge.set(i64::from(well));
+            Some(Exporter::start(export, Arc::clone(&archive), succeeded)?)
+        }
+        None => None,
+    };
+    metrics.export_last_run_successful.set(1);
     let acks = Arc::new(Acks::default());
     let writer = {
         let acks = Arc::clone(&acks);
@@ -214,7 +232,7 @@ pub fn run(start: Start) -> Result<(), AppFault> {
         state,
         prober,
         references,
-        outbox: Outbox::new(writer, Arc::clone(&acks), documents),
+        outbox: Outbox::new(writer, Arc::clone(&acks), documents, exporter),
         metrics,
         health,
         shared,
@@ -227,6 +245,26 @@ pub fn run(start: Start) -> Result<(), AppFault> {
     runtime.shutdown_background();
     server.shutdown();
     result
+}
+
+/// `turmwacht export`: writes into a folder what a start at this moment would publish, beside a running
+/// server if there is one.
+///
+/// # Errors
+/// If the store or the folder cannot be used.
+pub fn export(settings: &Settings, folder: &Path) -> Result<Exported, AppFault> {
+    let store = Store::open_beside(&settings.storage.path)?;
+    let restored = store.restore()?;
+    let mut state = fold(&restored, State::apply).map_err(|_position| AppFault::Log)?;
+    if state.record.catalogue_version == 0 {
+        return Err(AppFault::Empty);
+    }
+    let at = Clock::starting_at(state.record.at).now();
+    // What has expired meanwhile is decided as a start would decide it, and recorded nowhere.
+    state.step(Vec::new(), at);
+    let snapshot = state.snapshot(at, &[], true);
+    let archive = Past::open(&settings.storage.path)?;
+    Ok(export::export(folder, &snapshot, &archive)?)
 }
 
 /// The loop, until a signal ends it.
@@ -392,8 +430,8 @@ impl Authenticate for Keys {
 }
 
 /// Renders from the snapshot at hand and from what the store knows of the past.
-fn render(past: Past) -> Render {
-    Arc::new(move |snapshot, target| publish::render_with(snapshot, &past, target))
+fn render(past: Arc<dyn Archive>) -> Render {
+    Arc::new(move |snapshot, target| publish::render_with(snapshot, &*past, target))
 }
 
 /// How editors get in.

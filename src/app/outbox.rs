@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::{Notify, oneshot};
 
+use crate::app::export::Exporter;
 use crate::history::writer::{Ack, Batch, MakeCheckpoint, Writer};
 use crate::model::access::{AuditRecord, StoredAnswer};
 use crate::model::event::{Logged, StoredResult};
@@ -58,6 +59,7 @@ pub(super) struct Outbox {
     writer: Writer,
     acks: Arc<Acks>,
     documents: Arc<Documents>,
+    exporter: Option<Exporter>,
     events: Vec<Logged>,
     results: Vec<StoredResult>,
     snapshot: Option<Arc<Snapshot>>,
@@ -76,11 +78,12 @@ pub(super) struct Outbox {
 }
 
 impl Outbox {
-    pub(super) fn new(writer: Writer, acks: Arc<Acks>, documents: Arc<Documents>) -> Self {
+    pub(super) fn new(writer: Writer, acks: Arc<Acks>, documents: Arc<Documents>, exporter: Option<Exporter>) -> Self {
         Self {
             writer,
             acks,
             documents,
+            exporter,
             events: Vec::new(),
             results: Vec::new(),
             snapshot: None,
@@ -221,7 +224,7 @@ impl Outbox {
     fn publish(&mut self, snapshot: Arc<Snapshot>) {
         self.volatile = false;
         self.last = Some(Arc::clone(&snapshot));
-        self.documents.publish(snapshot);
+        self.put_out(snapshot);
     }
 
     fn publish_volatile(&mut self, snapshot: &Arc<Snapshot>, why: &str) {
@@ -234,7 +237,14 @@ impl Outbox {
         if !marked.health.contains(&HealthWord::Storage) {
             marked.health.push(HealthWord::Storage);
         }
-        self.documents.publish(Arc::new(marked));
+        self.put_out(Arc::new(marked));
+    }
+
+    fn put_out(&self, snapshot: Arc<Snapshot>) {
+        if let Some(exporter) = &self.exporter {
+            exporter.offer(&snapshot);
+        }
+        self.documents.publish(snapshot);
     }
 
     /// When [`Self::settle`] must be called at the latest.
@@ -300,7 +310,7 @@ mod tests {
         };
         let settings = DocumentSettings { exchange_every: Duration::ZERO, ..DocumentSettings::default() };
         let documents = Documents::start(settings, Arc::new(|_, _| Rendered::NotFound)).expect("threads");
-        let mut outbox = Outbox::new(writer, acks, documents);
+        let mut outbox = Outbox::new(writer, acks, documents, None);
         let mut state = State::new(1);
         let at = |second: i64| Timestamp::from_millis(1_793_491_200_000 + second * 1000);
         let mut change = |outbox: &mut Outbox, second: i64| {

@@ -23,6 +23,7 @@ use crate::model::catalogue::{Site, Watch};
 use crate::model::settings::{
     ExportSettings, ProbingSettings, Reference, ResolverAddress, ServerSettings, Settings, StorageSettings,
 };
+use crate::model::snapshot::VALID_FOR;
 use crate::model::text::{Language, Text};
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -486,12 +487,13 @@ fn read_notify(table: Option<Table<'_>>) {
 fn read_export(table: Option<Table<'_>>, base: &Path) -> Option<ExportSettings> {
     let table = table?;
     let path = table.need("path", "\"/srv/status\"").and_then(Value::string);
-    if let Some(path) = &path {
-        let fault = Fault::warning("`[export]` has no effect in this version").at(path.spot, "nothing is written");
-        table.faults.push(fault.help("let a reverse proxy cache the pages meanwhile"));
-    }
     let path = path.map(|path| base.join(path.value));
-    let every = table.duration("every", SECOND..=DAY).map_or(MINUTE, |every| every.value);
+    let every = table.duration("every", SECOND..=DAY);
+    if let Some(every) = every.as_ref().filter(|every| every.value >= VALID_FOR) {
+        let fault = Fault::warning("changes wait so long that readers are told the files are out of date");
+        table.faults.push(fault.at(every.spot, "150s or more").help("leave it out, or take less: `every = \"1m\"`"));
+    }
+    let every = every.map_or(MINUTE, |every| every.value);
     table.finish();
     Some(ExportSettings { path: path?, every })
 }

@@ -6,7 +6,7 @@ use crate::engine::state::State;
 use crate::model::event::MaintenancePhase;
 use crate::model::id::CheckId;
 use crate::model::incident::Incident;
-use crate::model::snapshot::{Gauged, Measured, Measurements, OpenIncident, Operations, Overdue, Reading};
+use crate::model::measurements::{Gauged, Measured, Measurements, OpenIncident, Operations, Overdue, Reading};
 use crate::model::time::Timestamp;
 use crate::model::verdict::Path;
 

@@ -49,8 +49,8 @@ pub struct Store {
     pub(super) epoch: u64,
     /// The catalogue in force, once it was read.
     pub(super) in_force: OnceCell<Option<Adopted>>,
-    /// Held as long as the store is open. Dropped after the connection.
-    pub(super) lock: Lock,
+    /// Held as long as the store is open for writing. Dropped after the connection.
+    pub(super) lock: Option<Lock>,
 }
 
 /// The lock against a second instance.
@@ -91,7 +91,14 @@ impl Store {
             migrate(&mut connection, migrations, version).map_err(sqlite("migrate"))?;
         }
         let epoch = epoch(&connection).map_err(sqlite("read"))?;
-        Ok(Self { connection, path: path.to_owned(), epoch, in_force: OnceCell::new(), lock })
+        Ok(Self { connection, path: path.to_owned(), epoch, in_force: OnceCell::new(), lock: Some(lock) })
+    }
+
+    /// Opens the store for reading, beside whoever runs on it.
+    pub fn open_beside(path: &Path) -> Result<Self, StoreFault> {
+        let connection = open_beside(path)?;
+        let epoch = epoch(&connection).map_err(fault("read", path))?;
+        Ok(Self { connection, path: path.to_owned(), epoch, in_force: OnceCell::new(), lock: None })
     }
 
     /// The store's random number, made with it: the seed of incident ids.

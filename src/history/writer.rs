@@ -387,7 +387,7 @@ struct Work {
     wal: PathBuf,
     pages_max: Option<Arc<AtomicU32>>,
     on_ack: Box<dyn Fn(Ack) + Send>,
-    _lock: Lock,
+    _lock: Option<Lock>,
 }
 
 impl Work {

@@ -34,7 +34,7 @@ pub struct Settings {
 pub struct ExportSettings {
     /// The folder.
     pub path: PathBuf,
-    /// How often it is brought up to date.
+    /// Shortest time between two runs that bring it up to date.
     pub every: Duration,
 }
 

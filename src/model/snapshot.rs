@@ -1,10 +1,7 @@
-//! What goes out: the public's `Snapshot`, the public `Measurements`, and the operator's
-//! `Operations`.
+//! What goes out: the public's `Snapshot`.
 //!
-//! Architecture invariant: a `Snapshot` and `Measurements` cannot hold an internal component, a
-//! target, an address or a secret; there is no field for one. Pages, feeds and the public
-//! metrics are written from them alone. `Operations` may hold targets and is served on
-//! `metrics_listen` only.
+//! Architecture invariant: a `Snapshot` cannot hold an internal component, a target, an address or
+//! a secret; there is no field for one. Pages, feeds and data are written from it alone.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
@@ -15,21 +12,22 @@ use crate::model::availability::Intervals;
 use crate::model::catalogue::{Ends, Reach, Site, SiteLinks};
 use crate::model::decision::Inputs;
 use crate::model::event::MaintenancePhase;
-use crate::model::id::{CheckId, ComponentId, IncidentId, MaintenanceId, OrganisationId};
+use crate::model::id::{ComponentId, IncidentId, MaintenanceId, OrganisationId};
 use crate::model::incident::{Body, Cause, Ending, Expected, Impact, IncidentStatus, Overlay, Reference};
 use crate::model::local::{Locals, PublicLocal, Town, View};
 use crate::model::look::Logo;
 use crate::model::notice::{CoveredNotice, MaintenanceUpdate, Override};
-use crate::model::observation::{Phases, TlsFacts};
 use crate::model::search::Searchable;
 use crate::model::status::{ComponentKind, Delivery, Evidence, Lifecycle, OrganisationKind, RollUp, Status, roll_up};
 use crate::model::text::Text;
 use crate::model::time::Timestamp;
-use crate::model::verdict::{Path, Reason};
+use crate::model::verdict::Reason;
 use crate::model::window::When;
 
 /// How long a document counts as fresh.
 pub const VALID_FOR: Duration = Duration::from_secs(150);
+
+const HOUR_MS: i64 = 3_600_000;
 
 /// All that the public may see at one instant. The same (position, epoch) gives the same bytes.
 #[derive(Debug, Clone)]
@@ -386,6 +384,15 @@ impl PublicMaintenance {
 }
 
 impl Snapshot {
+    /// Up to when figures that grow by themselves are computed. In files that is the last full
+    /// hour, so that a file in which nothing else changed stays as it is for so long.
+    pub fn figures_until(&self) -> Timestamp {
+        match self.exported {
+            Some(_) => Timestamp::from_millis(self.at.as_millis().div_euclid(HOUR_MS) * HOUR_MS),
+            None => self.at,
+        }
+    }
+
     /// The organisation with this id.
     pub fn organisation(&self, id: &str) -> Option<(u32, &PublicOrganisation)> {
         let index = *self.catalogue.organisation_index.get(id)?;
@@ -461,131 +468,4 @@ impl Snapshot {
             }
         }
     }
-}
-
-/// A promise that was not kept, for metrics.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Overdue {
-    /// `incident` or `maintenance`.
-    pub kind: &'static str,
-    /// Its id.
-    pub id: String,
-}
-
-/// The last thing a check saw, as numbers. `None` where the probe did not get so far.
-#[derive(Debug, Clone, Default)]
-pub struct Reading {
-    /// 1 for up and slow, 0 for down and blocked; absent while blind or never probed.
-    pub success: Option<bool>,
-    /// Why not.
-    pub reason: Option<Reason>,
-    /// When it ended.
-    pub ended_at: Timestamp,
-    /// How long it took.
-    pub duration: Duration,
-    /// Time per phase.
-    pub phases: Phases,
-    /// Whether IPv6 was used (`false`: IPv4), where an address was reached.
-    pub ipv6: Option<bool>,
-    /// FNV-1a hash of the address, as `blackbox_exporter` publishes it.
-    pub address_hash: Option<u32>,
-    /// HTTP status code.
-    pub http_status: Option<u16>,
-    /// HTTP version.
-    pub http_version: Option<f64>,
-    /// Redirects followed.
-    pub redirects: Option<u8>,
-    /// Whether the last hop was TLS.
-    pub http_ssl: Option<bool>,
-    /// `Content-Length`, −1 if the answer had none.
-    pub content_length: Option<i64>,
-    /// Body bytes read.
-    pub body_bytes: Option<u64>,
-    /// `Last-Modified`.
-    pub last_modified: Option<Timestamp>,
-    /// Whether a regular expression or text of the body failed.
-    pub failed_content: Option<bool>,
-    /// TLS facts.
-    pub tls: Option<Arc<TlsFacts>>,
-    /// Records in a DNS answer: answer, authority, additional.
-    pub dns_records: Option<(u32, u32, u32)>,
-    /// Serial of an SOA answer.
-    pub dns_serial: Option<u32>,
-}
-
-/// A check's reading under its public names.
-#[derive(Debug, Clone)]
-pub struct Measured {
-    /// The component.
-    pub component: ComponentId,
-    /// The check.
-    pub check: CheckId,
-    /// `http`, `tls`, `tcp`, `dns`.
-    pub kind: &'static str,
-    /// Its timeout.
-    pub timeout: Duration,
-    /// The reading.
-    pub reading: Arc<Reading>,
-}
-
-/// A component's status under its name, for metrics.
-#[derive(Debug, Clone)]
-pub struct Gauged {
-    /// The component.
-    pub component: ComponentId,
-    /// Its name in the default language.
-    pub name: Text,
-    /// What it is.
-    pub kind: ComponentKind,
-    /// Its owner.
-    pub owner: OrganisationId,
-    /// Its status.
-    pub status: Status,
-    /// Where it comes from.
-    pub evidence: Evidence,
-    /// Its intervals, for availability.
-    pub intervals: Arc<Intervals>,
-}
-
-/// An open incident, for metrics.
-#[derive(Debug, Clone)]
-pub struct OpenIncident {
-    /// The incident.
-    pub id: IncidentId,
-    /// Its root; `None` if the reader may not know it.
-    pub root: Option<ComponentId>,
-    /// The owner of its root.
-    pub owner: Option<OrganisationId>,
-    /// How bad it is.
-    pub impact: Impact,
-}
-
-/// What `/metrics` may show the public: public components, no target.
-#[derive(Debug, Clone, Default)]
-pub struct Measurements {
-    /// When it was made.
-    pub at: Timestamp,
-    /// The vantage point.
-    pub vantage: String,
-    /// The default language, for names.
-    pub language: String,
-    /// Readings by check.
-    pub checks: Vec<Measured>,
-    /// Statuses by component.
-    pub components: Vec<Gauged>,
-    /// Open incidents.
-    pub incidents: Vec<OpenIncident>,
-    /// Promises that were not kept.
-    pub overdue: Vec<Overdue>,
-}
-
-/// What the operator may see: everything, with targets.
-#[derive(Debug, Clone, Default)]
-pub struct Operations {
-    /// Everything measured, internal components included.
-    pub measurements: Measurements,
-    /// The target of each of `measurements.checks`.
-    pub targets: Vec<Arc<str>>,
-    /// Paths of our own and whether they are cut.
-    pub paths: Vec<(Path, bool)>,
 }

@@ -2,8 +2,8 @@
 
 use std::net::IpAddr;
 
+use crate::model::measurements::Reading;
 use crate::model::observation::{Observation, Travelled};
-use crate::model::snapshot::Reading;
 use crate::model::verdict::{Reason, Verdict};
 use crate::probe::Facts;
 

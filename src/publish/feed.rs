@@ -32,15 +32,16 @@ mod json;
 mod rss;
 mod told;
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::rc::Rc;
 
 use crate::model::snapshot::Snapshot;
 use crate::model::text::Plain;
 use crate::model::time::Timestamp;
 use crate::publish::escape;
-use crate::publish::feed::collect::{Audience, Month, Said};
+use crate::publish::feed::collect::{Audience, Said};
 use crate::publish::feed::entry::Entry;
+use crate::publish::month::Month;
 use crate::publish::route::{Feed, FeedFormat, Place, Route};
 use crate::publish::scope::Scope;
 use crate::publish::wording::Words;
@@ -81,11 +82,11 @@ pub(super) fn document(scope: &Scope<'_>, place: Place<'_>, feed: Feed, format: 
     let audience = Audience::new(scope, place)?;
     let mut said = match feed {
         Feed::Incidents => audience.incidents(scope),
-        Feed::Updates | Feed::Month { .. } => audience.updates(scope),
+        Feed::Updates | Feed::Month(_) => audience.updates(scope),
     };
     let chain = Chain::new(feed, &said);
     match feed {
-        Feed::Month { .. } => {
+        Feed::Month(_) => {
             said.retain(|said| Some(said.month()) == chain.own);
             if said.is_empty() {
                 return None;
@@ -104,8 +105,8 @@ pub(super) fn document(scope: &Scope<'_>, place: Place<'_>, feed: Feed, format: 
         page: scope.address(&page_path(place)),
         own: address(feed),
         current: chain.own.map(|_| address(Feed::Updates)),
-        previous: chain.previous.and_then(Month::feed).map(address),
-        next: chain.next.and_then(Month::feed).map(address),
+        previous: chain.previous.map(Feed::Month).map(address),
+        next: chain.next.map(Feed::Month).map(address),
     };
     let mut concerned = HashMap::new();
     let entries: Vec<Entry> = said
@@ -121,6 +122,12 @@ pub(super) fn document(scope: &Scope<'_>, place: Place<'_>, feed: Feed, format: 
         FeedFormat::Json => (JSON_FEED, json::write(&head, &entries)),
     };
     Some(Document::new(content_type, CACHE_FEED, body))
+}
+
+/// The months of which a feed has an archive.
+pub(super) fn months(scope: &Scope<'_>, place: Place<'_>) -> BTreeSet<Month> {
+    let audience = Audience::new(scope, place);
+    audience.iter().flat_map(|audience| audience.updates(scope)).map(|said| said.month()).collect()
 }
 
 /// Where a document stands among the archives of its feed.
@@ -145,14 +152,11 @@ impl Chain {
                 let complete = months.iter().rev().nth(1).copied();
                 Self { previous: left_out.max(complete), ..Self::default() }
             }
-            Feed::Month { year, month } => {
-                let own = Month::new(year, month);
-                Self {
-                    own: Some(own),
-                    previous: months.iter().rev().find(|month| **month < own).copied(),
-                    next: months.iter().find(|month| **month > own).copied(),
-                }
-            }
+            Feed::Month(own) => Self {
+                own: Some(own),
+                previous: months.iter().rev().find(|month| **month < own).copied(),
+                next: months.iter().find(|month| **month > own).copied(),
+            },
         }
     }
 }
@@ -160,7 +164,7 @@ impl Chain {
 /// The id of a feed: its archives are the same feed, another language is another one.
 fn feed_id(scope: &Scope<'_>, place: Place<'_>, feed: Feed) -> String {
     let kind = match feed {
-        Feed::Updates | Feed::Month { .. } => "feed",
+        Feed::Updates | Feed::Month(_) => "feed",
         Feed::Incidents => "feed-incidents",
     };
     let whose = match place {
@@ -191,7 +195,7 @@ fn title(scope: &Scope<'_>, audience: &Audience<'_>, feed: Feed, author: &Plain)
     let organisation = audience.page.as_ref().map(|page| scope.text(&page.organisation.name));
     let kind = match feed {
         Feed::Incidents => Some(Plain::new(Words::of(scope.language).pick("Störungen", "Incidents"))),
-        Feed::Updates | Feed::Month { .. } => None,
+        Feed::Updates | Feed::Month(_) => None,
     };
     let parts: Vec<Plain> = [kind, component, organisation].into_iter().flatten().chain([author.clone()]).collect();
     escape::joined(&parts, " – ")

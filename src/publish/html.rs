@@ -42,8 +42,8 @@ use crate::model::catalogue::SiteLinks;
 use crate::model::look::Theme;
 use crate::model::snapshot::{PublicIncident, PublicMaintenance, Snapshot};
 use crate::publish::archive::{Archive, Nothing};
-pub use crate::publish::html::history::Month;
 use crate::publish::html::page::{Page, legal};
+use crate::publish::month::Month;
 use crate::publish::scope::Scope;
 use crate::publish::search::Findings;
 use crate::publish::wording::Words;
@@ -121,6 +121,11 @@ pub fn fragment(snapshot: &Snapshot, organisation: u32, component: Option<u32>, 
     embed::fragment(&Page::new(snapshot, &Nothing, language, Some(organisation)), component)
 }
 
+/// The months before which the pages of a history begin, but for the newest page.
+pub(super) fn history_pages(snapshot: &Snapshot, archive: &dyn Archive, organisation: u32) -> Vec<Month> {
+    history::pages(&Page::new(snapshot, archive, snapshot.catalogue.site.language(), Some(organisation)))
+}
+
 /// The page of a search. `query` is the question as it stands in addresses.
 pub(super) fn search(scope: &Scope<'_>, findings: &Findings, query: &str) -> String {
     search::render(&Page::new(scope.snapshot, &Nothing, scope.language, None), scope, findings, query)
@@ -192,7 +197,7 @@ pub(super) fn policy_of(snapshot: &Snapshot, organisation: Option<u32>) -> Cow<'
 
 /// The policy of pages with our script: one origin may be asked for it and for what is new.
 fn live_policy(theme: Option<&Theme>) -> String {
-    format!("{}; script-src 'self'; connect-src 'self'", content_security_policy("'self'", theme))
+    format!("script-src 'self'; connect-src 'self'; {}", content_security_policy("'self'", theme))
 }
 
 /// The `Content-Security-Policy` of error pages, which have no script.

@@ -38,6 +38,10 @@ pub const PAGE_ITEMS_MAX: usize = 100;
 /// A list ends after the item that takes the answer beyond this.
 pub const PAGE_BYTES_MAX: usize = 2 * 1024 * 1024;
 
+/// A list in a file ends after the item that takes it beyond this: nobody can ask a file for the
+/// next page.
+pub const FILE_BYTES_MAX: usize = 64 * 1024 * 1024;
+
 /// What is counted in the summary: open incidents, and work that is not over.
 #[derive(Serialize, JsonSchema)]
 struct Counts {
@@ -230,7 +234,11 @@ fn single<T: Serialize>(scope: &Scope<'_>, name: &str, value: &T) -> Vec<u8> {
 }
 
 /// A JSON object under construction. It begins with the envelope.
-struct Object(Vec<u8>);
+struct Object {
+    out: Vec<u8>,
+    /// Most items of a list, and after how many bytes it ends.
+    list_max: (usize, usize),
+}
 
 impl Object {
     fn new(snapshot: &Snapshot) -> Self {
@@ -240,45 +248,50 @@ impl Object {
             position: snapshot.position,
         });
         open.pop();
-        Self(open)
+        let list_max = match snapshot.exported {
+            Some(_) => (usize::MAX, FILE_BYTES_MAX),
+            None => (PAGE_ITEMS_MAX, PAGE_BYTES_MAX),
+        };
+        Self { out: open, list_max }
     }
 
     /// Adds a field. `name` is a word of ours that needs no escaping.
     fn field<T: Serialize + ?Sized>(&mut self, name: &str, value: &T) {
         self.name(name);
-        append(&mut self.0, value);
+        append(&mut self.out, value);
     }
 
     /// Adds a list that ends when the answer is full. Returns the key of its last item if there
     /// would have been more.
     fn list<K, T: Serialize>(&mut self, name: &str, items: impl Iterator<Item = (K, T)>) -> Option<K> {
         self.name(name);
-        self.0.push(b'[');
+        self.out.push(b'[');
+        let (items_max, bytes_max) = self.list_max;
         let mut last = None;
         for (count, (key, item)) in items.enumerate() {
-            if count >= PAGE_ITEMS_MAX || (count > 0 && self.0.len() >= PAGE_BYTES_MAX) {
-                self.0.push(b']');
+            if count >= items_max || (count > 0 && self.out.len() >= bytes_max) {
+                self.out.push(b']');
                 return last;
             }
             if count > 0 {
-                self.0.push(b',');
+                self.out.push(b',');
             }
-            append(&mut self.0, &item);
+            append(&mut self.out, &item);
             last = Some(key);
         }
-        self.0.push(b']');
+        self.out.push(b']');
         None
     }
 
     fn name(&mut self, name: &str) {
-        self.0.extend_from_slice(b",\"");
-        self.0.extend_from_slice(name.as_bytes());
-        self.0.extend_from_slice(b"\":");
+        self.out.extend_from_slice(b",\"");
+        self.out.extend_from_slice(name.as_bytes());
+        self.out.extend_from_slice(b"\":");
     }
 
     fn finish(mut self) -> Vec<u8> {
-        self.0.push(b'}');
-        self.0
+        self.out.push(b'}');
+        self.out
     }
 }
 

@@ -10,8 +10,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::model::check::Phase;
+use crate::model::measurements::{Gauged, Measured, Measurements, Reading};
 use crate::model::observation::TlsFacts;
-use crate::model::snapshot::{Gauged, Measured, Measurements, Reading};
 use crate::model::status::{Evidence, Status};
 use crate::model::time::Timestamp;
 use crate::publish::escape;

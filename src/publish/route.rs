@@ -1,8 +1,11 @@
 //! The closed list of public routes: what a path names, under which label it is counted, which
 //! parameters it knows. Nothing is rendered here.
 
-use crate::model::id::{ComponentId, OrganisationId, validate_id};
+pub(super) mod found;
+
+use crate::model::id::{ComponentId, OrganisationId};
 use crate::model::snapshot::Snapshot;
+use crate::publish::month::Month;
 
 /// A route, without its language.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -11,7 +14,8 @@ pub(super) enum Route<'a> {
     Organisation(&'a str),
     /// A component on the page of an organisation.
     Component(&'a str, &'a str),
-    History(&'a str),
+    /// The months of an organisation, the newest, or those before a month.
+    History(&'a str, Option<Month>),
     Incident(&'a str),
     Planned,
     Maintenance(&'a str),
@@ -68,7 +72,7 @@ pub(super) enum Feed {
     /// One entry per incident.
     Incidents,
     /// The entries of a month in UTC: its archive (RFC 5005).
-    Month { year: u16, month: u8 },
+    Month(Month),
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -98,156 +102,14 @@ pub(super) enum Statuspage {
     Active,
 }
 
-/// A route with how it was written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Found<'a> {
-    pub(super) route: Route<'a>,
-    /// `.json` where it was written.
-    pub(super) suffix: &'static str,
-    /// Whether it was written with a slash too many.
-    pub(super) trailing_slash: bool,
-}
-
-/// More segments than any route has.
-const SEGMENTS_MAX: usize = 7;
-
-/// What an organisation has beside components.
-const NO_COMPONENT: [&str; 5] = ["api", "embed", "history", "incidents", "maintenance"];
-
-impl<'a> Found<'a> {
-    /// The route of a path without a language; the empty path is `/`.
-    pub(super) fn parse(path: &'a str) -> Option<Self> {
-        let (path, trailing_slash) = match path.strip_suffix('/') {
-            Some(trimmed) if !trimmed.is_empty() => (trimmed, true),
-            Some(_) | None => (path, false),
-        };
-        let segments: Vec<&str> = path.strip_prefix('/').unwrap_or(path).splitn(SEGMENTS_MAX, '/').collect();
-        let (route, suffix) = match *segments.as_slice() {
-            [""] => (Route::Overview, ""),
-            ["api", "v1", .., last] => {
-                let (last, suffix) = last.strip_suffix(".json").map_or((last, ""), |last| (last, ".json"));
-                (Route::api(segments.get(2..segments.len() - 1)?, last)?, suffix)
-            }
-            _ => (Route::of_segments(&segments)?, ""),
-        };
-        Some(Self { route, suffix, trailing_slash })
-    }
-
-    /// The route of a path that may begin with a language, where the configured languages are
-    /// not at hand: they are told by their shape, which no organisation's id may have.
-    pub(super) fn anywhere(path: &'a str) -> Option<Self> {
-        let first = path.strip_prefix('/')?.split('/').next()?;
-        let rest = path.get(1 + first.len()..)?;
-        let is_language = first.contains("-x-") || (first.len() == 2 && first.bytes().all(|b| b.is_ascii_lowercase()));
-        if is_language {
-            return Self::parse(rest);
-        }
-        Self::parse(path).or_else(|| Self::beyond_first(path))
-    }
-
-    /// The route of what follows the first segment.
-    pub(super) fn beyond_first(path: &'a str) -> Option<Self> {
-        let first = path.strip_prefix('/')?.split('/').next()?;
-        let rest = path.get(1 + first.len()..)?;
-        Self::parse(rest).filter(|_| rest.starts_with('/'))
-    }
-}
-
 impl<'a> Route<'a> {
-    /// The route of anything but the start page and our JSON.
-    fn of_segments(segments: &[&'a str]) -> Option<Self> {
-        let found = match *segments {
-            ["search"] => Self::Search,
-            ["docs"] => Self::Docs,
-            ["widget.js"] => Self::Widget,
-            ["openapi.json"] => Self::OpenApi,
-            [".well-known", "security.txt"] => Self::SecurityText,
-            ["assets", name] if !name.is_empty() => Self::Asset(name),
-            ["incidents", id] if !id.is_empty() => Self::Incident(id),
-            ["maintenance"] => Self::Planned,
-            ["maintenance", id] if !id.is_empty() => Self::Maintenance(id),
-            ["embed", organisation] if is_organisation(organisation) => Self::Embed(Place::Organisation(organisation)),
-            ["embed", organisation, "fragment.html"] if is_organisation(organisation) => {
-                Self::Fragment(Place::Organisation(organisation))
-            }
-            ["embed", organisation, component] if is_organisation(organisation) && is_component(component) => {
-                Self::Embed(Place::Component(organisation, component))
-            }
-            ["embed", organisation, component, "fragment.html"]
-                if is_organisation(organisation) && is_component(component) =>
-            {
-                Self::Fragment(Place::Component(organisation, component))
-            }
-            ["api", "v2", ..] => Self::Statuspage(Place::Site, Statuspage::parse(segments.get(2..)?)?),
-            [organisation, "api", "v2", ..] if is_organisation(organisation) => {
-                Self::Statuspage(Place::Organisation(organisation), Statuspage::parse(segments.get(3..)?)?)
-            }
-            [organisation] if is_organisation(organisation) => Self::Organisation(organisation),
-            [organisation, "history"] if is_organisation(organisation) => Self::History(organisation),
-            [organisation, "status.txt"] if is_organisation(organisation) => Self::StatusText(organisation),
-            [file] => Self::file(Place::Site, file)?,
-            [organisation, last] if is_organisation(organisation) => {
-                match Self::file(Place::Organisation(organisation), last) {
-                    Some(file) => file,
-                    None if is_component(last) => Self::Component(organisation, last),
-                    None => return None,
-                }
-            }
-            [organisation, component, file] if is_organisation(organisation) && is_component(component) => {
-                Self::file(Place::Component(organisation, component), file)?
-            }
-            _ => return None,
-        };
-        Some(found)
-    }
-
-    /// A file that the site, organisations and components have.
-    fn file(place: Place<'a>, name: &str) -> Option<Self> {
-        let of_component = matches!(place, Place::Component(..));
-        match name {
-            "calendar.ics" if !of_component => return Some(Self::Calendar(place)),
-            "badge.svg" => return Some(Self::Badge(place, BadgeFormat::Svg)),
-            "badge.json" => return Some(Self::Badge(place, BadgeFormat::Json)),
-            "fragment.html" if place != Place::Site => return Some(Self::Fragment(place)),
-            _ => {}
-        }
-        let (name, ending) = name.rsplit_once('.')?;
-        let format = FeedFormat::parse(ending)?;
-        let feed = match name.strip_prefix("feed")? {
-            "" => Feed::Updates,
-            "-incidents" => Feed::Incidents,
-            rest => Feed::month(rest.strip_prefix('-')?)?,
-        };
-        Some(Self::Feed(place, feed, format))
-    }
-
-    fn api(collection: &[&'a str], last: &'a str) -> Option<Self> {
-        match (collection, last) {
-            ([], "alive") => Some(Self::Alive),
-            ([], "summary") => Some(Self::Summary),
-            ([], "organisations") => Some(Self::Organisations),
-            ([], "components") => Some(Self::Components),
-            ([], "incidents") => Some(Self::Incidents),
-            ([], "maintenance") => Some(Self::Maintenances),
-            ([], "search") => Some(Self::Found),
-            (_, "") => None,
-            (["organisations"], id) => Some(Self::OneOrganisation(id)),
-            (["components"], id) => Some(Self::OneComponent(id)),
-            (["components", id], "results") => Some(Self::Results(id)),
-            (["components", id], "availability") => Some(Self::Availability(id)),
-            (["incidents"], id) => Some(Self::OneIncident(id)),
-            (["maintenance"], id) => Some(Self::OneMaintenance(id)),
-            _ => None,
-        }
-    }
-
     /// The word for metrics and logs.
     pub(super) const fn label(self) -> &'static str {
         match self {
             Self::Overview => "overview",
             Self::Organisation(_) => "organisation",
             Self::Component(..) => "component",
-            Self::History(_) => "history",
+            Self::History(..) => "history",
             Self::Incident(_) => "incident",
             Self::Planned => "planned",
             Self::Maintenance(_) => "maintenance",
@@ -289,6 +151,7 @@ impl<'a> Route<'a> {
             Self::Overview
             | Self::Organisation(_)
             | Self::Component(..)
+            | Self::History(..)
             | Self::Incident(_)
             | Self::Planned
             | Self::Maintenance(_)
@@ -304,7 +167,6 @@ impl<'a> Route<'a> {
             | Self::Summary
             | Self::OneOrganisation(_)
             | Self::OneMaintenance(_) => &["lang"],
-            Self::History(_) => &["before", "lang"],
             Self::Widget | Self::OpenApi | Self::SecurityText | Self::Asset(_) => &[],
             Self::Organisations | Self::Incidents | Self::Maintenances => {
                 &["ars", "cursor", "kind", "lang", "leika", "status"]
@@ -321,7 +183,7 @@ impl<'a> Route<'a> {
     pub(super) const fn looks_back(self) -> bool {
         matches!(
             self,
-            Self::Component(..) | Self::History(_) | Self::Incident(_) | Self::Results(_) | Self::Availability(_)
+            Self::Component(..) | Self::History(..) | Self::Incident(_) | Self::Results(_) | Self::Availability(_)
         )
     }
 
@@ -384,7 +246,7 @@ impl<'a> Route<'a> {
             | Self::Asset(_) => Some(self),
             Self::Organisation(id) => organisation(id).map(Self::Organisation),
             Self::Component(there, id) => both(there, id).map(|(there, id)| Self::Component(there, id)),
-            Self::History(id) => organisation(id).map(Self::History),
+            Self::History(id, before) => organisation(id).map(|id| Self::History(id, before)),
             Self::Feed(whose, feed, format) => place(whose).map(|whose| Self::Feed(whose, feed, format)),
             Self::Calendar(whose) => place(whose).map(Self::Calendar),
             Self::Badge(whose, format) => place(whose).map(|whose| Self::Badge(whose, format)),
@@ -414,7 +276,7 @@ impl<'a> Route<'a> {
             | Self::Availability(id) => Some(id),
             Self::Overview
             | Self::Organisation(_)
-            | Self::History(_)
+            | Self::History(..)
             | Self::Incident(_)
             | Self::Planned
             | Self::Maintenance(_)
@@ -449,6 +311,43 @@ impl<'a> Route<'a> {
         self.component().is_some_and(|id| snapshot.catalogue.removed.contains(id))
     }
 
+    /// Whether it is a page, which a file server finds as a folder with an `index.html`.
+    pub(super) const fn is_page(self) -> bool {
+        matches!(
+            self,
+            Self::Overview
+                | Self::Organisation(_)
+                | Self::Component(..)
+                | Self::History(..)
+                | Self::Incident(_)
+                | Self::Planned
+                | Self::Maintenance(_)
+                | Self::Search
+                | Self::Docs
+                | Self::Embed(_)
+        )
+    }
+
+    /// Whether it is our JSON, which also answers with `.json` at its end.
+    pub(super) const fn is_own_json(self) -> bool {
+        matches!(
+            self,
+            Self::Alive
+                | Self::Summary
+                | Self::Organisations
+                | Self::OneOrganisation(_)
+                | Self::Components
+                | Self::OneComponent(_)
+                | Self::Results(_)
+                | Self::Availability(_)
+                | Self::Incidents
+                | Self::OneIncident(_)
+                | Self::Maintenances
+                | Self::OneMaintenance(_)
+                | Self::Found
+        )
+    }
+
     /// Its path in a language, which `prefix` stands for. Only for routes that [`Route::resolve`]
     /// has returned: their ids need no encoding.
     pub(super) fn path_in(self, prefix: &str) -> String {
@@ -462,7 +361,8 @@ impl<'a> Route<'a> {
             Self::Overview => "/".to_owned(),
             Self::Organisation(id) => format!("/{id}"),
             Self::Component(there, id) => format!("/{there}/{id}"),
-            Self::History(id) => format!("/{id}/history"),
+            Self::History(id, None) => format!("/{id}/history"),
+            Self::History(id, Some(before)) => format!("/{id}/history/{}", before.text()),
             Self::Incident(id) => format!("/incidents/{id}"),
             Self::Planned => "/maintenance".to_owned(),
             Self::Maintenance(id) => format!("/maintenance/{id}"),
@@ -473,7 +373,7 @@ impl<'a> Route<'a> {
                 match feed {
                     Feed::Updates => format!("{}/feed.{ending}", whose.folder()),
                     Feed::Incidents => format!("{}/feed-incidents.{ending}", whose.folder()),
-                    Feed::Month { year, month } => format!("{}/feed-{year:04}-{month:02}.{ending}", whose.folder()),
+                    Feed::Month(month) => format!("{}/feed-{}.{ending}", whose.folder(), month.text()),
                 }
             }
             Self::Calendar(whose) => format!("{}/calendar.ics", whose.folder()),
@@ -515,21 +415,8 @@ impl Place<'_> {
     }
 }
 
-impl Feed {
-    /// `2023-10`
-    fn month(text: &str) -> Option<Self> {
-        let (year, month) = text.split_once('-')?;
-        let digits = |text: &str, count| text.len() == count && text.bytes().all(|b| b.is_ascii_digit());
-        if !digits(year, 4) || !digits(month, 2) {
-            return None;
-        }
-        let month = month.parse().ok().filter(|month| (1..=12).contains(month))?;
-        Some(Self::Month { year: year.parse().ok()?, month })
-    }
-}
-
 impl FeedFormat {
-    fn parse(ending: &str) -> Option<Self> {
+    pub(super) fn parse(ending: &str) -> Option<Self> {
         match ending {
             "atom" => Some(Self::Atom),
             "rss" => Some(Self::Rss),
@@ -560,7 +447,7 @@ impl Statuspage {
         Self::Active,
     ];
 
-    fn parse(segments: &[&str]) -> Option<Self> {
+    pub(super) fn parse(segments: &[&str]) -> Option<Self> {
         let path = segments.join("/");
         let name = path.strip_suffix(".json")?;
         Self::ALL.into_iter().find(|file| file.name() == name)
@@ -579,14 +466,4 @@ impl Statuspage {
             Self::Active => "scheduled-maintenances/active",
         }
     }
-}
-
-/// Whether a segment may be the id of an organisation.
-fn is_organisation(segment: &str) -> bool {
-    validate_id(segment).is_ok()
-}
-
-/// Whether a segment may be the full id of a component.
-fn is_component(segment: &str) -> bool {
-    !NO_COMPONENT.contains(&segment) && segment.split('.').all(|side| validate_id(side).is_ok())
 }

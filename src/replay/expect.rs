@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use crate::model::local::View;
-use crate::model::snapshot::{Measurements, Shown, Snapshot};
+use crate::model::measurements::Measurements;
+use crate::model::snapshot::{Shown, Snapshot};
 use crate::publish::{self, Rendered, Target};
 use crate::scenario::{Expect, Expectation, Scenario};
 

@@ -3,6 +3,7 @@
 
 mod desk;
 mod editing;
+pub(crate) mod export;
 mod openapi;
 pub(crate) mod program;
 mod tokens;

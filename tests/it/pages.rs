@@ -303,7 +303,7 @@ fn pages_load_one_script_of_ours_and_their_policy_knows_their_style() {
             html::style_hash()
         )
     );
-    assert_eq!(html::page_policy(), format!("{policy}; script-src 'self'; connect-src 'self'"));
+    assert_eq!(html::page_policy(), format!("script-src 'self'; connect-src 'self'; {policy}"));
     assert_eq!(html::problem_policy(), policy);
     let problem = html::problem("de", 404, "Seite nicht gefunden", "", None);
     assert!(!problem.contains("<script"));

@@ -231,6 +231,7 @@ const DOCS: &[&str] = &[
     "docs/commands.md",
     "docs/embedding.md",
     "docs/editing.md",
+    "docs/export.md",
     "docs/feeds.md",
     "docs/redaktion.md",
     "docs/scenarios.md",

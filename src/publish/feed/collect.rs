@@ -11,7 +11,8 @@ use crate::model::local::PublicLocal;
 use crate::model::notice::MaintenanceUpdate;
 use crate::model::snapshot::{PublicIncident, PublicMaintenance, PublicOrganisation, PublicUpdate, Snapshot};
 use crate::model::time::Timestamp;
-use crate::publish::route::{Feed, Place};
+use crate::publish::month::Month;
+use crate::publish::route::Place;
 use crate::publish::scope::{Page, Scope};
 
 /// Who reads a feed.
@@ -51,29 +52,6 @@ pub(super) enum What<'a> {
     Incident(&'a PublicIncident),
 }
 
-/// A month in UTC.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Month {
-    year: i32,
-    month: u8,
-}
-
-impl Month {
-    pub(super) fn new(year: u16, month: u8) -> Self {
-        Self { year: year.into(), month }
-    }
-
-    fn of(at: Timestamp) -> Self {
-        let date = Offset::UTC.to_datetime(at.to_jiff()).date();
-        Self { year: date.year().into(), month: date.month().unsigned_abs() }
-    }
-
-    /// Its archive. Years before the first have none.
-    pub(super) fn feed(self) -> Option<Feed> {
-        Some(Feed::Month { year: self.year.try_into().ok()?, month: self.month })
-    }
-}
-
 impl<'a> Said<'a> {
     fn new(what: What<'a>) -> Self {
         let (at, subject, number) = match what {
@@ -90,9 +68,9 @@ impl<'a> Said<'a> {
         Self { at, published, subject, number, what }
     }
 
-    /// The month in which it was first published.
+    /// The month in UTC in which it was first published.
     pub(super) fn month(&self) -> Month {
-        Month::of(self.published)
+        Month::of(Offset::UTC.to_datetime(self.published.to_jiff()).date())
     }
 
     /// What is of the same group concerns the same.

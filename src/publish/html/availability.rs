@@ -51,7 +51,7 @@ impl<'a> Page<'a> {
 
     pub(super) fn availability(&self, view: &View<'a>, seconds: u64) -> Option<Availability> {
         let from = view.component.available_from.as_ref().map(|from| from.at);
-        view.state.intervals.window(self.snapshot.at, Duration::from_secs(seconds), from)
+        view.state.intervals.window(self.snapshot.figures_until(), Duration::from_secs(seconds), from)
     }
 
     pub(super) fn figures(&self, view: &View<'a>) -> Markup {

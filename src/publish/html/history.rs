@@ -3,8 +3,6 @@
 
 use std::time::Duration;
 
-use jiff::ToSpan;
-use jiff::civil::Date;
 use maud::{Markup, html};
 
 use crate::model::event::MaintenancePhase;
@@ -16,45 +14,19 @@ use crate::publish::html::chart::{self, Bar, Caption, Grain, Slot, strip};
 use crate::publish::html::page::{Frame, Page};
 use crate::publish::html::strips::Past;
 use crate::publish::html::{incident, maintenance, time};
+use crate::publish::month::Month;
 
 /// Months on a page.
 const MONTHS: i32 = 12;
+
+/// Most pages that are counted: the years of a working life.
+const PAGES_MAX: usize = 50;
 
 /// Most components of which strips are drawn.
 const COMPONENTS_MAX: usize = 60;
 
 /// Most notices of a kind in a month.
 const NOTICES_MAX: usize = 100;
-
-/// A month.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Month(Date);
-
-impl Month {
-    /// Reads `2024-01`.
-    pub fn parse(text: &str) -> Option<Self> {
-        let (year, month) = text.split_once('-')?;
-        let digits = |text: &str, count| text.len() == count && text.bytes().all(|b| b.is_ascii_digit());
-        if !digits(year, 4) || !digits(month, 2) {
-            return None;
-        }
-        Date::new(year.parse().ok()?, month.parse().ok()?, 1).ok().map(Self)
-    }
-
-    fn of(date: Date) -> Self {
-        Self(date.first_of_month())
-    }
-
-    /// The month so many later, or earlier.
-    fn plus(self, months: i32) -> Self {
-        Self(self.0.saturating_add(months.months()))
-    }
-
-    /// `2024-01`
-    fn text(self) -> String {
-        format!("{:04}-{:02}", self.0.year(), self.0.month())
-    }
-}
 
 /// What is shown, and what lies around it.
 struct Shown<'a> {
@@ -75,7 +47,7 @@ pub(super) fn render(page: &Page<'_>, before: Option<Month>) -> String {
     let town = page.plain(&organisation.name);
     let folder = format!("/{}", organisation.id);
     let path = match before {
-        Some(before) => format!("{folder}/history?before={}", before.text()),
+        Some(before) => format!("{folder}/history/{}", before.text()),
         None => format!("{folder}/history"),
     };
     let incidents: Vec<&PublicIncident> = page.snapshot.incidents_of(index).map(|incident| &**incident).collect();
@@ -121,10 +93,10 @@ pub(super) fn render(page: &Page<'_>, before: Option<Month>) -> String {
 fn shown<'a>(page: &Page<'a>, before: Option<Month>) -> Option<Shown<'a>> {
     let now = page.snapshot.at;
     let newest = Month::of(page.wall().date(now));
-    let end = before.filter(|before| before.0 <= newest.0);
+    let end = before.filter(|before| before.first() <= newest.first());
     let last = end.map_or(newest, |end| end.plus(-1));
     let first = last.plus(1 - MONTHS);
-    let from = chart::day_start(first.0, &page.zone)?;
+    let from = chart::day_start(first.first(), &page.zone)?;
     let components = top_level(page);
     let pasts: Result<Vec<_>, _> =
         components.iter().take(COMPONENTS_MAX).map(|&index| page.past(index, from)).collect();
@@ -133,14 +105,24 @@ fn shown<'a>(page: &Page<'a>, before: Option<Month>) -> Option<Shown<'a>> {
     let began = pasts.iter().filter_map(|past| past.intervals.iter().next()).map(|interval| interval.from).min();
     let oldest = began.map(|began| Month::of(page.wall().date(began)));
     let months = (0..MONTHS).map(|back| last.plus(-back));
-    let newer = end.map(|end| Some(end.plus(MONTHS)).filter(|next| next.0 <= newest.0));
+    let newer = end.map(|end| Some(end.plus(MONTHS)).filter(|next| next.first() <= newest.first()));
     Some(Shown {
-        months: months.filter(|month| oldest.is_some_and(|oldest| oldest.0 <= month.0)).collect(),
+        months: months.filter(|month| oldest.is_some_and(|oldest| oldest.first() <= month.first())).collect(),
         older: began.filter(|began| *began < from).map(|_| first),
         newer,
         more: components.len().saturating_sub(COMPONENTS_MAX),
         pasts,
     })
+}
+
+/// Every page of it but the newest: the months before which each one begins.
+pub(super) fn pages(page: &Page<'_>) -> Vec<Month> {
+    let mut pages: Vec<Month> = Vec::new();
+    while pages.len() < PAGES_MAX {
+        let Some(older) = shown(page, pages.last().copied()).and_then(|shown| shown.older) else { break };
+        pages.push(older);
+    }
+    pages
 }
 
 /// What stands on the page and is no part of something else there.
@@ -164,7 +146,7 @@ const fn is_partial(status: Status) -> bool {
 /// The ways to older and newer months.
 fn pages_around(page: &Page<'_>, folder: &str, shown: &Shown<'_>) -> Markup {
     let link = |before: Option<Month>| match before {
-        Some(before) => page.path(&format!("{folder}/history?before={}", before.text())),
+        Some(before) => page.path(&format!("{folder}/history/{}", before.text())),
         None => page.path(&format!("{folder}/history")),
     };
     html! {
@@ -192,7 +174,7 @@ impl Page<'_> {
         planned: &[&PublicMaintenance],
     ) -> Markup {
         let now = self.snapshot.at;
-        let border = |month: Month| chart::day_start(month.0, &self.zone).unwrap_or(now);
+        let border = |month: Month| chart::day_start(month.first(), &self.zone).unwrap_or(now);
         let whole = Slot { from: border(month), until: border(month.plus(1)) };
         let slots = chart::slots(&self.zone, Grain::Day, whole.from, whole.until);
         let drawn: Vec<(&Past<'_>, Vec<Bar>)> = shown.pasts.iter().map(|past| (past, past.bars(&slots, now))).collect();
@@ -217,7 +199,7 @@ impl Page<'_> {
         let id = format!("s_month_{}", month.text());
         html! {
             section aria-labelledby=(id) {
-                h2 id=(id) { (time::month_name(self.words, month.0)) " " (month.0.year()) }
+                h2 id=(id) { (time::month_name(self.words, month.first())) " " (month.first().year()) }
                 @if measured.is_empty() {
                     p.about { (self.say("Für diesen Monat gibt es keine Messwerte.", "There are no measurements of this month.")) }
                 } @else {
@@ -233,7 +215,7 @@ impl Page<'_> {
 
     fn month_strips(&self, month: Month, whole: Slot, measured: &[&(&Past<'_>, Vec<Bar>)]) -> Markup {
         let now = self.snapshot.at;
-        let name = format!("{} {}", time::month_name(self.words, month.0), month.0.year());
+        let name = format!("{} {}", time::month_name(self.words, month.first()), month.first().year());
         html! {
             figure.sheet.chart {
                 ul.strips {
@@ -346,21 +328,6 @@ impl Page<'_> {
                 },
                 None => (self.say(", dauert an", ", continues")),
             }
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_month_is_read_only_as_it_is_written() {
-        for good in ["2023-10", "2024-02", "1999-12"] {
-            assert_eq!(Month::parse(good).map(Month::text).as_deref(), Some(good));
-        }
-        for bad in ["", "2023", "2023-13", "2023-00", "23-10", "2023-1", "2023-10-01", "+023-10", "2023-１0"] {
-            assert_eq!(Month::parse(bad), None, "{bad}");
         }
     }
 }

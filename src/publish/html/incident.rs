@@ -309,7 +309,7 @@ impl<'a> Page<'a> {
     }
 
     fn incident_facts(&self, incident: &PublicIncident) -> Markup {
-        let until = incident.resolved_at.unwrap_or(self.snapshot.at);
+        let until = incident.resolved_at.unwrap_or_else(|| self.snapshot.figures_until());
         let own_words = incident.overlays.keys().filter_map(|id| Some(self.snapshot.organisation(id.as_str())?.0));
         let own_words: Vec<u32> = own_words.filter(|_| incident.is_open()).collect();
         html! {

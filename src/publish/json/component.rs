@@ -91,7 +91,7 @@ impl<'a> ComponentJson<'a> {
                 .into_iter()
                 .map(|alternative| AlternativeJson::new(scope, alternative))
                 .collect(),
-            availability: Windows::of(&state.intervals, at, component),
+            availability: Windows::of(&state.intervals, scope.snapshot.figures_until(), component),
             affected_by: view.affected_by.and_then(|affected| AffectedByJson::new(scope, affected)),
             text: view.local.text.map(|text| scope.text(text)),
             incident: state.incident.as_ref(),

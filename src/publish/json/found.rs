@@ -76,7 +76,7 @@ impl<'a> FoundComponent<'a> {
             owner,
             organisation: owner,
             leika: &component.leika,
-            path: format!("{}/{owner}#{}", scope.prefix(), component.id),
+            path: format!("{}/{owner}/{}", scope.prefix(), component.id),
         })
     }
 }

@@ -14,7 +14,8 @@ use turmwacht::model::status::{Evidence, Mode, Status};
 use turmwacht::model::time::Timestamp;
 use turmwacht::model::verdict::{Reason, Verdict};
 use turmwacht::publish::archive::{Archive, Nothing, Unavailable};
-use turmwacht::publish::html::{self, Month};
+use turmwacht::publish::html;
+use turmwacht::publish::month::Month;
 
 use crate::pages::crisis::crisis;
 use crate::pages::read;
@@ -290,14 +291,11 @@ fn months_go_back_to_where_the_records_begin() {
     let first = history(&snapshot, &recorded(), "hattingen", None);
     says(&read(&first), &["Oktober 2023", "November 2022", "Ältere Monate", "Keine Störung."]);
     assert!(!read(&first).contains("Oktober 2022") && !first.contains("Neuere Monate"));
-    assert!(first.contains("<a rel=\"next\" href=\"/hattingen/history?before=2022-11\">"));
+    assert!(first.contains("<a rel=\"next\" href=\"/hattingen/history/2022-11\">"));
     let second = history(&snapshot, &recorded(), "hattingen", Some("2022-11"));
     says(&read(&second), &["Oktober 2022", "Mai 2022", "Neuere Monate"]);
     assert!(!second.contains("April 2022") && !second.contains("Ältere Monate"));
-    assert!(
-        second
-            .contains("<link rel=\"canonical\" href=\"https://status.example.org/hattingen/history?before=2022-11\">")
-    );
+    assert!(second.contains("<link rel=\"canonical\" href=\"https://status.example.org/hattingen/history/2022-11\">"));
     assert!(second.contains("<a rel=\"prev\" href=\"/hattingen/history\">"));
     // Without an archive: as far as the snapshot knows.
     let held = read(&history(&snapshot, &Nothing, "hattingen", None));

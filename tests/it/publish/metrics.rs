@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use turmwacht::model::id::{CheckId, IncidentId, OrganisationId};
 use turmwacht::model::incident::Impact;
+use turmwacht::model::measurements::{Gauged, Measured, Measurements, OpenIncident, Overdue, Reading};
 use turmwacht::model::observation::{CertificateFacts, Phases, TlsFacts};
-use turmwacht::model::snapshot::{Gauged, Measured, Measurements, OpenIncident, Overdue, Reading};
 use turmwacht::model::status::{ComponentKind, Evidence, Status};
 use turmwacht::model::text::Text;
 use turmwacht::model::time::Timestamp;

@@ -164,7 +164,7 @@ fn answers_as_data_have_all_their_keys() {
         serde_json::json!([{
             "id": "wohngeld", "name": "Wohngeld", "kind": "service", "status": "operational",
             "owner": "dienstleister", "organisation": "dienstleister",
-            "leika": ["99107023017000", "99107023000000"], "path": "/dienstleister#wohngeld",
+            "leika": ["99107023017000", "99107023000000"], "path": "/dienstleister/wohngeld",
         }])
     );
     for empty in ["/api/v1/search", "/api/v1/search?q=", "/api/v1/search?utm=x"] {
@@ -225,7 +225,7 @@ fn the_page_works_without_scripts_and_tells_what_to_do_next() {
         "<form class=\"search\" role=\"search\" action=\"/search\" method=\"get\">",
         "name=\"q\" value=\"hattingen\"",
         "<a href=\"/hattingen\">Stadt Hattingen</a>",
-        "<a href=\"/hattingen#post\">post@hattingen</a>",
+        "<a href=\"/hattingen/post\">post@hattingen</a>",
         "hreflang=\"en\" lang=\"en\">English</a>",
         "href=\"/en/search?q=hattingen\"",
         "href=\"/api/v1/search?q=hattingen\"",

@@ -1,0 +1,37 @@
+//! `turmwacht export DIR`: the whole site as files.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use crate::app;
+use crate::config;
+
+/// Arguments of `export`.
+#[derive(Debug, clap::Args)]
+pub(super) struct Arguments {
+    /// The folder to write into: empty, missing, or written by an earlier export.
+    #[arg(value_name = "DIR")]
+    folder: PathBuf,
+}
+
+/// Writes what the store knows, beside a running server if there is one.
+pub(super) fn run(config_file: &Path, arguments: &Arguments) -> ExitCode {
+    let settings = match config::load_or_settings(config_file) {
+        Ok(loaded) => loaded.settings,
+        Err(config::LoadFailure::Catalogue { settings, .. }) => *settings,
+        Err(config::LoadFailure::Settings(report)) => return super::fail_with(&report.render(false)),
+    };
+    match app::export(&settings, &arguments.folder) {
+        Ok(exported) => {
+            super::print(&format!(
+                "{}: {} files written, {} unchanged, {} removed",
+                arguments.folder.display(),
+                exported.written,
+                exported.unchanged,
+                exported.removed
+            ));
+            ExitCode::SUCCESS
+        }
+        Err(fault) => super::fail(&fault),
+    }
+}
