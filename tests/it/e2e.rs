@@ -3,7 +3,7 @@
 
 mod desk;
 mod editing;
-pub(crate) mod export;
+mod export;
 mod openapi;
 pub(crate) mod program;
 mod tokens;

@@ -8,6 +8,7 @@
 mod authority;
 mod cache;
 mod calendar;
+mod exported;
 mod feeds;
 mod include;
 mod journey;

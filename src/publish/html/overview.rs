@@ -70,7 +70,8 @@ pub(super) fn render(page: &Page<'_>) -> String {
         h1 { (page.text(&site.title)) }
         (page.health())
         (verdict(roll_up.status, headline, &more(page, affected, roll_up.unknown)))
-        (search::form(page, &Plain::default()))
+        // Files cannot answer a question.
+        @if snapshot.exported.is_none() { (search::form(page, &Plain::default())) }
         (page.open_incidents(incidents()))
         (directory(page, &entries, is_whole))
         (page.planned_work(snapshot.maintenances.iter().map(|maintenance| &**maintenance)))

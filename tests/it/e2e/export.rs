@@ -13,7 +13,7 @@ use super::program::{Place, Program, configuration};
 use super::reference;
 
 /// The content of every file below a folder.
-pub(crate) fn files(folder: &Path) -> BTreeMap<String, Vec<u8>> {
+fn files(folder: &Path) -> BTreeMap<String, Vec<u8>> {
     let mut found = BTreeMap::new();
     let mut folders = vec![folder.to_owned()];
     while let Some(next) = folders.pop() {
