@@ -6,6 +6,7 @@
 
 use std::borrow::Cow;
 
+use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::Serialize;
 
 use crate::model::status::{Evidence, Lifecycle, Status};
@@ -36,6 +37,31 @@ pub(super) struct Badge {
     said: &'static str,
     colour: &'static str,
     is_red: bool,
+}
+
+/// What shields.io draws a badge from: its endpoint schema, version 1.
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+struct ShieldsBadge<'a> {
+    /// Always 1.
+    schema_version: u8,
+    /// The name.
+    label: &'a str,
+    /// The status in words.
+    message: &'a str,
+    /// Behind the status: six hexadecimal digits.
+    color: &'a str,
+    /// Behind the name.
+    label_color: &'a str,
+    /// Nobody may give it another colour.
+    is_error: bool,
+    /// How long it may be kept.
+    cache_seconds: u32,
+}
+
+/// The schema of `badge.json`.
+pub(super) fn schema(generator: &mut SchemaGenerator) -> Schema {
+    generator.subschema_for::<ShieldsBadge<'_>>()
 }
 
 impl Badge {
@@ -125,19 +151,7 @@ impl Badge {
 
     /// `badge.json`, the endpoint schema of shields.io.
     pub(super) fn json(&self) -> Vec<u8> {
-        #[derive(Serialize)]
-        #[serde(rename_all = "camelCase")]
-        struct Endpoint<'a> {
-            schema_version: u8,
-            label: &'a str,
-            message: &'a str,
-            color: &'a str,
-            label_color: &'a str,
-            /// Nobody may give it another colour.
-            is_error: bool,
-            cache_seconds: u32,
-        }
-        json::bytes(&Endpoint {
+        json::bytes(&ShieldsBadge {
             schema_version: 1,
             label: &cut(&self.name),
             message: self.said,

@@ -308,7 +308,7 @@ fn append<T: Serialize + ?Sized>(out: &mut Vec<u8>, value: &T) {
 
 /// An instant as RFC 3339 in UTC.
 #[derive(Debug, Clone, Copy)]
-struct Time(Timestamp);
+pub(super) struct Time(Timestamp);
 
 impl Serialize for Time {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {

@@ -1,9 +1,11 @@
 //! The description of our interfaces as `OpenAPI` 3.1, made from the code: the paths from the closed
 //! list of routes, the schemas from the types that are written and read.
 //!
-//! It speaks of JSON only: the public interface, Statuspage's files, and the editors' requests.
+//! It speaks of what programs read: the public interface, Statuspage's files, feeds and what other
+//! sites embed, and the editors' requests. Pages are for people.
 
 mod admin;
+mod files;
 mod public;
 
 use schemars::SchemaGenerator;
@@ -15,9 +17,10 @@ use crate::publish::Problem;
 use crate::publish::json;
 
 /// What the parts of the interface are called, in the order in which they are told.
-pub(super) const TAGS: [(&str, &str); 3] = [
+pub(super) const TAGS: [(&str, &str); 4] = [
     ("Status", "What the pages show, as data. Read-only, without keys."),
     ("Statuspage", "The same in the shape of Statuspage's public API, version 2, for programs that know it."),
+    ("Files", "Feeds, calendars, badges, and what other sites embed."),
     ("Editing", "What editors do. It needs a token; `docs/editing.md` tells more."),
 ];
 
@@ -71,10 +74,11 @@ pub fn describe(site: &Site) -> Value {
     })
 }
 
-const INTRODUCTION: &str = "Every JSON path also answers with `.json` at its end. Texts are in the first language \
+const INTRODUCTION: &str = "What answers JSON below `/api/v1` also answers with `.json` at its end, but for \
+    editors. Texts are in the first language \
     of the site; the other languages are servers of their own below their tag. Former ids, a slash at the end and \
     `?lang=` are forwarded (308). Parameters that a path does not know are ignored; an empty one counts as left out. \
-    Every answer has a strong `ETag`; asked with `If-None-Match`, the same content is answered with 304. Times are \
+    Every document has a strong `ETag`; asked with `If-None-Match`, the same content is answered with 304. Times are \
     RFC 3339 in UTC. New fields and new words may be added: ignore a field, and treat a word like `unknown`, that \
     you do not know.";
 
@@ -150,12 +154,15 @@ fn path_parameters(path: &str) -> Vec<Value> {
                 "required": true,
                 "description": match name {
                     "organisation" => "The id of an organisation.",
+                    "component" => "The id of a component that stands on the page of this organisation.",
+                    "format" => "Atom, RSS 2.0 or JSON Feed 1.1.",
                     "update" => "The id of an update: that of the incident, a hyphen, a number.",
                     _ => "The id.",
                 },
-                "schema": {
-                    "type": "string",
-                    "pattern": if name == "organisation" { ORGANISATION_ID } else { ID },
+                "schema": match name {
+                    "format" => json!({ "type": "string", "enum": ["atom", "rss", "json"] }),
+                    "organisation" => json!({ "type": "string", "pattern": ORGANISATION_ID }),
+                    _ => json!({ "type": "string", "pattern": ID }),
                 },
             })
         })

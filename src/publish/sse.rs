@@ -7,13 +7,23 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::Serialize;
 
+use crate::model::event::MaintenancePhase;
 use crate::model::id::OrganisationId;
+use crate::model::incident::IncidentStatus;
 use crate::model::local::{Said, Town, View};
 use crate::model::snapshot::{ComponentState, HealthWord, PublicIncident, PublicMaintenance, Snapshot};
+use crate::model::status::Status;
 use crate::publish::json;
 use crate::publish::scope::Scope;
+
+/// Where the stream is, without its language.
+pub const PATH: &str = "/api/v1/events";
+
+/// The parameters that it knows.
+pub const QUERY: &[&str] = &["lang", "last_event_id", "organisation"];
 
 /// Most components, incidents or maintenances in one frame; of more the reader is told to fetch
 /// everything anew.
@@ -52,12 +62,20 @@ pub fn diff(before: &Snapshot, after: &Snapshot, audiences: &[Audience]) -> Fram
     Frames { changes: audiences.iter().map(write).collect(), alive: alive(after) }
 }
 
+/// The schemas of what events hold, by their names; `alive` holds what its own path answers.
+pub(super) fn schemas(generator: &mut SchemaGenerator) -> [(&'static str, Schema); 2] {
+    [("change", generator.subschema_for::<Change<'_>>()), ("resync", generator.subschema_for::<Resync>())]
+}
+
+/// Something was missed: fetch everything anew.
+#[derive(Serialize, JsonSchema)]
+struct Resync {
+    /// Where the log is now.
+    position: u64,
+}
+
 /// Tells a reader to fetch everything anew.
 pub fn resync(position: u64) -> Bytes {
-    #[derive(Serialize)]
-    struct Resync {
-        position: u64,
-    }
     frame("resync", position, &json::bytes(&Resync { position }))
 }
 
@@ -82,11 +100,18 @@ fn frame(event: &str, id: u64, data: &[u8]) -> Bytes {
     Bytes::from(frame)
 }
 
-#[derive(Serialize)]
+/// What reads differently than before.
+#[derive(Serialize, JsonSchema)]
 struct Change<'a> {
+    /// Grows with everything that is decided.
     position: u64,
+    #[schemars(with = "json::Time")]
     at: String,
+    /// Of the whole, or of the page.
+    #[schemars(with = "Status")]
     status: &'static str,
+    /// Of the whole, or of the page.
+    #[schemars(extend("enum" = json::schema::INDICATORS))]
     indicator: &'static str,
     health: &'a [HealthWord],
     components: Vec<ComponentItem<'a>>,
@@ -94,23 +119,30 @@ struct Change<'a> {
     maintenance: Vec<MaintenanceItem<'a>>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "ChangedComponent")]
 struct ComponentItem<'a> {
     id: &'a str,
+    #[schemars(with = "Status")]
     status: &'static str,
+    #[schemars(with = "json::Time")]
     since: String,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "ChangedIncident")]
 struct IncidentItem<'a> {
     id: &'a str,
+    #[schemars(with = "IncidentStatus")]
     status: &'static str,
     url: String,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "ChangedMaintenance")]
 struct MaintenanceItem<'a> {
     id: &'a str,
+    #[schemars(with = "MaintenancePhase")]
     status: &'static str,
 }
 

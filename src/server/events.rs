@@ -29,7 +29,7 @@ use tokio::time::timeout;
 use crate::model::snapshot::Snapshot;
 use crate::publish::documents::Documents;
 use crate::publish::events::{Closed, Last, Reader};
-use crate::publish::sse::{self, Audience, KEEP_ALIVE};
+use crate::publish::sse::{self, Audience, KEEP_ALIVE, PATH, QUERY};
 use crate::publish::wording::Words;
 use crate::publish::{NO_CONTENT_POLICY, Target, known_query};
 use crate::server::accept::network;
@@ -37,14 +37,8 @@ use crate::server::body::Body;
 use crate::server::connection::Connection;
 use crate::server::error::Problem;
 
-/// The path, without its language.
-const PATH: &str = "/api/v1/events";
-
 /// The word under which it is counted.
 pub(super) const LABEL: &str = "api_events";
-
-/// The parameters it knows.
-const QUERY: &[&str] = &["lang", "last_event_id", "organisation"];
 
 /// Streams take at most so much of the connections, so that there is always room for documents:
 /// four fifths.

@@ -4,11 +4,9 @@
 use maud::{Markup, html};
 use serde_json::Value;
 
-use crate::publish::html::page::{Frame, Page};
+use crate::publish::html::page::{DOCS_PATH, Frame, Page};
 use crate::publish::openapi::{TAGS, describe};
-
-/// Where it stands.
-const PATH: &str = "/docs";
+use crate::publish::sse;
 
 /// Deepest nesting of a type that is written out.
 const DEPTH_MAX: usize = 6;
@@ -25,7 +23,7 @@ pub(super) fn render(page: &Page<'_>) -> String {
     let frame = Frame {
         title: html! { (title) },
         description: html! { (about) },
-        path: PATH,
+        path: DOCS_PATH,
         folder: "",
         above: &[],
         json: "/openapi.json",
@@ -123,7 +121,7 @@ fn answers(page: &Page<'_>, description: &Value) -> Markup {
         section aria-labelledby="s_answers" {
             h2 id="s_answers" { (page.say("Antworten, die es überall gibt", "Answers that any path may give")) }
             div.sheet.card lang="en" {
-                div.table {
+                div.table.reference {
                     table {
                         caption { "Answers" }
                         thead { tr { th scope="col" { "Status" } th scope="col" { "Is" } } }
@@ -166,7 +164,7 @@ fn operation(page: &Page<'_>, path: &str, method: String, operation: &Value) -> 
                 pre tabindex="0" { code.example { (example) } }
             }
             @if !parameters.is_empty() {
-                div.table {
+                div.table.reference {
                     table {
                         caption { "Parameters" }
                         thead { tr { th scope="col" { "Name" } th scope="col" { "Type" } th scope="col" { "Is" } } }
@@ -183,7 +181,7 @@ fn operation(page: &Page<'_>, path: &str, method: String, operation: &Value) -> 
                 }
             }
             @if let Some(body) = body { p { "Body: " (kind(body, 0)) } }
-            div.table {
+            div.table.reference {
                 table {
                     caption { "Answers" }
                     thead { tr { th scope="col" { "Status" } th scope="col" { "Is" } } }
@@ -211,8 +209,14 @@ fn answer(response: &Value) -> Markup {
     let content = response.get("content").and_then(Value::as_object).into_iter().flatten();
     html! {
         (told(text(response, "description")))
-        @for (_, media) in content {
-            @if let Some(schema) = media.get("schema") { " " (kind(schema, 0)) }
+        @for (place, (name, media)) in content.enumerate() {
+            @match media.get("schema").filter(|_| name.ends_with("/json") || name.ends_with("/problem+json")) {
+                Some(schema) => { " " (kind(schema, 0)) },
+                None => { (if place > 0 { " or " } else { " " }) code { (name) } },
+            }
+            @for (event, schema) in media.pointer("/schema/$defs").and_then(Value::as_object).into_iter().flatten() {
+                " · " code { (event) } ": " (kind(schema, 0))
+            }
         }
     }
 }
@@ -224,16 +228,23 @@ fn example(page: &Page<'_>, path: &str) -> Option<String> {
     if path.starts_with("/api/v1/admin") {
         return None;
     }
-    let organisation = || catalogue.organisations.first().map(|organisation| organisation.id.to_string());
-    let id = match path.split('/').nth(3) {
-        _ if !path.contains('{') => String::new(),
-        Some("components") => catalogue.components.first()?.id.to_string(),
-        Some("incidents") => snapshot.incidents.first()?.id.to_string(),
-        Some("maintenance") => snapshot.maintenances.first()?.id.to_string(),
-        _ => organisation()?,
-    };
-    let path = path.replace("{id}", &id).replace("{organisation}", &id);
-    Some(format!("curl '{}{}'", catalogue.site.public_url, page.path(&path)))
+    let mut path = path.replace("{format}", "atom");
+    if path.contains("{component}") {
+        let component = catalogue.components.first()?;
+        let there = catalogue.organisations.get(*component.shown_on.first()? as usize)?;
+        path = path.replace("{component}", component.id.as_str()).replace("{organisation}", there.id.as_str());
+    }
+    if path.contains('{') {
+        let id = match path.split('/').nth(3) {
+            Some("components") => catalogue.components.first()?.id.as_str(),
+            Some("incidents") => snapshot.incidents.first()?.id.as_str(),
+            Some("maintenance") => snapshot.maintenances.first()?.id.as_str(),
+            _ => catalogue.organisations.first()?.id.as_str(),
+        };
+        path = path.replace("{id}", id).replace("{organisation}", id);
+    }
+    let option = if path == sse::PATH { "-N " } else { "" };
+    Some(format!("curl {option}'{}{}'", catalogue.site.public_url, page.path(&path)))
 }
 
 fn schemas(page: &Page<'_>, description: &Value) -> Markup {
@@ -257,7 +268,7 @@ fn type_of(name: &str, schema: &Value) -> Markup {
             h3 id=(anchor("type", name)) { code { (name) } }
             @if let Some(told) = schema.get("description").and_then(Value::as_str) { p { (self::told(told)) } }
             @match fields {
-                Some(fields) => div.table {
+                Some(fields) => div.table.reference {
                     table {
                         caption { "Fields" }
                         thead { tr { th scope="col" { "Name" } th scope="col" { "Type" } th scope="col" { "Is" } } }

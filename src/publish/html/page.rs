@@ -25,6 +25,9 @@ const EASY: &str = "de-x-leicht";
 /// Where planned work stands.
 pub(super) const PLANNED_PATH: &str = "/maintenance";
 
+/// Where the interface is described.
+pub(super) const DOCS_PATH: &str = "/docs";
+
 /// Where questions are answered.
 pub(super) const SEARCH_PATH: &str = "/search";
 
@@ -280,7 +283,8 @@ impl<'a> Page<'a> {
                     link rel="icon" href=(ICON);
                     style { (PreEscaped(STYLE)) }
                     @if let Some(chosen) = theme::style(frame.links.theme.as_ref()) { style { (PreEscaped(chosen)) } }
-                    (self.live_script())
+                    // The interface is not described anew while somebody reads.
+                    @if frame.path != DOCS_PATH { (self.live_script()) }
                 }
                 body {
                     (PreEscaped(SYMBOLS))
@@ -385,6 +389,7 @@ impl<'a> Page<'a> {
                         }
                         li { a href=(self.path(&self.calendar())) { (self.say("Geplante Arbeiten als Kalender", "Planned work as a calendar")) } }
                         li { a href=(self.path(frame.json)) { (self.say("Diese Seite als Daten (JSON)", "This page as data (JSON)")) } }
+                        li { a href=(self.path(DOCS_PATH)) { (self.say("Schnittstelle", "Interface")) } }
                     }
                     (legal(self.words, frame.links))
                 }

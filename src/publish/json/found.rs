@@ -1,5 +1,6 @@
 //! The JSON of a search: what was found, each with the path of its page.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::model::alternative::Link;
@@ -10,7 +11,7 @@ use crate::publish::scope::Scope;
 use crate::publish::search::Findings;
 
 /// How many were found in all, of which the best are listed.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 pub(super) struct Total {
     organisations: usize,
     components: usize,
@@ -23,7 +24,7 @@ impl Total {
 }
 
 /// An organisation that was found.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 pub(super) struct FoundOrganisation<'a> {
     id: &'a OrganisationId,
     name: Plain,
@@ -31,6 +32,7 @@ pub(super) struct FoundOrganisation<'a> {
     ars: Option<&'a str>,
     url: Option<&'a Link>,
     status: Status,
+    /// Of the page.
     path: String,
 }
 
@@ -50,7 +52,7 @@ impl<'a> FoundOrganisation<'a> {
 }
 
 /// A component that was found. However many towns it serves, it is one, on its owner's page.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 pub(super) struct FoundComponent<'a> {
     id: &'a ComponentId,
     name: Plain,
@@ -60,6 +62,7 @@ pub(super) struct FoundComponent<'a> {
     /// Whose page `path` leads to.
     organisation: &'a OrganisationId,
     leika: &'a [String],
+    /// Of the page.
     path: String,
 }
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::model::availability::{Availability, Interval};
@@ -33,6 +34,28 @@ const DAY: Duration = Duration::from_secs(86_400);
 /// The longest range of results.
 const RESULTS_DAYS_MAX: u32 = 31;
 
+/// The single results of a component in a range, by check.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Results")]
+pub(super) struct ResultsJson<'a> {
+    /// The component.
+    id: &'a ComponentId,
+    /// The first instant of the range.
+    from: Time,
+    /// The first instant after it.
+    to: Time,
+    /// By id.
+    checks: Vec<CheckJson<'a>>,
+}
+
+/// The results of a check, oldest first.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "CheckResults")]
+struct CheckJson<'a> {
+    id: &'a CheckId,
+    results: Vec<ResultJson>,
+}
+
 /// `/api/v1/components/{id}/results`
 pub(in crate::publish) fn results(
     scope: &Scope<'_>,
@@ -40,18 +63,6 @@ pub(in crate::publish) fn results(
     component: u32,
     parameters: &Parameters<'_>,
 ) -> Result<Vec<u8>, Fault> {
-    #[derive(Serialize)]
-    struct ResultsJson<'a> {
-        id: &'a ComponentId,
-        from: Time,
-        to: Time,
-        checks: Vec<CheckJson<'a>>,
-    }
-    #[derive(Serialize)]
-    struct CheckJson<'a> {
-        id: &'a CheckId,
-        results: Vec<ResultJson>,
-    }
     let id = &scope.snapshot.catalogue.components.get(component as usize).ok_or(Fault::NotFound)?.id;
     let range = range(scope, parameters, DAY, RESULTS_DAYS_MAX)?;
     let found = archive.results(id, range.from, range.until, RESULTS_MAX)?;
@@ -64,8 +75,10 @@ pub(in crate::publish) fn results(
 }
 
 /// A single result.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Result")]
 struct ResultJson {
+    /// When the probe ended.
     at: Time,
     verdict: Verdict,
     reason: Option<Reason>,
@@ -80,6 +93,26 @@ impl ResultJson {
     }
 }
 
+/// The availability of a component in a range: its figures, its days, its intervals.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "AvailabilityOfRange")]
+pub(super) struct AvailabilityJson<'a> {
+    /// The component.
+    id: &'a ComponentId,
+    /// The first instant of the range.
+    from: Time,
+    /// The first instant after it.
+    to: Time,
+    #[serde(flatten)]
+    figures: Figures,
+    /// That of the days.
+    timezone: &'a str,
+    /// The local days that the range touches, each one whole.
+    days: Vec<DayJson>,
+    /// Oldest first, not cut to the range.
+    intervals: Vec<IntervalJson>,
+}
+
 /// `/api/v1/components/{id}/availability`
 pub(in crate::publish) fn availability(
     scope: &Scope<'_>,
@@ -87,17 +120,6 @@ pub(in crate::publish) fn availability(
     component: u32,
     parameters: &Parameters<'_>,
 ) -> Result<Vec<u8>, Fault> {
-    #[derive(Serialize)]
-    struct AvailabilityJson<'a> {
-        id: &'a ComponentId,
-        from: Time,
-        to: Time,
-        #[serde(flatten)]
-        figures: Figures,
-        timezone: &'a str,
-        days: Vec<DayJson>,
-        intervals: Vec<IntervalJson>,
-    }
     let snapshot = scope.snapshot;
     let subject = snapshot.catalogue.components.get(component as usize).ok_or(Fault::NotFound)?;
     let days_max = u32::try_from(DAYS_MAX).unwrap_or(u32::MAX);
@@ -128,17 +150,27 @@ pub(in crate::publish) fn availability(
 }
 
 /// Availability with all its keys, which are null where nothing was measured.
-#[derive(Default, Serialize)]
+#[derive(Default, Serialize, JsonSchema)]
 struct Figures {
+    /// 1 − major / (measured − maintenance).
     ratio: Option<f64>,
+    /// 1 − (major + maintenance) / measured.
     ratio_with_maintenance: Option<f64>,
+    /// Seconds of which something is known, maintenance included.
     measured_s: Option<u64>,
+    /// Seconds of which nothing is known.
     unknown_s: Option<u64>,
+    /// Seconds under maintenance.
     maintenance_s: Option<u64>,
+    /// Seconds degraded.
     degraded_s: Option<u64>,
+    /// Seconds partially out.
     partial_s: Option<u64>,
+    /// Seconds out.
     major_s: Option<u64>,
+    /// Major outages that touch the stretch.
     outages: Option<u64>,
+    /// The longest of them, within the stretch.
     longest_outage_s: Option<u64>,
 }
 
@@ -161,12 +193,15 @@ impl Figures {
 }
 
 /// A local day.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Day")]
 struct DayJson {
+    #[schemars(with = "String", extend("format" = "date"))]
     date: Date,
     from: Time,
+    /// The begin of the next day.
     to: Time,
-    /// The worst one.
+    /// The worst one; null if nothing was published.
     status: Option<Status>,
     #[serde(flatten)]
     figures: Figures,
@@ -180,9 +215,11 @@ impl DayJson {
 }
 
 /// A stretch of time in one status.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Interval")]
 struct IntervalJson {
     from: Time,
+    /// Null of the one that lasts.
     to: Option<Time>,
     status: Status,
     evidence: Evidence,

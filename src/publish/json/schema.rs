@@ -4,14 +4,20 @@
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde_json::{Map, Value, json};
 
+use crate::model::search::FOUND_MAX;
 use crate::model::snapshot::HealthWord;
 use crate::model::status::Status;
 use crate::publish::json::component::ComponentJson;
+use crate::publish::json::found::{FoundComponent, FoundOrganisation, Total};
 use crate::publish::json::incident::IncidentJson;
 use crate::publish::json::maintenance::MaintenanceJson;
 use crate::publish::json::organisation::OrganisationJson;
+use crate::publish::json::past::{AvailabilityJson, ResultsJson};
 use crate::publish::json::{Alive, Counts, Envelope, PAGE_ITEMS_MAX};
 use crate::publish::route::Route;
+
+/// The words of the indicator.
+pub(in crate::publish) const INDICATORS: [&str; 5] = ["none", "minor", "major", "critical", "maintenance"];
 
 /// The schema of what a route answers, with what it is called.
 pub(in crate::publish) fn schema(route: Route<'_>, generator: &mut SchemaGenerator) -> Option<Schema> {
@@ -20,11 +26,11 @@ pub(in crate::publish) fn schema(route: Route<'_>, generator: &mut SchemaGenerat
         Route::Summary => {
             let fields = [
                 ("status", generator.subschema_for::<Status>().to_value()),
-                ("indicator", json!({ "enum": ["none", "minor", "major", "critical", "maintenance"] })),
+                ("indicator", json!({ "enum": INDICATORS })),
                 ("health", generator.subschema_for::<Vec<HealthWord>>().to_value()),
                 ("counts", generator.subschema_for::<Counts>().to_value()),
-                ("incidents", items::<IncidentJson<'_>>(generator)),
-                ("maintenance", items::<MaintenanceJson<'_>>(generator)),
+                ("incidents", items::<IncidentJson<'_>>(generator, PAGE_ITEMS_MAX)),
+                ("maintenance", items::<MaintenanceJson<'_>>(generator, PAGE_ITEMS_MAX)),
             ];
             envelope(generator, "Summary", fields)
         }
@@ -32,19 +38,31 @@ pub(in crate::publish) fn schema(route: Route<'_>, generator: &mut SchemaGenerat
         Route::OneOrganisation(_) => single::<OrganisationJson<'_>>(generator, "OneOrganisation", "organisation"),
         Route::Components => list::<ComponentJson<'_>>(generator, "ComponentList", "components"),
         Route::OneComponent(_) => single::<ComponentJson<'_>>(generator, "OneComponent", "component"),
+        Route::Results(_) => single::<ResultsJson<'_>>(generator, "ResultsOfComponent", "results"),
+        Route::Availability(_) => single::<AvailabilityJson<'_>>(generator, "AvailabilityOfComponent", "availability"),
         Route::Incidents => list::<IncidentJson<'_>>(generator, "IncidentList", "incidents"),
         Route::OneIncident(_) => single::<IncidentJson<'_>>(generator, "OneIncident", "incident"),
         Route::Maintenances => list::<MaintenanceJson<'_>>(generator, "MaintenanceList", "maintenance"),
         Route::OneMaintenance(_) => single::<MaintenanceJson<'_>>(generator, "OneMaintenance", "maintenance"),
+        Route::Found => {
+            let asked = json!({ "type": "string", "description": "The question." });
+            let fields = [
+                ("q", asked),
+                ("organisations", items::<FoundOrganisation<'_>>(generator, FOUND_MAX)),
+                ("components", items::<FoundComponent<'_>>(generator, FOUND_MAX)),
+                ("total", generator.subschema_for::<Total>().to_value()),
+            ];
+            envelope(generator, "Found", fields)
+        }
         _ => return None,
     };
     Some(schema)
 }
 
-/// A page of a list.
-fn items<T: JsonSchema>(generator: &mut SchemaGenerator) -> Value {
+/// A list of at most so many.
+fn items<T: JsonSchema>(generator: &mut SchemaGenerator, max: usize) -> Value {
     let item = generator.subschema_for::<T>();
-    json!({ "type": "array", "maxItems": PAGE_ITEMS_MAX, "items": item })
+    json!({ "type": "array", "maxItems": max, "items": item })
 }
 
 fn list<T: JsonSchema>(generator: &mut SchemaGenerator, called: &str, name: &'static str) -> Schema {
@@ -52,7 +70,7 @@ fn list<T: JsonSchema>(generator: &mut SchemaGenerator, called: &str, name: &'st
         "type": ["string", "null"],
         "description": "The `cursor` of the next page; null on the last one.",
     });
-    let fields = [(name, items::<T>(generator)), ("next", next)];
+    let fields = [(name, items::<T>(generator, PAGE_ITEMS_MAX)), ("next", next)];
     envelope(generator, called, fields)
 }
 

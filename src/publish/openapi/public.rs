@@ -1,39 +1,43 @@
-//! The public part of the description: each JSON route of the closed list.
+//! The public part of the description: each route of the closed list that programs read.
 
-use schemars::{Schema, SchemaGenerator};
+use schemars::SchemaGenerator;
 use serde_json::{Map, Value, json};
 
 use crate::model::catalogue::Site;
 use crate::model::event::MaintenancePhase;
 use crate::model::incident::IncidentStatus;
+use crate::model::search::QUERY_BYTES_MAX;
 use crate::model::status::{ComponentKind, OrganisationKind, Status};
 use crate::publish::json;
-use crate::publish::openapi::{members, path_parameters, response};
-use crate::publish::route::{Place, Route, Statuspage};
-use crate::publish::statuspage;
+use crate::publish::openapi::{files, members, path_parameters, response};
+use crate::publish::route::{BadgeFormat, Place, Route, Statuspage};
+use crate::publish::{badge, sse, statuspage};
 
 /// What stands for an id in a path.
 const ID: &str = "{id}";
 
 /// The JSON routes of our own interface, one of each.
-const OURS: [Route<'static>; 10] = [
+const OURS: [Route<'static>; 13] = [
     Route::Alive,
     Route::Summary,
     Route::Organisations,
     Route::OneOrganisation(ID),
     Route::Components,
     Route::OneComponent(ID),
+    Route::Results(ID),
+    Route::Availability(ID),
     Route::Incidents,
     Route::OneIncident(ID),
     Route::Maintenances,
     Route::OneMaintenance(ID),
+    Route::Found,
 ];
 
 /// What is told of a route.
-struct Told {
-    id: &'static str,
-    tag: &'static str,
-    summary: &'static str,
+pub(super) struct Told {
+    pub(super) id: &'static str,
+    pub(super) tag: &'static str,
+    pub(super) summary: &'static str,
 }
 
 /// The paths with their operations.
@@ -41,32 +45,38 @@ pub(super) fn paths(site: &Site, generator: &mut SchemaGenerator) -> Map<String,
     let places = [Place::Site, Place::Organisation("{organisation}")];
     let theirs = places.into_iter().flat_map(|place| Statuspage::ALL.map(|file| Route::Statuspage(place, file)));
     let mut paths = Map::new();
-    for route in OURS.into_iter().chain(theirs) {
-        let (Some(told), Some(schema)) = (told(route), schema(route, generator)) else { continue };
-        let path = route.path();
+    for route in OURS.into_iter().chain(theirs).chain(files::routes()) {
+        let (Some(told), Some(content)) = (told(route), content(route, generator)) else { continue };
+        let path = files::path(route);
         let mut parameters = path_parameters(&path);
-        parameters.extend(route.query().iter().map(|name| parameter(site, route, name, generator)));
+        parameters.extend(route.query().iter().map(|name| parameter(site, Some(route), name, generator)));
         let operation = json!({
             "operationId": operation_id(route, &told),
             "tags": [told.tag],
             "summary": told.summary,
             "parameters": parameters,
-            "responses": answers(route, &schema.to_value()),
+            "responses": answers(&path, &content),
         });
         paths.insert(path, json!({ "get": operation }));
     }
+    paths.insert(sse::PATH.to_owned(), json!({ "get": files::events(site, generator) }));
     paths
 }
 
-/// The schema of what a route answers.
-fn schema(route: Route<'_>, generator: &mut SchemaGenerator) -> Option<Schema> {
-    match route {
-        Route::Statuspage(_, file) => Some(statuspage::schema(file, generator)),
-        route => json::schema::schema(route, generator),
-    }
+/// What a route answers, by media type.
+fn content(route: Route<'_>, generator: &mut SchemaGenerator) -> Option<Value> {
+    let schema = match route {
+        Route::Statuspage(_, file) => statuspage::schema(file, generator),
+        Route::Badge(_, BadgeFormat::Json) => badge::schema(generator),
+        route => match json::schema::schema(route, generator) {
+            Some(schema) => schema,
+            None => return files::content(route),
+        },
+    };
+    Some(json!({ "application/json": { "schema": schema } }))
 }
 
-const fn told(route: Route<'_>) -> Option<Told> {
+fn told(route: Route<'_>) -> Option<Told> {
     let (id, summary) = match route {
         Route::Alive => ("getAlive", "Whether this copy is fresh"),
         Route::Summary => ("getSummary", "Status, counts, open incidents and planned maintenance"),
@@ -74,9 +84,14 @@ const fn told(route: Route<'_>) -> Option<Told> {
         Route::OneOrganisation(_) => ("getOrganisation", "A public body with what its page shows"),
         Route::Components => ("listComponents", "What has a status, by id"),
         Route::OneComponent(_) => ("getComponent", "One thing that has a status"),
+        Route::Results(_) => ("getResults", "Every single result of a range; of the last 24 hours, if none is named"),
+        Route::Availability(_) => {
+            ("getAvailability", "Availability in a range and by day; in the last 30 days, if none is named")
+        }
         Route::Incidents => ("listIncidents", "Incidents, the newest first"),
         Route::OneIncident(_) => ("getIncident", "An incident"),
         Route::Maintenances => ("listMaintenance", "Planned work, by its begin"),
+        Route::Found => ("search", "Organisations and components that are found by words, the best first"),
         Route::OneMaintenance(_) => ("getMaintenance", "Planned work"),
         Route::Statuspage(_, file) => {
             let (id, summary) = match file {
@@ -93,7 +108,7 @@ const fn told(route: Route<'_>) -> Option<Told> {
             };
             return Some(Told { id, tag: "Statuspage", summary });
         }
-        _ => return None,
+        _ => return files::told(route),
     };
     Some(Told { id, tag: "Status", summary })
 }
@@ -102,16 +117,20 @@ fn operation_id(route: Route<'_>, told: &Told) -> String {
     match route {
         Route::Statuspage(Place::Site, _) => format!("statuspage{}", told.id),
         Route::Statuspage(..) => format!("statuspage{}OfOrganisation", told.id),
-        _ => told.id.to_owned(),
+        route => match files::place(route) {
+            Some(Place::Organisation(_)) => format!("{}OfOrganisation", told.id),
+            Some(Place::Component(..)) => format!("{}OfComponent", told.id),
+            Some(Place::Site) | None => told.id.to_owned(),
+        },
     }
 }
 
-fn answers(route: Route<'_>, schema: &Value) -> Value {
+fn answers(path: &str, content: &Value) -> Value {
     let mut answers = members(json!({
         "200": {
             "description": "Here it is.",
             "headers": { "ETag": { "$ref": "#/components/headers/ETag" } },
-            "content": { "application/json": { "schema": schema } },
+            "content": content,
         },
         "304": response("Unchanged"),
         "308": response("Moved"),
@@ -119,7 +138,7 @@ fn answers(route: Route<'_>, schema: &Value) -> Value {
         "414": response("TooLong"),
         "503": response("Unavailable"),
     }));
-    if route.path().contains('{') {
+    if path.contains('{') {
         answers.insert("404".to_owned(), response("NotFound"));
         answers.insert("410".to_owned(), response("Gone"));
     }
@@ -127,7 +146,7 @@ fn answers(route: Route<'_>, schema: &Value) -> Value {
 }
 
 /// A parameter of the query. An empty one counts as left out.
-fn parameter(site: &Site, route: Route<'_>, name: &str, generator: &mut SchemaGenerator) -> Value {
+pub(super) fn parameter(site: &Site, route: Option<Route<'_>>, name: &str, generator: &mut SchemaGenerator) -> Value {
     let (description, schema) = match name {
         "ars" => (
             "The first 2 to 12 digits of a Regionalschlüssel: what is shown on a page below it.",
@@ -140,7 +159,7 @@ fn parameter(site: &Site, route: Route<'_>, name: &str, generator: &mut SchemaGe
         ),
         "cursor" => {
             let pattern = match route {
-                Route::Incidents | Route::Maintenances => r"^([0-9]{1,15}\.[a-z0-9.-]{1,128})?$",
+                Some(Route::Incidents | Route::Maintenances) => r"^([0-9]{1,15}\.[a-z0-9.-]{1,128})?$",
                 _ => "^[a-z0-9.-]{0,129}$",
             };
             ("`next` of the page before.", json!({ "type": "string", "pattern": pattern }))
@@ -152,20 +171,46 @@ fn parameter(site: &Site, route: Route<'_>, name: &str, generator: &mut SchemaGe
         }
         "status" => {
             let schema = match route {
-                Route::Incidents => generator.subschema_for::<IncidentStatus>(),
-                Route::Maintenances => generator.subschema_for::<MaintenancePhase>(),
+                Some(Route::Incidents) => generator.subschema_for::<IncidentStatus>(),
+                Some(Route::Maintenances) => generator.subschema_for::<MaintenancePhase>(),
                 _ => generator.subschema_for::<Status>(),
             };
             ("Only with this status.", schema.to_value())
         }
         "kind" => match route {
-            Route::Organisations => ("Only of this kind.", generator.subschema_for::<OrganisationKind>().to_value()),
-            Route::Components => ("Only of this kind.", generator.subschema_for::<ComponentKind>().to_value()),
+            Some(Route::Organisations) => {
+                ("Only of this kind.", generator.subschema_for::<OrganisationKind>().to_value())
+            }
+            Some(Route::Components) => ("Only of this kind.", generator.subschema_for::<ComponentKind>().to_value()),
             _ => ("Only with a component of this kind.", generator.subschema_for::<ComponentKind>().to_value()),
         },
+        "from" => (
+            "The begin of the range: an instant with its offset, or a day in the site's time zone (its begin).",
+            instant_or_day(),
+        ),
+        "to" => (
+            "The end of the range: an instant with its offset, or a day in the site's time zone (its end). At most now.",
+            instant_or_day(),
+        ),
+        "q" => (
+            "The question: at most 200 bytes and 8 words, each of which must begin a word of what is found.",
+            json!({ "type": "string", "maxLength": QUERY_BYTES_MAX }),
+        ),
+        "last_event_id" => (
+            "The `id` of the last event, or the `position` of a document: what was missed since is told first.",
+            json!({ "type": "string", "pattern": "^[0-9]{0,20}$" }),
+        ),
         _ => ("", json!({ "type": "string" })),
     };
     json!({ "name": name, "in": "query", "description": description, "schema": schema })
+}
+
+/// A begin or an end. An empty one counts as left out.
+fn instant_or_day() -> Value {
+    json!({
+        "type": "string",
+        "anyOf": [{ "format": "date-time" }, { "format": "date" }, { "maxLength": 0 }],
+    })
 }
 
 #[cfg(test)]
@@ -174,7 +219,7 @@ mod tests {
 
     use super::*;
 
-    /// Routes that answer no JSON of ours, or are not built.
+    /// Routes for people, and what our own pages load.
     const OTHERS: &[&str] = &[
         "overview",
         "organisation",
@@ -185,19 +230,7 @@ mod tests {
         "maintenance",
         "search",
         "docs",
-        "feed",
-        "organisation_feed",
-        "component_feed",
-        "calendar",
-        "organisation_calendar",
-        "badge",
-        "status_text",
         "widget",
-        "embed",
-        "fragment",
-        "api_results",
-        "api_availability",
-        "api_search",
         "openapi",
         "security_text",
         "asset",
@@ -210,7 +243,8 @@ mod tests {
         let (code, _) = code.split_once("\n    }\n").expect("their end");
         let labels: BTreeSet<&str> = code.split("=> \"").skip(1).filter_map(|rest| rest.split('"').next()).collect();
         assert!(labels.len() > 30, "{labels:?}");
-        let described = OURS.into_iter().chain([Route::Statuspage(Place::Site, Statuspage::Status)]);
+        let described =
+            OURS.into_iter().chain([Route::Statuspage(Place::Site, Statuspage::Status)]).chain(files::routes());
         let mut known: BTreeSet<&str> = described.clone().map(Route::label).collect();
         known.extend(OTHERS);
         assert_eq!(labels, known);

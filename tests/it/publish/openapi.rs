@@ -6,7 +6,7 @@ use serde_json::Value;
 use turmwacht::editing::allowed;
 use turmwacht::editing::description::OPERATIONS;
 use turmwacht::model::snapshot::Snapshot;
-use turmwacht::publish::{Rendered, known_query, openapi, render};
+use turmwacht::publish::{Rendered, known_query, openapi, render, sse};
 use turmwacht::replay::replay;
 use turmwacht::scenario::{BUILT_IN, Scenario};
 
@@ -20,12 +20,17 @@ fn described(snapshot: &Snapshot) -> Value {
     description
 }
 
-/// The public paths with concrete ids.
+/// The public paths with concrete ids, but for the stream of events.
 fn public_paths(snapshot: &Snapshot, description: &Value) -> Vec<(String, String)> {
-    let paths = description["paths"].as_object().unwrap().keys().filter(|path| !path.contains("/admin/"));
+    let paths = description["paths"].as_object().unwrap().keys();
+    let paths = paths.filter(|path| !path.contains("/admin/") && *path != sse::PATH);
     let mut concrete = Vec::new();
     for path in paths {
-        let organisation = snapshot.catalogue.organisations[0].id.to_string();
+        let mut organisation = snapshot.catalogue.organisations[0].id.to_string();
+        let component = &snapshot.catalogue.components[0];
+        if path.contains("{component}") {
+            organisation = snapshot.catalogue.organisations[component.shown_on[0] as usize].id.to_string();
+        }
         let id = match path.split('/').nth(3) {
             Some("components") => Some(snapshot.catalogue.components[0].id.to_string()),
             Some("incidents") => snapshot.incidents.first().map(|incident| incident.id.to_string()),
@@ -37,9 +42,11 @@ fn public_paths(snapshot: &Snapshot, description: &Value) -> Vec<(String, String
             None if path.contains("{id}") => continue,
             None => path.clone(),
         };
-        concrete.push((path.clone(), address.replace("{organisation}", &organisation)));
+        let address = address.replace("{organisation}", &organisation).replace("{component}", component.id.as_str());
+        let formats: &[&str] = if path.contains("{format}") { &["atom", "rss", "json"] } else { &[""] };
+        concrete.extend(formats.iter().map(|format| (path.clone(), address.replace("{format}", format))));
     }
-    assert!(concrete.len() >= 20, "{concrete:?}");
+    assert!(concrete.len() >= 50, "{concrete:?}");
     concrete
 }
 
@@ -49,11 +56,17 @@ fn what_is_served_is_as_it_is_described_in_all_stories() {
     for snapshot in stories.chain([sample()]) {
         let description = described(&snapshot);
         for (path, address) in public_paths(&snapshot, &description) {
-            let found = value(&snapshot, &address);
-            let schema =
-                description["paths"][&path]["get"]["responses"]["200"]["content"]["application/json"]["schema"].clone();
-            assert!(schema.is_object(), "{path} has no schema");
-            let faults = faults(&description, &schema, &found, true);
+            let found = document(&snapshot, &address);
+            let content = &description["paths"][&path]["get"]["responses"]["200"]["content"];
+            let (media, _) = found.content_type.split_once(';').unwrap();
+            let schema = content[media]["schema"].clone();
+            assert!(schema.is_object(), "{path}: {media} has no schema");
+            let Ok(found) = serde_json::from_slice(&found.body) else {
+                assert_eq!(schema["type"], "string", "{address}");
+                continue;
+            };
+            let closed = media == "application/json";
+            let faults = faults(&description, &schema, &found, closed);
             assert!(faults.is_empty(), "{address}:\n{}", faults.join("\n"));
         }
     }
@@ -90,7 +103,71 @@ fn every_json_route_that_answers_is_described() {
         assert_eq!(answers, paths.contains(path), "{path}: whether it answers, and whether it is described");
         answering += usize::from(answers);
     }
-    assert!(answering >= 13);
+    assert_eq!(answering, 19);
+}
+
+#[test]
+fn what_programs_read_beside_json_is_described_with_its_media_type() {
+    let description = described(&sample());
+    for (path, media) in [
+        ("/feed.{format}", &["application/atom+xml", "application/feed+json", "application/rss+xml"][..]),
+        (
+            "/{organisation}/{component}/feed-incidents.{format}",
+            &["application/atom+xml", "application/feed+json", "application/rss+xml"],
+        ),
+        ("/calendar.ics", &["text/calendar"]),
+        ("/{organisation}/calendar.ics", &["text/calendar"]),
+        ("/badge.svg", &["image/svg+xml"]),
+        ("/{organisation}/{component}/badge.svg", &["image/svg+xml"]),
+        ("/{organisation}/status.txt", &["text/plain"]),
+        ("/embed/{organisation}", &["text/html"]),
+        ("/embed/{organisation}/{component}/fragment.html", &["text/html"]),
+        ("/api/v1/events", &["text/event-stream"]),
+    ] {
+        let content = &description["paths"][path]["get"]["responses"]["200"]["content"];
+        let named: Vec<&str> =
+            content.as_object().unwrap_or_else(|| panic!("{path}")).keys().map(String::as_str).collect();
+        assert_eq!(named, media, "{path}");
+    }
+}
+
+#[test]
+fn events_are_as_they_are_described() {
+    let before = sample();
+    let description = described(&before);
+    let operation = &description["paths"][sse::PATH]["get"];
+    let events = operation["responses"]["200"]["content"]["text/event-stream"]["schema"]["$defs"].clone();
+    assert_eq!(events.as_object().unwrap().keys().collect::<Vec<_>>(), ["alive", "change", "resync"]);
+    let parameters = operation["parameters"].as_array().unwrap();
+    let named = parameters.iter().filter(|parameter| parameter["in"] == "query").map(|parameter| &parameter["name"]);
+    assert_eq!(named.collect::<Vec<_>>(), sse::QUERY);
+    let mut after = before.clone();
+    after.position += 1;
+    for state in &mut after.states {
+        std::sync::Arc::make_mut(state).status = turmwacht::model::status::Status::PartialOutage;
+    }
+    for incident in &mut after.incidents {
+        std::sync::Arc::make_mut(incident).impact = turmwacht::model::incident::Impact::None;
+    }
+    for planned in &mut after.maintenances {
+        std::sync::Arc::make_mut(planned).phase = turmwacht::model::event::MaintenancePhase::Overrunning;
+    }
+    let whom = sse::Audience { organisation: None, language: "de".into() };
+    let frames = sse::diff(&before, &after, &[whom]);
+    let change = frames.changes[0].clone().unwrap();
+    for frame in [change, frames.alive, sse::resync(7)] {
+        let frame = std::str::from_utf8(&frame).unwrap();
+        let (event, data) = frame.split_once('\n').unwrap();
+        let event = event.strip_prefix("event: ").unwrap();
+        let data: Value = serde_json::from_str(data.split_once("data: ").unwrap().1).unwrap();
+        let faults = faults(&description, &events[event], &data, true);
+        assert!(faults.is_empty(), "{event}:\n{}", faults.join("\n"));
+        if event == "change" {
+            for list in ["components", "incidents", "maintenance"] {
+                assert!(!data[list].as_array().unwrap().is_empty(), "{list}");
+            }
+        }
+    }
 }
 
 #[test]

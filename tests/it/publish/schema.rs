@@ -84,11 +84,13 @@ impl Validator<'_> {
                 "maxItems" => {
                     value.as_array().is_none_or(|items| items.len() as u64 <= rule.as_u64().expect("a number"))
                 }
+                "maximum" => value.as_f64().is_none_or(|number| number <= rule.as_f64().expect("a number")),
                 "pattern" => value.as_str().is_none_or(|text| matches(rule.as_str().expect("a text"), text)),
                 "format" => match (rule.as_str().expect("a text"), value.as_str()) {
                     ("date-time", Some(text)) => text.parse::<jiff::Timestamp>().is_ok(),
                     ("date", Some(text)) => text.parse::<jiff::civil::Date>().is_ok(),
-                    ("date-time" | "date", None) | ("uint" | "uint32" | "uint64" | "uint16" | "double", _) => true,
+                    ("date-time" | "date", None)
+                    | ("uint" | "uint32" | "uint64" | "uint16" | "uint8" | "double", _) => true,
                     (format, _) => panic!("{place}: the format {format} is not known here"),
                 },
                 word if TOLD.contains(&word) => true,
