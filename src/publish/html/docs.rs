@@ -305,7 +305,8 @@ fn kind(schema: &Value, depth: usize) -> Markup {
         } @else if let Some(name) = name {
             a href={ "#" (anchor("type", name)) } { (name) }
         } @else if let Some(choices) = choices {
-            @for (place, choice) in choices.iter().enumerate() {
+            // What may be left empty is not a choice for readers.
+            @for (place, choice) in choices.iter().filter(|choice| choice.get("maxLength").is_none()).enumerate() {
                 @if place > 0 { " or " }
                 (kind(choice, depth + 1))
             }

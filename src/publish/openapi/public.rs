@@ -208,8 +208,11 @@ pub(super) fn parameter(site: &Site, route: Option<Route<'_>>, name: &str, gener
 /// A begin or an end. An empty one counts as left out.
 fn instant_or_day() -> Value {
     json!({
-        "type": "string",
-        "anyOf": [{ "format": "date-time" }, { "format": "date" }, { "maxLength": 0 }],
+        "anyOf": [
+            { "type": "string", "format": "date-time" },
+            { "type": "string", "format": "date" },
+            { "type": "string", "maxLength": 0 },
+        ],
     })
 }
 
