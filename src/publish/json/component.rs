@@ -17,8 +17,8 @@ use crate::model::status::{ComponentKind, Delivery, DeliveryState, Evidence, Lif
 use crate::model::text::Plain;
 use crate::model::time::Timestamp;
 use crate::model::verdict::Reason;
-use crate::publish::json::{Time, instant};
 use crate::publish::cause;
+use crate::publish::json::{Time, instant};
 use crate::publish::scope::{Page, Scope};
 
 /// A component everywhere, or as one organisation's page shows it.
@@ -69,7 +69,8 @@ impl<'a> ComponentJson<'a> {
         let at = scope.snapshot.at;
         let id_of = |index: u32| catalogue.components.get(index as usize).map(|component| &component.id);
         let owner = catalogue.organisations.get(component.owner as usize);
-        let here = page.filter(|page| scope.component(component.id.as_str()).is_some_and(|it| page.shows.contains(&it)));
+        let here =
+            page.filter(|page| scope.component(component.id.as_str()).is_some_and(|it| page.shows.contains(&it)));
         let there = here.map(|page| page.organisation).or(owner);
         Self {
             id: &component.id,

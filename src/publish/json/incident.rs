@@ -220,9 +220,7 @@ impl<'a> IncidentJson<'a> {
             references: incident.references.iter().map(|reference| ReferenceJson::new(scope, reference)).collect(),
             updates: updates.map(|update| UpdateJson::new(scope, incident, update, page)).collect(),
             merged_into: incident.merged_into.as_ref(),
-            overlay: page
-                .zip(overlay)
-                .map(|(page, overlay)| OverlayJson::new(scope, incident, page, overlay)),
+            overlay: page.zip(overlay).map(|(page, overlay)| OverlayJson::new(scope, incident, page, overlay)),
             overlays: overlays(scope, incident, page),
         }
     }
