@@ -6,6 +6,7 @@
 
 pub mod archive;
 mod badge;
+mod cause;
 pub mod documents;
 pub mod escape;
 pub mod events;

@@ -140,18 +140,19 @@ pub(super) fn organisation(scope: &Scope<'_>, index: u32) -> Vec<u8> {
 /// `/api/v1/components`
 pub(super) fn components(scope: &Scope<'_>, parameters: &Parameters<'_>) -> Result<Vec<u8>, Fault> {
     let filter = Filter::of_components(scope, parameters)?;
+    let there = filter.organisation.and_then(|index| scope.page(index));
     Ok(page(
         scope,
         "components",
-        filter.components(scope).map(|(id, view)| (id, ComponentJson::new(scope, view, filter.organisation))),
+        filter.components(scope).map(|(id, view)| (id, ComponentJson::new(scope, view, there.as_ref()))),
     ))
 }
 
 /// `/api/v1/components/{id}`
 pub(super) fn component(scope: &Scope<'_>, index: u32, parameters: &Parameters<'_>) -> Result<Vec<u8>, Fault> {
-    let organisation = list::organisation(scope, parameters)?;
-    let view = scope.snapshot.view(index, organisation).ok_or(Fault::NotFound)?;
-    Ok(single(scope, "component", &ComponentJson::new(scope, view, organisation)))
+    let page = list::organisation(scope, parameters)?.and_then(|index| scope.page(index));
+    let view = scope.view(index, page.as_ref()).ok_or(Fault::NotFound)?;
+    Ok(single(scope, "component", &ComponentJson::new(scope, view, page.as_ref())))
 }
 
 /// `/api/v1/incidents`

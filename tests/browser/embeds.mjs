@@ -12,6 +12,8 @@
 //   server gone   "Stand unbekannt" with its age, nothing reads or looks available; then back
 //   exported      without `valid_until`, by api/v1/alive.json alone
 //   lies          hostile JSON stays text: no element, no link of another scheme, no script
+//   odd           no cause that nobody decided, no green that nobody vouches for, dead ways last,
+//                 the words and ways of incidents, the page that the answer names, one request
 //   keyboard      every link can be reached, and keeps the focus when the status changes
 //   hidden        a page in the background asks nothing
 //   documents     every block of `html` in docs/embedding.md works under the policy written below it
@@ -66,6 +68,7 @@ const WAYS = {
   exported: (path, body) => (path.endsWith("alive.json") ? body : without(body, "valid_until")),
   outdated: (path, body) => (path.endsWith("alive.json") ? { ...body, valid_until: "2020-01-01T00:00:00Z" } : without(body, "valid_until")),
   hostile: (_, body) => poisoned(body, ""),
+  odd: (path, body) => (path.includes("/organisations/") ? odd(body) : body),
   number: () => 1,
   array: () => [],
   proto: (_, body) => JSON.parse(JSON.stringify(body).replace(/"(status|kind|lifecycle)":"[a-z_]*"/g, "\"$1\":\"__proto__\"")),
@@ -83,7 +86,29 @@ function told(body, status) {
   if (body.component) return { ...body, component: one(body.component) };
   if (!body.organisation) return body;
   const components = body.organisation.components.map(one);
-  return { ...body, organisation: { ...body.organisation, status, components, incidents: [] } };
+  return { ...body, organisation: { ...body.organisation, status, evidence: "derived", unknown: 0, components, incidents: [] } };
+}
+
+/** What a town may have at once, seldom in a demo. */
+function odd(body) {
+  const some = { part_of: null, kind: "service", lifecycle: "live", status: "operational", evidence: "own", affected_by: null, because: null, alternatives: [], text: null, incident: null };
+  const way = (label, target, rest) => ({ kind: "phone", label, target, hours: null, hours_text: null, page: null, status: null, ...rest });
+  const components = [
+    { ...some, id: "serviceportal-en", name: "Portal", lifecycle: "announced", page: `${PLACE}/hattingen/serviceportal-en` },
+    { ...some, id: "declared", name: "Angabe", evidence: "declared" },
+    {
+      ...some, id: "red", name: "Rot", status: "major_outage", affected_by: { path: [{ id: "calm", name: "Unbeteiligt" }], incident: null },
+      alternatives: [
+        way("Tot", ["tel:+4923242040", "https://lead.example/"], { status: "major_outage", page: "https://more.example/" }), way("Lebt", []),
+      ],
+    },
+    { ...some, id: "part", name: "Teil", part_of: "red", status: "major_outage", alternatives: [way("Für den Teil", [])] },
+  ];
+  const incidents = [{
+    id: "i", title: "Vorfall", status: "identified", url: `${PLACE}/incidents/i`, started_at: body.generated_at, components: [{ id: "red" }],
+    alternatives: [way("Umweg", []), components[2].alternatives[1]], overlay: { text: "Wort der Stadt" },
+  }];
+  return { ...body, organisation: { ...body.organisation, status: "operational", evidence: "derived", unknown: 1, components, incidents } };
 }
 
 const CLOSED = ["status", "kind", "lifecycle", "evidence", "mode", "processing", "generated_at", "valid_until", "checked_at", "id", "part_of"];
@@ -105,6 +130,7 @@ function serve(origin, state) {
       if (path === "/favicon.ico") return void response.writeHead(204).end();
       if (path.startsWith("/turmwacht/")) {
         state.asked += 1;
+        state.paths.push(path);
         if (state.way === "stopped" && path.includes("/api/")) return void request.socket.destroy();
         const answer = await fetch(origin + path.slice("/turmwacht".length));
         const headers = { "content-type": answer.headers.get("content-type"), "cache-control": "no-store", date: new Date(Date.now() + state.ahead).toUTCString() };
@@ -241,20 +267,26 @@ async function look(browser, axe, address, shots) {
   }
 }
 
+/** How a widget shows what the API says: green needs somebody who looked at all of it. */
+function seen(one) {
+  if (["announced", "retired"].includes(one.lifecycle)) return "neutral";
+  return one.status === "operational" && (one.evidence === "declared" || one.unknown > 0) ? "neutral" : one.status;
+}
+
 /** Whether what is shown is what the API says. */
 async function compare(page, where, origin) {
   const { organisation } = await (await fetch(`${origin}/api/v1/organisations/hattingen.json`)).json();
   const { component } = await (await fetch(`${origin}/api/v1/components/serviceportal-en.json?organisation=hattingen`)).json();
   const kinds = await page.evaluate(() => [...document.querySelectorAll("turmwacht-status")].map((one) => one.getAttribute("component")));
   for (const [place, widget] of (await shown(page)).entries()) {
-    const wanted = kinds[place] ? component.status : organisation.status;
+    const wanted = seen(kinds[place] ? component : organisation);
     expect(where, widget.statuses[0] === wanted, `widget ${place} shows ${widget.statuses[0]}, the API says ${wanted}`);
     if (widget.box.includes("list")) {
       const live = organisation.components.filter((one) => one.lifecycle === "live");
       const whole = live.filter((one) => !live.some((other) => other.id === one.part_of));
       expect(where, widget.statuses.length === whole.length + 1, `list of ${widget.statuses.length - 1}, not ${whole.length}`);
     }
-    const hidden = widget.box.includes("banner") && wanted === "operational";
+    const hidden = widget.box.includes("banner") && ["operational", "neutral"].includes(wanted);
     expect(where, hidden === (widget.text === ""), `widget ${place} is ${hidden ? "not " : ""}hidden`);
     expect(where, widget.said.length === 0, `announces at its first look: ${widget.said}`);
   }
@@ -349,6 +381,33 @@ async function lies(browser, site, state) {
   state.way = "pass";
 }
 
+async function oddities(browser, site, state) {
+  state.way = "odd";
+  state.paths = [];
+  const { page, where, close } = await open(browser, `${site}/watched.html`, LOOKS[0], { fails: true });
+  const [compact, list, banner, component] = await shown(page);
+  expect(where, compact.text.includes("keine Störung bekannt") && compact.statuses[0] === "neutral", `odd: compact ${compact.text}`);
+  expect(where, banner.text === "", "odd: the banner stands where no disruption is known");
+  expect(where, component.text.includes("demnächst") && component.statuses[0] === "neutral", `odd: announced ${component.text}`);
+  expect(where, list.statuses.join() === "neutral,major_outage,neutral", `odd: list ${list.statuses}`);
+  for (const said of ["Umweg", "Wort der Stadt", "Für den Teil", "Mehr dazu", "Tot 023242040, Mehr dazu Zurzeit selbst nicht verfügbar."]) {
+    expect(where, list.text.includes(said), `odd: the list does not say ${said}: ${list.text}`);
+  }
+  expect(where, !list.text.includes("Unbeteiligt"), "odd: a cause is invented");
+  expect(where, list.text.indexOf("Lebt") < list.text.indexOf("Tot"), "odd: a dead way stands first");
+  expect(where, list.text.split("Lebt").length === 2, "odd: a way is offered twice");
+  const links = await page.evaluate(() => [...document.querySelectorAll("turmwacht-status")].map((one) =>
+    Object.fromEntries([...one.shadowRoot.querySelectorAll("a")].map((link) => [link.textContent, link.href]))));
+  expect(where, links[1].Tot === "https://lead.example/" && links[1]["023242040"] === "tel:+4923242040", `odd: links ${JSON.stringify(links[1])}`);
+  expect(where, links[3]["Zur Statusseite"] === `${PLACE}/hattingen/serviceportal-en`, `odd: the page is ${JSON.stringify(links[3])}`);
+  expect(where, !state.paths.some((path) => path.includes("/components/")), "odd: asks for what it has");
+  await page.evaluate(() => document.querySelector("turmwacht-status").setAttribute("lang", "en-GB"));
+  await page.waitForFunction(() => document.querySelector("turmwacht-status").shadowRoot.textContent.includes("no disruption known"))
+    .catch(() => find(where, "odd: en-GB is not English"));
+  state.way = "pass";
+  await close();
+}
+
 async function keyboard(browser, site) {
   const { page, where, close } = await open(browser, `${site}/watched.html`);
   const wanted = await page.evaluate(() =>
@@ -404,7 +463,7 @@ async function main() {
   const { chromium } = require("playwright-core");
   const axe = readFileSync(require.resolve("axe-core/axe.min.js"), "utf8");
   if (chosen.shots) mkdirSync(chosen.shots, { recursive: true });
-  const state = { way: "pass", asked: 0, ahead: 0, blocks: documented() };
+  const state = { way: "pass", asked: 0, ahead: 0, paths: [], blocks: documented() };
   const server = serve(chosen.origin, state);
   await new Promise((ready) => server.listen(0, "127.0.0.1", ready));
   const site = `http://127.0.0.1:${server.address().port}`;
@@ -429,6 +488,7 @@ async function main() {
     }
     await change(browser, site, state);
     await lies(browser, site, state);
+    await oddities(browser, site, state);
     await keyboard(browser, site);
     await hidden(browser, site, state);
   } finally {

@@ -6,8 +6,9 @@ use crate::model::alternative::{Alternative, AlternativeKind};
 use crate::model::event::MaintenancePhase;
 use crate::model::local::{View, applies};
 use crate::model::notice::Override;
-use crate::model::snapshot::{AffectedBy, PublicMaintenance, Shown};
+use crate::model::snapshot::{AffectedBy, PublicMaintenance};
 use crate::model::status::{Delivery, Evidence, Lifecycle, Processing, Status};
+use crate::publish::cause;
 use crate::publish::html::link::{self, Leads};
 use crate::publish::html::maintenance;
 use crate::publish::html::page::Page;
@@ -180,7 +181,8 @@ impl<'a> Page<'a> {
     /// The sentence that says why.
     fn cause(&self, view: &View<'a>) -> Markup {
         let word = self.words.status(view.status, Some(view.component.kind));
-        let is_derived = self.is_derived(view);
+        let is_derived = cause::is_derived(self.snapshot, view);
+        let is_disruption = |affected| cause::is_disruption(self.snapshot, affected);
         let affected = view.affected_by;
         match view.status {
             Status::UnderMaintenance => self.planned(view, affected),
@@ -200,10 +202,10 @@ impl<'a> Page<'a> {
             },
             Status::Operational | Status::DegradedPerformance | Status::PartialOutage | Status::MajorOutage => html! {
                 @match affected {
-                    Some(affected) if self.is_disruption(affected) && !is_derived => p {
+                    Some(affected) if is_disruption(affected) && !is_derived => p {
                         (self.say("Betroffen von der Störung: ", "Affected by the disruption: ")) (self.chain(affected)) "."
                     },
-                    Some(affected) if self.is_disruption(affected) => p.strong {
+                    Some(affected) if is_disruption(affected) => p.strong {
                         (self.say("Zurzeit ", "At present ")) (word)
                         (self.say(" wegen Störung: ", " because of a disruption: ")) (self.chain(affected)) "."
                     },
@@ -217,34 +219,6 @@ impl<'a> Page<'a> {
                 }
             },
         }
-    }
-
-    /// Whether what it depends on may have decided its status. A status set by hand, a town's own
-    /// word and a mode explain themselves.
-    fn is_derived(&self, view: &View<'a>) -> bool {
-        let is_derived = view.evidence != Evidence::Notice
-            || (view.state.inputs.notice.is_some() && view.local.standing.is_none_or(|local| local.status.is_none()));
-        is_derived && self.set_by_hand(view).is_none()
-    }
-
-    /// Whose disruption a component is disturbed because of.
-    pub(super) fn because_of(&self, view: &View<'a>) -> Option<&'a Shown> {
-        let affected = view.affected_by?;
-        let is_disturbed = match view.status {
-            Status::DegradedPerformance | Status::PartialOutage | Status::MajorOutage => true,
-            Status::Operational | Status::UnderMaintenance | Status::Unknown => false,
-        };
-        let holds = is_disturbed && self.is_derived(view) && self.is_disruption(affected);
-        affected.path.last().filter(|_| holds)
-    }
-
-    /// Whether what affects a component is itself disrupted, and not under maintenance or
-    /// unknown. Of an internal one nothing is known here but that it affects.
-    fn is_disruption(&self, affected: &AffectedBy) -> bool {
-        let root = affected.path.last().and_then(|root| root.id.as_ref());
-        let state =
-            root.and_then(|id| self.component(id)).and_then(|(index, _)| self.snapshot.states.get(index as usize));
-        state.is_none_or(|state| !matches!(state.status, Status::UnderMaintenance | Status::Unknown))
     }
 
     /// The root, and the way from it.

@@ -16,6 +16,7 @@ use crate::model::local::View;
 use crate::model::snapshot::{PublicIncident, PublicOrganisation};
 use crate::model::status::{Evidence, Lifecycle, Status};
 use crate::model::text::Text;
+use crate::publish::cause;
 use crate::publish::html::link::{self, Leads};
 use crate::publish::html::maintenance;
 use crate::publish::html::organisation::{headline, top_level};
@@ -242,7 +243,7 @@ impl<'a> Piece<'_, 'a> {
         let page = self.page;
         html! {
             (page.words.status(view.status, Some(view.component.kind)))
-            @if let Some(root) = page.because_of(view) {
+            @if let Some(root) = cause::because_of(page.snapshot, view) {
                 (page.say(" wegen Störung: ", " because of a disruption: ")) (page.text(&root.name))
             }
             @if let Some(planned) = page.covering(view).filter(|_| view.status == Status::UnderMaintenance) {
@@ -294,7 +295,10 @@ impl<'a> Piece<'_, 'a> {
             (page.say("Seit ", "Since ")) (page.moment(incident.started_at)) ". "
             @match incident.status {
                 IncidentStatus::Investigating | IncidentStatus::Identified => @match &incident.expected_end {
-                    Some(expected) => { (page.say("Ende: ", "End: ")) (page.expected(expected)) },
+                    Some(expected) => {
+                        (page.say("Ende: ", "End: ")) (page.expected(expected))
+                        @if let Some(passed) = page.passed(expected) { " " small { (passed) } }
+                    },
                     None => { (wording::no_end_known(page.words)) "." },
                 },
                 IncidentStatus::Monitoring | IncidentStatus::Resolved => {},
@@ -363,6 +367,9 @@ impl<'a> Piece<'_, 'a> {
                 (Some(text), _) => { ", " (page.text(text)) },
                 (None, Some(hours)) => { ", " (page.say("Zeiten: ", "hours: ")) (hours) },
                 (None, None) => {},
+            }
+            @if let Some(more) = &way.page {
+                ", " (page.say("mehr dazu: ", "more about it: ")) (self.link(more, &link::readable(more)))
             }
             @if page.is_out(way) {
                 " " strong { (page.say("Zurzeit selbst nicht verfügbar.", "Not available itself at present.")) }

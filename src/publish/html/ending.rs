@@ -21,9 +21,7 @@ impl Page<'_> {
                         dt { (self.say("Ende", "End")) }
                         dd {
                             (self.expected(expected))
-                            @if expected.latest.is_some_and(|latest| latest <= self.snapshot.at) {
-                                small { (self.say("Dieser Zeitpunkt ist verstrichen.", "This time has passed.")) }
-                            }
+                            @if let Some(passed) = self.passed(expected) { small { (passed) } }
                         }
                     },
                     None => {
@@ -85,6 +83,12 @@ impl Page<'_> {
                 },
             }
         }
+    }
+
+    /// What is said of an expected end that has come and gone.
+    pub(super) fn passed(&self, expected: &Expected) -> Option<&'static str> {
+        let has_passed = expected.latest.is_some_and(|latest| latest <= self.snapshot.at);
+        has_passed.then(|| self.say("Dieser Zeitpunkt ist verstrichen.", "This time has passed."))
     }
 
     /// Whether a text begins with the word that would stand before it.

@@ -17,8 +17,9 @@ use crate::model::status::{ComponentKind, Delivery, DeliveryState, Evidence, Lif
 use crate::model::text::Plain;
 use crate::model::time::Timestamp;
 use crate::model::verdict::Reason;
+use crate::publish::cause;
 use crate::publish::json::{Time, instant};
-use crate::publish::scope::Scope;
+use crate::publish::scope::{Page, Scope};
 
 /// A component everywhere, or as one organisation's page shows it.
 #[derive(Serialize, JsonSchema)]
@@ -48,6 +49,8 @@ pub(super) struct ComponentJson<'a> {
     alternatives: Vec<AlternativeJson<'a>>,
     availability: Windows,
     affected_by: Option<AffectedByJson<'a>>,
+    /// Whose disruption its status is because of; null where something else decided it.
+    because: Option<ShownJson<'a>>,
     /// The town's own words.
     text: Option<Plain>,
     incident: Option<&'a IncidentId>,
@@ -55,15 +58,20 @@ pub(super) struct ComponentJson<'a> {
     available_from: Option<Time>,
     ozg: Option<u32>,
     r#override: Option<OverrideJson>,
+    /// Its page here.
+    page: Option<String>,
 }
 
 impl<'a> ComponentJson<'a> {
-    pub(super) fn new(scope: &Scope<'a>, view: View<'a>, organisation: Option<u32>) -> Self {
+    pub(super) fn new(scope: &Scope<'a>, view: View<'a>, page: Option<&Page<'a>>) -> Self {
         let (component, state) = (view.component, view.state);
         let catalogue = &*scope.snapshot.catalogue;
         let at = scope.snapshot.at;
         let id_of = |index: u32| catalogue.components.get(index as usize).map(|component| &component.id);
-        let organisation = organisation.and_then(|index| catalogue.organisations.get(index as usize));
+        let owner = catalogue.organisations.get(component.owner as usize);
+        let here =
+            page.filter(|page| scope.component(component.id.as_str()).is_some_and(|it| page.shows.contains(&it)));
+        let there = here.map(|page| page.organisation).or(owner);
         Self {
             id: &component.id,
             name: scope.text(&component.name),
@@ -79,7 +87,7 @@ impl<'a> ComponentJson<'a> {
             processing: view.processing,
             delivery: view.delivery.map(DeliveryJson::new),
             reason: state.reason,
-            owner: catalogue.organisations.get(component.owner as usize).map(|owner| &owner.id),
+            owner: owner.map(|owner| &owner.id),
             part_of: component.part_of.and_then(id_of),
             parts: component.parts.iter().copied().filter_map(id_of).collect(),
             serves: reach(&component.serves),
@@ -87,18 +95,20 @@ impl<'a> ComponentJson<'a> {
             url: component.url.as_ref(),
             leika: &component.leika,
             alternatives: view
-                .alternatives(organisation, at)
+                .alternatives(page.map(|page| page.organisation), at)
                 .into_iter()
-                .map(|alternative| AlternativeJson::new(scope, alternative))
+                .map(|alternative| AlternativeJson::new(scope, page, alternative))
                 .collect(),
             availability: Windows::of(&state.intervals, scope.snapshot.figures_until(), component),
             affected_by: view.affected_by.and_then(|affected| AffectedByJson::new(scope, affected)),
+            because: cause::because_of(scope.snapshot, &view).map(|root| ShownJson::new(scope, root)),
             text: view.local.text.map(|text| scope.text(text)),
             incident: state.incident.as_ref(),
             unknown_parts: state.unknown_parts,
             available_from: instant(component.available_from.as_ref()),
             ozg: component.ozg,
             r#override: state.set_by_hand.filter(|set| set.holds(at)).map(OverrideJson::new),
+            page: there.map(|there| scope.address(&format!("/{}/{}", there.id, component.id))),
         }
     }
 }
@@ -163,10 +173,11 @@ pub(super) struct AlternativeJson<'a> {
 }
 
 impl<'a> AlternativeJson<'a> {
-    pub(super) fn new(scope: &Scope<'_>, alternative: &'a Alternative) -> Self {
+    /// As a page offers it, or as everybody sees it.
+    pub(super) fn new<'s>(scope: &Scope<'s>, page: Option<&Page<'s>>, alternative: &'a Alternative) -> Self {
         let component = alternative.component.as_ref().and_then(|id| scope.component(id.as_str()));
         Self {
-            status: component.and_then(|index| scope.snapshot.view(index, None)).map(|view| view.status),
+            status: component.and_then(|index| scope.view(index, page)).map(|view| view.status),
             kind: alternative.kind,
             label: scope.text(&alternative.label),
             target: &alternative.target,

@@ -162,13 +162,14 @@ struct OverlaidJson<'a> {
 }
 
 impl<'a> OverlayJson<'a> {
-    fn new(scope: &Scope<'_>, incident: &PublicIncident, town: &OrganisationId, overlay: &'a Overlay) -> Self {
+    fn new<'s>(scope: &Scope<'s>, incident: &PublicIncident, page: &Page<'s>, overlay: &'a Overlay) -> Self {
+        let ways = overlay.alternatives.iter();
         Self {
             text: scope.text(&overlay.text),
-            alternatives: overlay.alternatives.iter().map(|way| AlternativeJson::new(scope, way)).collect(),
+            alternatives: ways.map(|way| AlternativeJson::new(scope, Some(page), way)).collect(),
             updated_at: Time(overlay.at),
             version: overlay.version,
-            drifted: incident.has_drifted(town, overlay),
+            drifted: incident.has_drifted(&page.organisation.id, overlay),
         }
     }
 }
@@ -213,15 +214,13 @@ impl<'a> IncidentJson<'a> {
             organisations,
             alternatives: alternatives
                 .into_iter()
-                .map(|alternative| AlternativeJson::new(scope, alternative))
+                .map(|alternative| AlternativeJson::new(scope, page, alternative))
                 .collect(),
             unaffected: incident.unaffected.iter().filter(|id| is_on(scope, page, id)).collect(),
             references: incident.references.iter().map(|reference| ReferenceJson::new(scope, reference)).collect(),
             updates: updates.map(|update| UpdateJson::new(scope, incident, update, page)).collect(),
             merged_into: incident.merged_into.as_ref(),
-            overlay: page
-                .zip(overlay)
-                .map(|(page, overlay)| OverlayJson::new(scope, incident, &page.organisation.id, overlay)),
+            overlay: page.zip(overlay).map(|(page, overlay)| OverlayJson::new(scope, incident, page, overlay)),
             overlays: overlays(scope, incident, page),
         }
     }

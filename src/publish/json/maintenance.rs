@@ -130,7 +130,7 @@ impl<'a> MaintenanceJson<'a> {
                 })
                 .collect(),
             unaffected: maintenance.unaffected.iter().filter(|id| on_page(id)).collect(),
-            alternatives: alternatives.map(|alternative| AlternativeJson::new(scope, alternative)).collect(),
+            alternatives: alternatives.map(|alternative| AlternativeJson::new(scope, page, alternative)).collect(),
             announced_at: instant(Some(&maintenance.announced_at)),
             last_chance_before: instant(maintenance.last_chance_before.as_ref()),
             back_from: instant(maintenance.back_from.as_ref()),

@@ -9,7 +9,7 @@ use crate::model::alternative::Link;
 use crate::model::id::OrganisationId;
 use crate::model::local::View;
 use crate::model::snapshot::{PublicIncident, PublicMaintenance};
-use crate::model::status::{Lifecycle, OrganisationKind, Status};
+use crate::model::status::{Evidence, Lifecycle, OrganisationKind, Status};
 use crate::model::text::Plain;
 use crate::publish::json::component::ComponentJson;
 use crate::publish::json::incident::IncidentJson;
@@ -47,6 +47,8 @@ pub(super) struct OrganisationJson<'a> {
     url: Option<&'a Link>,
     emergency_url: Option<&'a Link>,
     status: Status,
+    /// `declared` if nothing on its page is checked.
+    evidence: Evidence,
     components: Vec<ComponentJson<'a>>,
     incidents: Vec<IncidentJson<'a>>,
     maintenance: Vec<MaintenanceJson<'a>>,
@@ -77,7 +79,8 @@ impl<'a> OrganisationJson<'a> {
             url: organisation.url.as_ref(),
             emergency_url: page.town.emergency_site(page.index),
             status: roll_up.status,
-            components: views.iter().map(|view| ComponentJson::new(scope, *view, Some(index))).collect(),
+            evidence: roll_up.evidence,
+            components: views.iter().map(|view| ComponentJson::new(scope, *view, Some(&page))).collect(),
             incidents: incidents()
                 .take(PAGE_ITEMS_MAX)
                 .map(|incident| IncidentJson::new(scope, incident, Some(&page)))

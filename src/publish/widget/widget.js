@@ -4,8 +4,7 @@
  *   <turmwacht-status organisation="town" lang="de" variant="list"></turmwacht-status>
  *
  * Attributes: organisation, component, lang, variant (compact, list, banner), src.
- * Whatever it reads is shown as text. It keeps nothing, asks nobody but `src`, and rests while
- * the page is hidden. What is not known to hold any more reads "Stand unbekannt". */
+ * Whatever it reads is shown as text. It keeps nothing and asks nobody but `src`. */
 (() => {
   "use strict";
   const NAME = "turmwacht-status";
@@ -14,13 +13,14 @@
   const POLL_MS = 60_000;
   const RETRY_MS = 15_000;
   const RETRY_MAX_MS = 900_000;
-  const PAUSE_MS = 10_000; // Least time between two questions, however often a page is shown.
+  const PAUSE_MS = 10_000; // Least time between two questions.
   const DEADLINE_MS = 10_000;
-  const VALID_MS = 150_000; // No answer says that it holds for longer.
+  const VALID_MS = 150_000;
   const ITEMS_MAX = 50;
   const TEXT_MAX = 300;
+  const WORDS_MAX = 20_000;
 
-  // The server of this script: a classic script is named by the page, a module by the stack.
+  // A classic script is named by the page, a module by the stack.
   const script = document.currentScript?.src || /https?:\/\/[^\s)]+?\.js/.exec(new Error().stack || "")?.[0] || "";
   const HOME = script.replace(/[?#].*$/, "").replace(/\/(assets\/)?[^/]*$/, "");
 
@@ -29,9 +29,9 @@
       operational: "verfügbar", degraded_performance: "eingeschränkt", partial_outage: "teilweise gestört",
       major_outage: "nicht verfügbar", under_maintenance: "planmäßig unterbrochen", unknown: "Stand unbekannt",
       open: "geöffnet", closed: "geschlossen", reachable: "erreichbar", silent: "nicht erreichbar",
-      declared: "keine Störung bekannt", because: " wegen Störung: ", incidents: "Aktuelle Störungen",
+      neutral: "keine Störung bekannt", announced: "demnächst", retired: "eingestellt", because: " wegen Störung: ", incidents: "Aktuelle Störungen",
       investigating: "wird untersucht", identified: "Ursache bekannt", monitoring: "wieder erreichbar, wird beobachtet",
-      since: "seit ", ways: "So geht es trotzdem", asOf: "Stand: ", last: "Letzte Auskunft: ", clock: " Uhr",
+      since: "seit ", ways: "So geht es trotzdem", out: "Zurzeit selbst nicht verfügbar.", told: "Mehr dazu", asOf: "Stand: ", last: "Letzte Auskunft: ", clock: " Uhr",
       none: "Zurzeit ist keine Auskunft möglich.", loading: "Der Stand wird abgefragt.", page: "Zur Statusseite",
       more: (n) => `und ${n} weitere`,
     },
@@ -39,22 +39,24 @@
       operational: "available", degraded_performance: "degraded", partial_outage: "partially disrupted",
       major_outage: "not available", under_maintenance: "under planned maintenance", unknown: "status unknown",
       open: "open", closed: "closed", reachable: "reachable", silent: "not reachable",
-      declared: "no disruption known", because: " because of a disruption: ", incidents: "Current disruptions",
+      neutral: "no disruption known", announced: "coming soon", retired: "retired", because: " because of a disruption: ", incidents: "Current disruptions",
       investigating: "being investigated", identified: "cause identified", monitoring: "answers again, being watched",
-      since: "since ", ways: "What you can do instead", asOf: "As of: ", last: "Last information: ", clock: "",
+      since: "since ", ways: "What you can do instead", out: "Not available itself at present.", told: "More about it", asOf: "As of: ", last: "Last information: ", clock: "",
       none: "No information is available at present.", loading: "The status is being asked for.", page: "To the status page",
       more: (n) => `and ${n} more`,
     },
   };
 
-  // Each status has a shape of its own, the worst last but one.
+  // The worst last; neutral is what nothing vouches for.
   const SHAPES = {
+    unknown: "M6 6.3a2 2 0 1 1 2.9 1.8q-.9.5-.9 1.2v.2m0 2.2v.2", neutral: "",
     operational: "M4.5 8.5l2.5 2.5 4.5-5.5", under_maintenance: "M8 4.5v4l2.5 1.5",
     degraded_performance: "M4.5 8h7", partial_outage: "M8 4v5m0 2.5v.2", major_outage: "M5.2 5.2l5.6 5.6m0-5.6l-5.6 5.6",
-    unknown: "M6 6.3a2 2 0 1 1 2.9 1.8q-.9.5-.9 1.2v.2m0 2.2v.2",
   };
   const KINDS = new Map([["counter", ["open", "closed"]], ["mail", ["reachable", "silent"]], ["phone", ["reachable", "silent"]]]);
-  const ORDER = ["unknown", "operational", "under_maintenance", "degraded_performance", "partial_outage", "major_outage"];
+  const ORDER = Object.keys(SHAPES);
+  const FINE = ["operational", "neutral"];
+  const OUT = ["under_maintenance", "partial_outage", "major_outage"];
 
   const colour = (name, light, dark) => `--${name}:var(--turmwacht-${name},${dark ? `light-dark(${light},${dark})` : light});`;
   const COLOURS = [
@@ -75,13 +77,13 @@
     p, ul { margin: .35em 0 0; padding: 0; } p:first-child { margin: 0; }
     ul ul { margin: .15em 0 .15em 1.5em; } ul { list-style: none; } li { margin: .25em 0 0; }
     a { color: var(--link); text-underline-offset: .18em; } :focus-visible { outline: 3px solid var(--link); outline-offset: 2px; }
-    svg { width: 1.15em; height: 1.15em; margin-inline-end: .35em; vertical-align: -.2em; }
-    [part~="name"] { font-weight: 600; } [part~="age"] { color: var(--soft); font-size: .9375em; }
+    svg { width: 1.15em; height: 1.15em; margin-inline-end: .35em; vertical-align: -.2em; fill: none; stroke: currentColor; stroke-width: 1.6; }
+    [part~="name"] { font-weight: 600; } [part~="said"] { white-space: pre-line; } [part~="age"] { color: var(--soft); font-size: .9375em; }
     [part~="status"] { color: var(--now); font-weight: 600; }
     [part~="announcement"] { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); white-space: nowrap; }`;
 
-  // Whatever came from outside goes through one of these.
-  const text = (value) => (typeof value === "string" ? value.slice(0, TEXT_MAX) : "");
+  // Whatever came from outside goes through these.
+  const text = (value, most = TEXT_MAX) => (typeof value === "string" ? value.slice(0, most) : "");
   const list = (value) => (Array.isArray(value) ? value.filter((one) => one && typeof one === "object").slice(0, 1000) : []);
   const object = (value) => (value && typeof value === "object" ? value : {});
   const status = (value) => (typeof value === "string" && Object.hasOwn(SHAPES, value) ? value : "unknown");
@@ -109,45 +111,55 @@
     return made;
   };
   const symbol = (now) => {
-    const make = (name, attributes) => {
+    const make = (name, key, value) => {
       const made = document.createElementNS("http://www.w3.org/2000/svg", name);
-      for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
+      made.setAttribute(key, value);
       return made;
     };
-    const made = make("svg", { viewBox: "0 0 16 16", "aria-hidden": "true", part: "symbol", fill: "none", stroke: "currentColor", "stroke-width": "1.6" });
-    made.append(make("circle", { cx: "8", cy: "8", r: "7" }), make("path", { d: SHAPES[now] }));
+    const made = make("svg", "viewBox", "0 0 16 16");
+    made.setAttribute("part", "symbol");
+    made.setAttribute("aria-hidden", "true");
+    made.append(make("path", "d", `M1 8a7 7 0 0 1 14 0a7 7 0 0 1-14 0${SHAPES[now]}`));
     return made;
   };
 
-  /** What a component says. */
-  const component = (raw) => ({
-    id: text(raw.id), name: text(raw.name), now: status(raw.status), kind: raw.kind, declared: raw.evidence === "declared",
-    live: raw.lifecycle === "live", whole: text(raw.part_of), owner: text(raw.owner),
-    because: text(object(list(object(raw.affected_by).path).at(-1)).name), ways: list(raw.alternatives),
-  });
+  const component = (raw) => {
+    const stage = ["announced", "retired"].find((one) => one === raw.lifecycle);
+    // Green needs somebody who looked, at all of it.
+    const isSeen = !stage && raw.evidence !== "declared" && !(raw.unknown > 0);
+    const now = status(raw.status);
+    return {
+      id: text(raw.id), name: text(raw.name), now: stage || (now === "operational" && !isSeen) ? "neutral" : now, stage, kind: raw.kind,
+      whole: text(raw.part_of), because: text(object(raw.because).name), said: text(raw.text, WORDS_MAX), ways: list(raw.alternatives),
+    };
+  };
 
-  /** What an answer says, or nothing if it is none. */
-  const read = (raw, isOrganisation) => {
-    const found = isOrganisation ? object(raw).organisation : object(raw).component;
-    if (!found || typeof found !== "object" || typeof found.name !== "string") return null;
-    const all = list(found.components).map(component).filter((one) => one.live);
+  /** What an answer says of what is asked for, or nothing. */
+  const read = (raw, id) => {
+    const there = object(raw.organisation);
+    const everything = list(there.components);
+    const found = object(id === null ? there : (raw.component ?? everything.find((one) => one.id === id)));
+    if (typeof found.name !== "string") return null;
+    const all = everything.map(component).filter((one) => !one.stage && (id === null || one.whole === id));
     const ids = new Set(all.map((one) => one.id));
     const components = all.filter((one) => !ids.has(one.whole)).sort((a, b) => ORDER.indexOf(b.now) - ORDER.indexOf(a.now));
-    return {
-      ...component(found), components, page: found.page, incidents: list(found.incidents),
-      declared: isOrganisation ? all.every((one) => one.declared) : found.evidence === "declared",
-    };
+    const concerns = (one) =>
+      id === null || [found.incident, object(found.affected_by).incident].includes(one.id) || list(one.components).some((at) => at.id === id);
+    const incidents = list(there.incidents).filter(concerns);
+    // An incident repeats what its components offer; that stands with them.
+    const seen = new Set(everything.flatMap((one) => list(one.alternatives)).map((way) => JSON.stringify(way)));
+    const isNew = (way) => seen.size < seen.add(JSON.stringify(way)).size;
+    const around = incidents.flatMap((one) => list(one.alternatives)).filter(isNew);
+    return { ...component(found), all, components, incidents, around, page: address(found.page) };
   };
 
   class TurmwachtStatus extends HTMLElement {
     static observedAttributes = ["organisation", "component", "lang", "variant", "src"];
-    // The prototype has many names of its own already; no page reaches in here either.
     #box = element("div", "box");
     #live = element("p", "announcement");
     #shown = () => (document.hidden ? this.#rest() : this.#wake());
     #base = "";
-    #prefix = "";
-    #words = WORDS.de;
+    #prefixes = [""];
     #run = null;
     #asked = -Infinity;
     #failures = 0;
@@ -165,14 +177,10 @@
       this.#live.setAttribute("role", "status");
       this.#live.setAttribute("aria-live", "polite");
       root.append(this.#box, this.#live);
-      try {
-        // No inline style: a strict policy of the host does not apply to sheets that are built.
-        const sheet = new CSSStyleSheet();
-        sheet.replaceSync(STYLE);
-        root.adoptedStyleSheets = [sheet];
-      } catch {
-        root.prepend(element("style", "", STYLE));
-      }
+      // A strict policy of the host does not apply to sheets that are built.
+      const sheet = new CSSStyleSheet();
+      sheet.replaceSync(STYLE);
+      root.adoptedStyleSheets = [sheet];
     }
 
     connectedCallback() {
@@ -191,14 +199,13 @@
       if (this.isConnected && before !== after) this.#begin();
     }
 
-    /** Forgets what it knows and asks anew. */
     #begin() {
       const written = this.getAttribute("lang")?.toLowerCase();
       const around = this.closest("[lang]")?.lang.toLowerCase() ?? "";
       const language = /^[a-z]{2,3}(-[a-z0-9]+)*$/.test(written ?? "") ? written : around.startsWith("en") ? "en" : "de";
       // German is taken for the first language of the status site, which has no prefix.
-      this.#prefix = language === "de" ? "" : `/${language}`;
-      this.#words = language.startsWith("en") ? WORDS.en : WORDS.de;
+      const tags = [language, language.split("-")[0], "de"];
+      this.#prefixes = [...new Set(tags.map((tag) => (tag === "de" ? "" : `/${tag}`)))];
       const place = this.getAttribute("src");
       try {
         const url = place === null ? new URL(HOME) : new URL(place, document.baseURI);
@@ -213,6 +220,10 @@
       this.#live.textContent = "";
       this.#draw();
       if (!document.hidden) this.#wake();
+    }
+
+    get #words() {
+      return this.#prefixes[0].startsWith("/en") ? WORDS.en : WORDS.de;
     }
 
     #rest() {
@@ -247,7 +258,7 @@
       this.#timers = [setTimeout(() => this.#poll(), wait * (0.8 + 0.4 * Math.random())), setTimeout(() => this.#age(), this.#left())];
     }
 
-    /** Draws again when what is shown runs out, and then each minute, because its age grows. */
+    /** Draws again when what is shown runs out, then each minute. */
     #age() {
       this.#draw();
       this.#timers.push(setTimeout(() => this.#age(), this.#left()));
@@ -271,7 +282,8 @@
       const answer = await fetch(this.#base + path, {
         signal: run.signal, credentials: "omit", cache: "no-cache", referrerPolicy: "no-referrer",
       });
-      if (!answer.ok) throw new Error(`status ${answer.status}`, { cause: answer.status });
+      if (answer.status === 404) return null;
+      if (!answer.ok) throw new Error(`status ${answer.status}`);
       const raw = await answer.json();
       const made = Date.parse(answer.headers.get("date")) + 1000 * (Number(answer.headers.get("age")) || 0);
       return { raw: object(raw), offset: Number.isFinite(made) ? made - Date.now() : 0 };
@@ -279,41 +291,39 @@
 
     async #ask(run) {
       const [there, id] = [this.getAttribute("organisation") ?? "", this.getAttribute("component")];
-      const isOrganisation = id === null;
-      if (!this.#base || !/^[a-z0-9-]{0,64}$/.test(there) || !/^[a-z0-9.-]{1,129}$/.test(isOrganisation ? there : id)) {
-        throw new Error("nothing to ask for");
+      if (!this.#base || !/^[a-z0-9-]{0,64}$/.test(there) || !/^[a-z0-9.-]{1,129}$/.test(id ?? there)) throw new Error("nothing to ask for");
+      const paths = [];
+      // The organisation's answer reads as its page does, also from a file, and has its components.
+      if (there) paths.push(`organisations/${there}.json`);
+      if (id !== null) paths.push(`components/${id}.json${there && `?organisation=${there}`}`);
+      for (const prefix of this.#prefixes) {
+        for (const path of paths) {
+          const answer = await this.#get(`${prefix}/api/v1/${path}`, run);
+          const data = answer && read(answer.raw, id);
+          if (data) return this.#take(prefix, answer, data, run);
+        }
       }
-      const query = !isOrganisation && there ? `?organisation=${there}` : "";
-      const path = isOrganisation ? `/api/v1/organisations/${there}.json` : `/api/v1/components/${id}.json${query}`;
-      let answer;
-      try {
-        answer = await this.#get(this.#prefix + path, run);
-      } catch (error) {
-        // The site does not have this language.
-        if (error.cause !== 404 || !this.#prefix) throw error;
-        [this.#prefix, this.#words] = ["", WORDS.de];
-        answer = await this.#get(path, run);
-      }
-      const data = read(answer.raw, isOrganisation);
-      if (!data) throw new Error("no answer of ours");
+      throw new Error("no answer of ours");
+    }
+
+    async #take(prefix, answer, data, run) {
       let [until, at] = [answer.raw.valid_until, answer.raw.generated_at];
       if (until === undefined) {
-        // Exported files do not say how fresh they are; one file does.
-        answer = await this.#get("/api/v1/alive.json", run);
-        [until, at] = [answer.raw.valid_until, answer.raw.checked_at];
+        // Of exported files one says how fresh they are.
+        answer = object(await this.#get("/api/v1/alive.json", run));
+        [until, at] = [object(answer.raw).valid_until, object(answer.raw).checked_at];
       }
       if (!Number.isFinite(instant(until)) || this.#run !== run) throw new Error("no time");
       this.#offset = answer.offset;
       // The same word once more proves nothing new.
       if (this.#until !== instant(until)) [this.#until, this.#seen] = [instant(until), performance.now()];
-      const place = there || data.owner;
-      const mine = /^[a-z0-9-]+$/.test(place) ? `${this.#base}${this.#prefix}/${place}${isOrganisation ? "" : `#${id}`}` : this.#base;
-      this.#data = { ...data, at: instant(at), page: address(data.page) || mine };
+      this.#prefixes = [prefix];
+      this.#data = { ...data, at: instant(at) };
     }
 
     #word(now, one) {
       const words = this.#words;
-      if (now === "operational" && one.declared) return words.declared;
+      if (now === "neutral" && one.stage) return words[one.stage];
       const [fine, gone] = KINDS.get(one.kind) ?? [];
       return words[(now === "operational" && fine) || (now === "major_outage" && gone) || now];
     }
@@ -326,9 +336,13 @@
       return made;
     }
 
+    #paint(made, now) {
+      made.style.setProperty("--now", `var(--${now === "neutral" ? "unknown" : now})`);
+    }
+
     #status(now, ...said) {
       const made = element("span", `status ${now}`, symbol(now), ...said);
-      made.style.setProperty("--now", `var(--${now})`);
+      this.#paint(made, now);
       return made;
     }
 
@@ -339,12 +353,10 @@
       const box = this.#box;
       const asked = this.#failures > 0 || data !== null;
       box.setAttribute("part", `box ${variant} ${now}`);
-      box.style.setProperty("--now", `var(--${now})`);
+      this.#paint(box, now);
       box.lang = this.#live.lang = words === WORDS.en ? "en" : "de";
-      // A banner says nothing while there is nothing to say: all is well, or nobody knows yet.
-      box.hidden = variant === "banner" && (!asked || (fresh && now === "operational"));
-      if (data?.name) box.setAttribute("aria-label", `Status: ${data.name}`);
-      else box.setAttribute("aria-label", "Status");
+      box.hidden = variant === "banner" && (!asked || (fresh && FINE.includes(now)));
+      box.setAttribute("aria-label", data?.name ? `Status: ${data.name}` : "Status");
       const head = element("p", "head");
       if (data?.name) head.append(element("span", "name", data.name), ": ");
       head.append(asked ? this.#status(now, this.#word(now, data ?? {})) : words.loading);
@@ -353,14 +365,13 @@
       const age = element("p", "age");
       if (data && Number.isFinite(data.at)) age.append(fresh ? words.asOf : words.last, this.#time(data.at), this.#ago(data, fresh), " ");
       else if (asked) age.append(words.none, " ");
-      const page = data?.page || this.#base;
-      if (page) age.append(link(page, words.page));
+      if (data?.page) age.append(link(data.page, words.page));
       parts.push(age);
       this.#replace(parts);
       this.#announce(asked, now, fresh);
     }
 
-    /** Keeps what has the keyboard's focus, if only its surroundings were drawn anew. */
+    /** Keeps the focus. */
     #replace(parts) {
       const links = () => [...this.#box.querySelectorAll("a")];
       const focused = links().indexOf(this.shadowRoot.activeElement);
@@ -386,42 +397,48 @@
         if (items.length > ITEMS_MAX) made.append(element("li", "item", words.more(items.length - ITEMS_MAX)));
         if (items.length > 0) parts.push(made);
       };
+      const said = (value) => (fresh && text(value) ? [element("p", "said", text(value, WORDS_MAX))] : []);
+      parts.push(...said(data.said));
       rows("components", data.components, (one) => {
         const now = fresh ? one.now : "unknown";
-        const why = fresh && one.because && !["operational", "unknown", "under_maintenance"].includes(now) ? words.because + one.because : "";
-        return [element("span", "name", one.name), ": ", this.#status(now, this.#word(now, one), why)];
+        const why = fresh && one.because ? words.because + one.because : "";
+        return [element("span", "name", one.name), ": ", this.#status(now, this.#word(now, one), why), ...said(one.said)];
       });
       if (fresh && data.incidents.length > 0) {
         parts.push(element("p", "title", words.incidents));
         rows("incidents", data.incidents, (one) => {
-          const [state, began] = [text(one.status), instant(one.started_at)];
-          const said = ["investigating", "identified", "monitoring"].includes(state) ? [": ", words[state]] : [];
-          return [link(one.url, text(one.title)), ...said, ...(Number.isFinite(began) ? [", ", words.since, this.#time(began)] : [])];
+          const began = instant(one.started_at);
+          return [
+            link(one.url, text(one.title)), ...(Object.hasOwn(words, one.status) ? [": ", words[one.status]] : []), ...(Number.isFinite(began) ? [", ", words.since, this.#time(began)] : []),
+            ...said(object(one.overlay).text),
+          ];
         });
       }
       // Other ways stay when nobody knows how it stands: a telephone number does no harm.
-      const ways = [data, ...data.components].filter((one) => one.now !== "operational" && one.ways.length > 0);
-      if (ways.length > 0) {
-        parts.push(element("p", "title", words.ways));
-        rows("alternatives", ways, (one) => [
-          element("span", "name", one.name), element("ul", "", ...one.ways.slice(0, 10).map((way) => element("li", "item", ...this.#way(way)))),
-        ]);
-      }
+      const bad = [data, ...data.all].filter((one) => !FINE.includes(one.now));
+      const ways = [{ name: "", ways: data.around }, ...bad].filter((one) => one.ways.length > 0);
+      if (ways.length > 0) parts.push(element("p", "title", words.ways));
+      rows("alternatives", ways, (one) => {
+        const isOut = (way) => OUT.includes(way.status);
+        const sorted = [...one.ways].sort((a, b) => isOut(a) - isOut(b)).slice(0, 10);
+        const made = sorted.map((way) => element("li", "item", ...this.#way(way), isOut(way) ? ` ${words.out}` : ""));
+        return [element("span", "name", one.name), element("ul", "", ...made)];
+      });
       return parts;
     }
 
     #way(way) {
       const targets = (Array.isArray(way.target) ? way.target : []).map(address).filter(Boolean).slice(0, 10);
-      const numbers = targets.filter((to) => !/^https?:/.test(to));
+      const lead = targets.find((to) => /^http/.test(to));
       const hours = text(way.hours_text) || text(way.hours);
-      const shown = (to) => decodable(to.replace(/^\w+:/, "").replace(/\?.*$/, "")).replace(/^\+49/, "0");
+      const shown = (to) => (new URL(to).host || new URL(to).pathname).replace(/^\+49/, "0");
       return [
-        numbers.length < targets.length ? link(targets[0], text(way.label)) : text(way.label),
-        ...numbers.flatMap((to) => [" ", link(to, shown(to))]), hours ? `, ${hours}` : "",
+        lead ? link(lead, text(way.label)) : text(way.label),
+        ...targets.filter((to) => to !== lead).flatMap((to) => [" ", link(to, shown(to))]), hours ? `, ${hours}` : "",
+        ...(address(way.page) ? [", ", link(way.page, this.#words.told)] : []),
       ];
     }
 
-    /** Says what has changed, and nothing when it was only asked again. */
     #announce(asked, now, fresh) {
       if (!asked) return;
       const [data, before] = [this.#data ?? { name: "", components: [] }, this.#before];
@@ -436,14 +453,6 @@
       if (said.length > 0) this.#live.textContent = `${said.join(". ")}.`;
     }
   }
-
-  const decodable = (written) => {
-    try {
-      return decodeURIComponent(written);
-    } catch {
-      return written;
-    }
-  };
 
   customElements.define(NAME, TurmwachtStatus);
 })();

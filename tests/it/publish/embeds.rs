@@ -1,10 +1,12 @@
 //! What stands on other sites: badges, text, frames, fragments and the widget.
 
 use std::io::Write;
+use std::sync::Arc;
 
 use quick_xml::Reader;
 use quick_xml::events::Event;
 use sha2::{Digest, Sha256, Sha384};
+use turmwacht::model::alternative::Link;
 use turmwacht::model::incident::IncidentStatus;
 use turmwacht::model::snapshot::Snapshot;
 use turmwacht::model::status::{ComponentKind, Evidence, Status};
@@ -270,6 +272,23 @@ fn a_frame_says_its_age_and_until_when_it_holds() {
 }
 
 #[test]
+fn an_end_that_has_passed_and_the_page_of_a_way_are_said() {
+    let mut snapshot = sample();
+    let path = "/hattingen/fragment.html";
+    let passed = "Dieser Zeitpunkt ist verstrichen.";
+    assert!(!text(&snapshot, path).contains(passed));
+    let open = snapshot.incidents.iter_mut().find(|incident| incident.is_open()).expect("an open one");
+    let open = Arc::make_mut(open);
+    open.expected_end.as_mut().expect("an end").latest = Some(time("2023-11-06T09:30:00Z"));
+    open.alternatives[0].page = Link::parse("https://mehr.example.org/wege");
+    for path in [path, "/embed/hattingen"] {
+        let page = text(&snapshot, path);
+        assert!(page.contains(passed), "{page}");
+        assert!(page.contains("mehr dazu: <a href=\"https://mehr.example.org/wege\""), "{page}");
+    }
+}
+
+#[test]
 fn a_text_has_a_line_for_each_thing_that_is_wrong() {
     let snapshot = sample();
     for (prefix, words) in [("", Words::German), ("/en", Words::English)] {
@@ -343,6 +362,12 @@ fn the_widget_speaks_as_the_pages_do() {
             [IncidentStatus::Investigating, IncidentStatus::Identified, IncidentStatus::Monitoring]
                 .map(|status| words.incident_status(status)),
         );
+        said.extend([
+            words.pick("keine Störung bekannt", "no disruption known"),
+            words.pick("demnächst", "coming soon"),
+            words.pick("eingestellt", "retired"),
+            words.pick("Zurzeit selbst nicht verfügbar.", "Not available itself at present."),
+        ]);
         for word in said {
             assert!(widget::SOURCE.contains(&format!("\"{word}\"")), "the widget does not say {word:?}");
         }

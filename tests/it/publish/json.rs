@@ -8,8 +8,9 @@ use turmwacht::model::alternative::AlternativeKind;
 use turmwacht::model::event::MaintenancePhase;
 use turmwacht::model::id::{IncidentId, MaintenanceId};
 use turmwacht::model::incident::IncidentStatus;
-use turmwacht::model::snapshot::Snapshot;
-use turmwacht::model::status::Status;
+use turmwacht::model::notice::Override;
+use turmwacht::model::snapshot::{ComponentState, Snapshot};
+use turmwacht::model::status::{Evidence, Status};
 use turmwacht::model::text::Text;
 use turmwacht::model::window::When;
 use turmwacht::publish::Rendered;
@@ -17,8 +18,8 @@ use turmwacht::publish::json::PAGE_BYTES_MAX;
 use turmwacht::replay::replay;
 use turmwacht::scenario::Scenario;
 
-use super::sample::{alternative, land, sample, time, with_catalogue, with_local};
-use super::{answer, text, value, walk};
+use super::sample::{alternative, component_id, land, sample, time, with_catalogue, with_local};
+use super::{answer, document, text, value, walk};
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(12))]
@@ -444,4 +445,74 @@ fn only_what_is_ahead_or_under_way_is_listed_as_maintenance() {
     // Readers are told that it was called off until it would have been over.
     assert_eq!(listed(MaintenancePhase::Cancelled, "2023-12-07T00:00:00Z"), 1);
     assert_eq!(listed(MaintenancePhase::Cancelled, "2023-12-09T00:00:00Z"), 0);
+}
+
+/// The portal of the sample as JSON, after `change` of its state.
+fn portal_with(change: impl FnOnce(&mut ComponentState)) -> Value {
+    let mut snapshot = sample();
+    change(Arc::make_mut(&mut snapshot.states[0]));
+    value(&snapshot, "/api/v1/components/serviceportal-en")["component"].clone()
+}
+
+#[test]
+fn a_cause_is_named_only_where_it_decided_the_status() {
+    let portal = portal_with(|_| {});
+    assert_eq!(portal["because"]["name"], "ein technischer Dienstleister");
+    assert_eq!(portal["because"], portal["affected_by"]["path"][0]);
+    let at = time("2023-11-06T09:00:00Z");
+    for portal in [
+        portal_with(|state| state.status = Status::Operational),
+        portal_with(|state| state.status = Status::UnderMaintenance),
+        portal_with(|state| state.evidence = Evidence::Notice),
+        portal_with(|state| state.set_by_hand = Some(Override { status: Status::MajorOutage, at, until: None })),
+    ] {
+        assert!(portal["because"].is_null() && !portal["affected_by"].is_null(), "{portal}");
+    }
+}
+
+#[test]
+fn a_component_names_its_page_where_it_is_shown() {
+    let snapshot = sample();
+    for (address, page) in [
+        ("/api/v1/components/serviceportal-en", "/ennepe-ruhr-kreis/serviceportal-en"),
+        ("/api/v1/components/serviceportal-en?organisation=hattingen", "/hattingen/serviceportal-en"),
+        ("/en/api/v1/components/serviceportal-en?organisation=hattingen", "/en/hattingen/serviceportal-en"),
+    ] {
+        let said = value(&snapshot, address)["component"]["page"].clone();
+        assert_eq!(said, format!("https://status.example.org{page}"), "{address}");
+        document(&snapshot, page);
+    }
+}
+
+#[test]
+fn a_way_has_the_status_that_the_page_shows() {
+    let snapshot = with_local(|local| local.status = Some(Status::DegradedPerformance));
+    let snapshot = with_catalogue(snapshot, |catalogue| {
+        let mut way = catalogue.components[0].alternatives[0].clone();
+        way.component = Some(component_id("serviceportal-en"));
+        catalogue.components[1].alternatives = vec![way];
+    });
+    let there = value(&snapshot, "/api/v1/organisations/hattingen")["organisation"].clone();
+    let office = there["components"].as_array().expect("a list").iter().find(|one| one["id"] == "standesamt-hattingen");
+    let way = &office.expect("the office")["alternatives"][0];
+    let (portal, everywhere) = (
+        value(&snapshot, "/api/v1/components/serviceportal-en?organisation=hattingen")["component"]["status"].clone(),
+        value(&snapshot, "/api/v1/components/serviceportal-en")["component"]["status"].clone(),
+    );
+    assert_ne!(portal, everywhere, "the town says otherwise");
+    assert_eq!(way["status"], portal);
+    let alone = value(&snapshot, "/api/v1/components/standesamt-hattingen?organisation=hattingen");
+    assert_eq!(alone["component"]["alternatives"][0]["status"], portal);
+}
+
+#[test]
+fn an_organisation_says_whether_anything_is_checked() {
+    let mut snapshot = sample();
+    let evidence =
+        |snapshot: &Snapshot| value(snapshot, "/api/v1/organisations/witten")["organisation"]["evidence"].clone();
+    assert_eq!(evidence(&snapshot), "derived");
+    for state in &mut snapshot.states {
+        Arc::make_mut(state).evidence = Evidence::Declared;
+    }
+    assert_eq!(evidence(&snapshot), "declared");
 }
