@@ -9,7 +9,7 @@ use crate::model::alternative::Link;
 use crate::model::id::OrganisationId;
 use crate::model::local::View;
 use crate::model::snapshot::{PublicIncident, PublicMaintenance};
-use crate::model::status::{Lifecycle, OrganisationKind, Status};
+use crate::model::status::{Evidence, Lifecycle, OrganisationKind, Status};
 use crate::model::text::Plain;
 use crate::publish::json::component::ComponentJson;
 use crate::publish::json::incident::IncidentJson;
@@ -52,6 +52,8 @@ pub(super) struct OrganisationJson<'a> {
     maintenance: Vec<MaintenanceJson<'a>>,
     /// How many of its components are unknown.
     unknown: u32,
+    /// Whether anything of it is checked: `declared` if nothing is.
+    evidence: Evidence,
     land: Option<&'a str>,
     /// Its page here.
     page: String,
@@ -87,6 +89,7 @@ impl<'a> OrganisationJson<'a> {
                 .map(|(maintenance, _)| MaintenanceJson::new(scope, maintenance, Some(&page)))
                 .collect(),
             unknown: roll_up.unknown,
+            evidence: roll_up.evidence,
             land: organisation.land.as_deref(),
             page: scope.address(&format!("/{}", organisation.id)),
         })
