@@ -41,7 +41,7 @@ fn history(snapshot: &Snapshot, town: &str) -> String {
 fn month(snapshot: &Snapshot, town: &str, month: &str) -> String {
     let page = html::history(snapshot, &Nothing, index(snapshot, town), None, "de");
     let (_, rest) = page.split_once(&format!("aria-labelledby=\"s_month_{month}\"")).expect("a month");
-    read(&format!("<body {}</body>", rest.split("</section>").next().expect("its end")))
+    read(&format!("<body><section{}</body>", rest.split("</section>").next().expect("its end")))
 }
 
 #[test]
