@@ -288,7 +288,7 @@ fn document(
         Route::Maintenance(id) => {
             page(None, html::maintenance(snapshot, scope.maintenance(id).ok_or(Fault::NotFound)?, language))
         }
-        Route::Search => page(None, html::search(scope, &search::find(scope, parameters)?, &parameters.query())),
+        Route::Search => page(None, html::search(scope, &search::ask(scope, parameters), &parameters.query())),
         Route::Found => json(json::found(scope, &search::find(scope, parameters)?, parameters)),
         Route::SecurityText => {
             let text = security::text(snapshot).ok_or(Fault::NotFound)?;

@@ -19,7 +19,7 @@ use crate::model::catalogue::Catalogue;
 use crate::model::check::Check;
 use crate::model::event::{Event, Logged, Streak};
 use crate::model::id::{ComponentId, IncidentId, MaintenanceId};
-use crate::model::incident::Incident;
+use crate::model::incident::{CLOSED_INCIDENTS_MAX, Incident};
 use crate::model::local::{Locals, PublicLocal};
 use crate::model::notice::{LocalNotice, MaintenanceNotice, Override};
 use crate::model::observation::Judged;
@@ -30,9 +30,6 @@ use crate::model::verdict::{Path, Reason, Verdict};
 
 /// Version of a checkpoint's encoding; another one is not read, the log is replayed instead.
 pub const CHECKPOINT_FORMAT: u32 = 3;
-
-/// Most closed incidents kept in memory; older ones stay in the store.
-const CLOSED_INCIDENTS_MAX: usize = 500;
 
 /// A check's confirmed standing and what may change it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

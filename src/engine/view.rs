@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::engine::maintenance;
 use crate::engine::state::{PublicFaces, State};
 use crate::model::id::{ComponentId, IncidentId};
-use crate::model::incident::{Body, Concerned, Incident, IncidentStatus};
+use crate::model::incident::{Body, CLOSED_INCIDENTS_MAX, Concerned, Incident, IncidentStatus};
 use crate::model::local::{Locals, PublicLocal};
 use crate::model::notice::{LocalNotice, MaintenanceNotice, MaintenanceUpdate};
 use crate::model::search::Searchable;
@@ -67,11 +67,18 @@ impl State {
             catalogue: Arc::clone(&self.public.catalogue),
             states: self.public.states.clone(),
             incidents,
+            incidents_from: self.incidents_from(),
             maintenances: self.maintenance_faces(at),
             past_maintenances: self.past_faces(at),
             locals: Arc::clone(&self.public.locals),
             changes: Arc::clone(&self.public.changes),
         }
+    }
+
+    /// From when on no closed incident was forgotten, if any may have been.
+    fn incidents_from(&self) -> Option<Timestamp> {
+        let closed = || self.public.incidents.values().filter_map(|incident| incident.resolved_at);
+        closed().min().filter(|_| closed().count() >= CLOSED_INCIDENTS_MAX)
     }
 
     /// Whether something that the public sees changed since the last snapshot.

@@ -11,6 +11,9 @@ use crate::model::text::Text;
 use crate::model::time::Timestamp;
 use crate::model::verdict::Reason;
 
+/// Most closed incidents kept in memory; older ones stay in the store.
+pub const CLOSED_INCIDENTS_MAX: usize = 500;
+
 /// Where an incident stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

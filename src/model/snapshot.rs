@@ -49,6 +49,8 @@ pub struct Snapshot {
     pub states: Vec<Arc<ComponentState>>,
     /// Open incidents, newest first, then closed ones, newest first.
     pub incidents: Vec<Arc<PublicIncident>>,
+    /// From when on none is missing among them; `None` if none ever was left out.
+    pub incidents_from: Option<Timestamp>,
     /// Maintenances that have been announced, by begin.
     pub maintenances: Vec<Arc<PublicMaintenance>>,
     /// Maintenances long over: no list shows them, but feeds tell of them and their pages stay.
@@ -403,7 +405,9 @@ impl Snapshot {
     pub fn page_of(&self, organisation: u32) -> impl Iterator<Item = View<'_>> {
         let shows = self.catalogue.organisations.get(organisation as usize).map_or(&[][..], |o| &o.shows);
         let town = Town::new(self, Some(organisation));
-        shows.iter().filter_map(move |&component| town.view(component)).filter(|view| view.component.part_of.is_none())
+        // A part that stands here without its whole counts like a whole.
+        let is_part = |view: &View<'_>| view.component.part_of.is_some_and(|whole| shows.binary_search(&whole).is_ok());
+        shows.iter().filter_map(move |&component| town.view(component)).filter(move |view| !is_part(view))
     }
 
     /// The common status of an organisation's page: live components only.
@@ -448,9 +452,17 @@ impl Snapshot {
 
     /// Maintenances that cover something on an organisation's page.
     pub fn maintenances_of(&self, organisation: u32) -> impl Iterator<Item = &Arc<PublicMaintenance>> {
-        self.maintenances.iter().filter(move |maintenance| {
-            maintenance.components.iter().any(|covered| self.stands_on(&covered.component, organisation))
-        })
+        self.maintenances.iter().filter(move |maintenance| self.covers(maintenance, organisation))
+    }
+
+    /// The same with those that are long over, which come first.
+    pub fn all_maintenances_of(&self, organisation: u32) -> impl Iterator<Item = &Arc<PublicMaintenance>> {
+        let all = self.past_maintenances.iter().chain(&self.maintenances);
+        all.filter(move |maintenance| self.covers(maintenance, organisation))
+    }
+
+    fn covers(&self, maintenance: &PublicMaintenance, organisation: u32) -> bool {
+        maintenance.components.iter().any(|covered| self.stands_on(&covered.component, organisation))
     }
 
     /// Statuspage's indicator: from open incidents, else `maintenance` if one is active, else

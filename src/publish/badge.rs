@@ -9,7 +9,7 @@ use std::borrow::Cow;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::Serialize;
 
-use crate::model::status::{Evidence, Lifecycle, Status};
+use crate::model::status::{Evidence, Lifecycle, RollUp, Status};
 use crate::model::text::Text;
 use crate::publish::escape::{line, xml_str};
 use crate::publish::json;
@@ -70,48 +70,32 @@ impl Badge {
         let snapshot = scope.snapshot;
         let words = Words::of(scope.language);
         let organisation = |id| snapshot.organisation(id);
-        let badge = |name: &Text, status: Status, evidence: Evidence, said: &'static str| {
-            let (said, colour) = match (status, evidence) {
-                // Nothing checks it: that no disruption is known is all that can be said.
-                (Status::Operational, Evidence::Declared) => {
-                    (words.pick("keine Störung bekannt", "no disruption known"), colour(Status::Unknown))
-                }
-                _ => (said, colour(status)),
-            };
-            Self { words, name: line(&scope.text(name)), said, colour, is_red: status.is_red() }
+        let badge = |name: &Text, (said, look): (&'static str, Status)| Self {
+            words,
+            name: line(&scope.text(name)),
+            said,
+            colour: colour(look),
+            is_red: look.is_red(),
         };
         match place {
-            Place::Site => {
-                let roll_up = snapshot.status();
-                let said = words.status(roll_up.status, None);
-                Some(badge(&snapshot.catalogue.site.title, roll_up.status, roll_up.evidence, said))
-            }
+            Place::Site => Some(badge(&snapshot.catalogue.site.title, words.common(snapshot.status()))),
             Place::Organisation(id) => {
                 let (index, organisation) = organisation(id)?;
-                let roll_up = snapshot.organisation_status(index);
-                Some(badge(&organisation.name, roll_up.status, roll_up.evidence, words.status(roll_up.status, None)))
+                Some(badge(&organisation.name, words.common(snapshot.organisation_status(index))))
             }
             Place::Component(there, id) => {
                 let view = snapshot.view(scope.component(id)?, Some(organisation(there)?.0))?;
                 let component = view.component;
-                Some(match view.state.lifecycle {
-                    Lifecycle::Live => {
-                        let said = words.status(view.status, Some(component.kind));
-                        badge(&component.name, view.status, view.evidence, said)
+                let said = match (view.state.lifecycle, view.status, view.evidence) {
+                    // Nothing checks it: that no disruption is known is all that can be said.
+                    (Lifecycle::Live, status @ Status::Operational, evidence @ Evidence::Declared) => {
+                        words.common(RollUp { status, evidence, unknown: 0 })
                     }
-                    Lifecycle::Announced => badge(
-                        &component.name,
-                        Status::Unknown,
-                        Evidence::Declared,
-                        words.pick("demnächst", "coming soon"),
-                    ),
-                    Lifecycle::Retired => badge(
-                        &component.name,
-                        Status::Unknown,
-                        Evidence::Declared,
-                        words.pick("eingestellt", "retired"),
-                    ),
-                })
+                    (Lifecycle::Live, status, _) => (words.status(status, Some(component.kind)), status),
+                    (Lifecycle::Announced, ..) => (words.pick("demnächst", "coming soon"), Status::Unknown),
+                    (Lifecycle::Retired, ..) => (words.pick("eingestellt", "retired"), Status::Unknown),
+                };
+                Some(badge(&component.name, said))
             }
         }
     }

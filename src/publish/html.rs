@@ -13,6 +13,7 @@ mod availability;
 mod chart;
 mod component;
 mod course;
+mod differing;
 mod docs;
 mod embed;
 mod ending;

@@ -8,7 +8,7 @@ use std::fmt::Write;
 
 use crate::model::incident::Body;
 use crate::model::local::View;
-use crate::model::status::{Evidence, Lifecycle, Status};
+use crate::model::status::{Lifecycle, Status};
 use crate::model::time::Timestamp;
 use crate::publish::escape::line;
 use crate::publish::html::time::{clock_text, long_date, zone};
@@ -22,11 +22,7 @@ const LINES_MAX: usize = 500;
 pub(super) fn render(scope: &Scope<'_>, index: u32) -> Option<String> {
     let page = scope.page(index)?;
     let words = Words::of(scope.language);
-    let roll_up = scope.snapshot.organisation_status(index);
-    let said = match (roll_up.status, roll_up.evidence) {
-        (Status::Operational, Evidence::Declared) => words.pick("keine Störung bekannt", "no disruption known"),
-        (status, _) => words.status(status, None),
-    };
+    let (said, _) = words.common(scope.snapshot.organisation_status(index));
     let mut lines = Lines { text: String::new(), words };
     lines.push(format_args!("{}: {said}", line(&scope.text(&page.organisation.name))));
     let shown = page.organisation.shows.iter().filter_map(|&component| page.town.view(component));

@@ -7,7 +7,9 @@
 use crate::model::alternative::AlternativeKind;
 use crate::model::event::MaintenancePhase;
 use crate::model::incident::{Body, Cause, Impact, IncidentStatus, Message, MessageCode};
-use crate::model::status::{ComponentKind, DeliveryState, Evidence, Mode, OrganisationKind, Processing, Status};
+use crate::model::status::{
+    ComponentKind, DeliveryState, Evidence, Mode, OrganisationKind, Processing, RollUp, Status,
+};
 use crate::model::text::Plain;
 use crate::model::verdict::Reason;
 use crate::publish::escape;
@@ -66,6 +68,17 @@ impl Words {
             (Status::DegradedPerformance, _) => self.pick("eingeschränkt", "degraded"),
             (Status::PartialOutage, _) => self.pick("teilweise gestört", "partially disrupted"),
             (Status::MajorOutage, _) => self.pick("nicht verfügbar", "not available"),
+        }
+    }
+
+    /// The word for the common status of several, and the look that fits it: where something is not
+    /// known or nothing is checked, that no disruption is known is all that can be said.
+    pub const fn common(self, roll_up: RollUp) -> (&'static str, Status) {
+        match (roll_up.status, roll_up.evidence, roll_up.unknown) {
+            (Status::Operational, Evidence::Declared, _) | (Status::Operational, _, 1..) => {
+                (self.pick("keine Störung bekannt", "no disruption known"), Status::Unknown)
+            }
+            (status, ..) => (self.status(status, None), status),
         }
     }
 

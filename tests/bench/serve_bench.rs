@@ -38,6 +38,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         states: Vec::new(),
         incidents: Vec::new(),
         maintenances: Vec::new(),
+        incidents_from: None,
         past_maintenances: Vec::new(),
         locals: Arc::default(),
         changes: Arc::default(),

@@ -1,6 +1,7 @@
 //! Tests of the public pages: golden copies, what each page must say, and that nothing escapes.
 
 mod crisis;
+mod honest;
 mod hostile;
 mod inner;
 mod look;

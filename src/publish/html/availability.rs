@@ -17,8 +17,11 @@ const WINDOWS: [(u64, &str, &str); 4] = [
     (24 * HOUR, "24 Stunden", "24 hours"),
     (7 * 24 * HOUR, "7 Tage", "7 days"),
     (30 * 24 * HOUR, "30 Tage", "30 days"),
-    (90 * 24 * HOUR, "90 Tage", "90 days"),
+    (LONGEST, "90 Tage", "90 days"),
 ];
+
+/// The longest of them.
+const LONGEST: u64 = 90 * 24 * HOUR;
 
 /// The window that stands for all in the closed state.
 const HEADLINE: u64 = 30 * 24 * HOUR;
@@ -28,6 +31,11 @@ impl<'a> Page<'a> {
     pub(super) fn availabilities(&self, views: &[View<'a>]) -> Markup {
         let measured: Vec<_> =
             views.iter().filter_map(|view| Some((view, self.availability(view, HEADLINE)?))).collect();
+        let now = self.snapshot.at;
+        let changed = self.changed(now.minus(Duration::from_secs(LONGEST)), now);
+        let differs = |view: &View<'a>| {
+            self.component(&view.component.id).is_some_and(|(index, _)| self.rests_on(index, &changed))
+        };
         html! {
             @if !measured.is_empty() {
                 section aria-labelledby="s_figures" {
@@ -41,6 +49,7 @@ impl<'a> Page<'a> {
                                     span.soft { (self.say(" in 30 Tagen", " in 30 days")) }
                                 }
                                 (self.figures(view))
+                                @if differs(view) { (self.as_a_whole()) }
                             }
                         }
                     }

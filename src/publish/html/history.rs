@@ -52,7 +52,7 @@ pub(super) fn render(page: &Page<'_>, before: Option<Month>) -> String {
     };
     let incidents: Vec<&PublicIncident> = page.snapshot.incidents_of(index).map(|incident| &**incident).collect();
     let planned: Vec<&PublicMaintenance> =
-        page.snapshot.maintenances_of(index).map(|maintenance| &**maintenance).collect();
+        page.snapshot.all_maintenances_of(index).map(|maintenance| &**maintenance).collect();
     let title = page.say("Rückblick", "History");
     let frame = Frame {
         title: html! { (title) },
@@ -204,11 +204,12 @@ impl Page<'_> {
                     p.about { (self.say("Für diesen Monat gibt es keine Messwerte.", "There are no measurements of this month.")) }
                 } @else {
                     (self.month_strips(month, whole, &measured))
+                    (self.month_differing(whole, &measured))
                     @if shown.more > 0 {
-                        p.hours { (self.say("und ", "and ")) (shown.more) (self.say(" weitere Angebote", " more services")) }
+                        p.hours { (self.say("und ", "and ")) (self.more_services(shown.more)) }
                     }
                 }
-                (self.month_notices(&incidents, &planned))
+                (self.month_notices(&incidents, &planned, self.without_incident(whole, &drawn)))
             }
         }
     }
@@ -282,11 +283,51 @@ impl Page<'_> {
         }
     }
 
-    fn month_notices(&self, incidents: &[&PublicIncident], planned: &[&PublicMaintenance]) -> Markup {
+    /// Where what is shown is not what people here saw.
+    fn month_differing(&self, whole: Slot, measured: &[&(&Past<'_>, Vec<Bar>)]) -> Markup {
+        let changed = self.changed(whole.from, whole.until.min(self.snapshot.at));
+        let indexes = measured.iter().filter_map(|(past, _)| self.component(&past.view.component.id));
+        let names: Vec<Markup> = indexes
+            .filter(|(index, _)| self.rests_on(*index, &changed))
+            .map(|(_, component)| self.text(&component.name))
+            .collect();
+        html! {
+            @if !names.is_empty() {
+                p.hours {
+                    (self.say("Gezeigt sind die Angebote insgesamt. Der Stand hier wich zeitweise davon ab bei: ",
+                        "This shows the services as a whole. The status here differed from it at times for: "))
+                    @for (place, name) in names.iter().enumerate() { @if place > 0 { ", " } (name) }
+                    "."
+                }
+            }
+        }
+    }
+
+    /// What can be said of a month in which no disruption is listed.
+    fn without_incident(&self, whole: Slot, drawn: &[(&Past<'_>, Vec<Bar>)]) -> &'static str {
+        if self.snapshot.incidents_from.is_some_and(|held| whole.from < held) {
+            return self.say(
+                "Meldungen aus dieser Zeit sind nicht mehr vorhanden.",
+                "Notices of that time are no longer available.",
+            );
+        }
+        let is_red = |bar: &Bar| bar.worst.is_some_and(Status::is_red);
+        if drawn.iter().any(|(_, bars)| bars.iter().any(is_red)) {
+            return self.say("Eine Störungsmeldung gab es dazu nicht.", "No disruption notice was published about it.");
+        }
+        self.say("Keine Störung.", "No disruption.")
+    }
+
+    fn month_notices(
+        &self,
+        incidents: &[&PublicIncident],
+        planned: &[&PublicMaintenance],
+        without: &'static str,
+    ) -> Markup {
         let more = incidents.len().saturating_sub(NOTICES_MAX);
         html! {
             @if incidents.is_empty() {
-                p.lead.after { (self.say("Keine Störung.", "No disruption.")) }
+                p.lead.after { (without) }
             } @else {
                 h3.minor { (self.say("Störungen", "Disruptions")) }
                 ul.sheet.rows {

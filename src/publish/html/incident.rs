@@ -4,7 +4,7 @@ use maud::{Markup, html};
 
 use crate::model::alternative::Alternative;
 use crate::model::id::ComponentId;
-use crate::model::incident::{Body, Ending, Impact, IncidentStatus, Overlay};
+use crate::model::incident::{Body, Ending, Impact, IncidentStatus, MessageCode, Overlay};
 use crate::model::local::{View, applies};
 use crate::model::snapshot::PublicIncident;
 use crate::model::status::{Lifecycle, Status};
@@ -25,9 +25,9 @@ const NAMED_MAX: usize = 3;
 const CONCERNED_MAX: usize = 12;
 
 /// The look of an incident: that of the status which has such an impact.
-const fn look(incident: &PublicIncident) -> Status {
+fn look(incident: &PublicIncident) -> Status {
     match (incident.status, incident.impact) {
-        (IncidentStatus::Resolved, _) if incident.merged_into.is_some() => Status::Unknown,
+        (IncidentStatus::Resolved, _) if incident.merged_into.is_some() || is_removed(incident) => Status::Unknown,
         (IncidentStatus::Resolved, _) => Status::Operational,
         (_, Impact::Critical) => Status::MajorOutage,
         (_, Impact::Major) => Status::PartialOutage,
@@ -55,8 +55,14 @@ pub(super) fn is_easy(incident: &PublicIncident) -> bool {
     has_easy(written(incident))
 }
 
+/// Whether it ended only because what it is about is not watched any more.
+fn is_removed(incident: &PublicIncident) -> bool {
+    let last = incident.updates.iter().rev().find(|update| update.retracted_at.is_none());
+    matches!(last.map(|update| &update.body), Some(Body::Automatic(message)) if message.code == MessageCode::Removed)
+}
+
 /// Where an incident stands, as a sentence.
-const fn sentence(words: Words, incident: &PublicIncident) -> &'static str {
+fn sentence(words: Words, incident: &PublicIncident) -> &'static str {
     match incident.status {
         IncidentStatus::Investigating => words
             .pick("Die Störung dauert an und wird untersucht.", "The disruption continues and is being investigated."),
@@ -67,6 +73,9 @@ const fn sentence(words: Words, incident: &PublicIncident) -> &'static str {
         }
         IncidentStatus::Resolved if incident.merged_into.is_some() => {
             words.pick("Diese Meldung wird an anderer Stelle fortgeführt.", "This notice is continued elsewhere.")
+        }
+        IncidentStatus::Resolved if is_removed(incident) => {
+            words.pick("Wird nicht mehr überwacht.", "Not monitored any more.")
         }
         IncidentStatus::Resolved => words.pick("Die Störung ist behoben.", "The disruption is over."),
     }
@@ -79,7 +88,7 @@ pub(super) fn render(page: &Page<'_>, incident: &PublicIncident) -> String {
     let path = format!("/incidents/{}", incident.id);
     let frame = Frame {
         title: html! { (plain) },
-        description: html! { (plain) ": " (page.words.incident_status(incident.status)) "." },
+        description: html! { (plain) ": " (sentence(page.words, incident)) },
         path: &path,
         above: &[],
         folder: "",

@@ -3,10 +3,10 @@
 use maud::{Markup, html};
 
 use crate::model::snapshot::{PublicOrganisation, Snapshot};
-use crate::model::status::{Evidence, Lifecycle, OrganisationKind, Status};
+use crate::model::status::{Evidence, Lifecycle, OrganisationKind, RollUp, Status};
 use crate::model::text::Plain;
 use crate::publish::html::page::{Frame, Page, has_easy};
-use crate::publish::html::status::{pill, sentence, verdict};
+use crate::publish::html::status::{common_pill, sentence, verdict};
 use crate::publish::html::{incident, search};
 use crate::publish::wording::{Words, number};
 
@@ -30,7 +30,7 @@ const GROUPS: [OrganisationKind; 6] = [
 /// An organisation in the list, with its status where it has anything that has one.
 struct Entry<'a> {
     organisation: &'a PublicOrganisation,
-    status: Option<Status>,
+    status: Option<RollUp>,
 }
 
 /// Writes the page.
@@ -48,7 +48,7 @@ pub(super) fn render(page: &Page<'_>) -> String {
         .into_iter()
         .map(|(organisation, index)| Entry {
             organisation,
-            status: (!organisation.shows.is_empty()).then(|| snapshot.organisation_status(index).status),
+            status: (!organisation.shows.is_empty()).then(|| snapshot.organisation_status(index)),
         })
         .collect();
     let affected = if is_whole { affected_organisations(page, &entries) } else { affected_services(page) };
@@ -98,7 +98,8 @@ const fn is_affected(status: Status) -> bool {
 /// How many organisations are affected.
 fn affected_organisations(page: &Page<'_>, entries: &[Entry<'_>]) -> Option<String> {
     let watched = entries.iter().filter(|entry| entry.status.is_some()).count();
-    let affected = entries.iter().filter(|entry| entry.status.is_some_and(is_affected)).count();
+    let affected =
+        entries.iter().filter(|entry| entry.status.is_some_and(|roll_up| is_affected(roll_up.status))).count();
     let said = match page.words {
         Words::German => format!("Einschränkungen gibt es bei {affected} von {watched} Organisationen."),
         Words::English => format!("{affected} of {watched} organisations are affected."),
@@ -186,7 +187,7 @@ fn line(page: &Page<'_>, entry: &Entry<'_>) -> Markup {
         li.sheet {
             a href=(page.path(&format!("/{}", entry.organisation.id))) { (page.text(&entry.organisation.name)) }
             @match entry.status {
-                Some(status) => (pill(page.words, status, None)),
+                Some(roll_up) => (common_pill(page.words, roll_up)),
                 None => span.soft { (page.say("noch ohne Angebote", "no services yet")) },
             }
         }

@@ -94,26 +94,36 @@ impl Page<'_> {
         }
     }
 
-    /// `Schnellste 0,12 s, mittlere 0,30 s, langsamste 1,20 s bei 1440 Prüfungen; 3 scheiterten.`
+    /// `Schnellste 0,12 s, mittlere 0,30 s, langsamste 1,20 s von 1440 Antworten. 3 Prüfungen scheiterten.`
     fn summed_up(&self, bin: &Bin) -> String {
-        let (words, failed) = (self.words, bin.failed + bin.unknown);
-        let failed = match (words, failed) {
+        let words = self.words;
+        let failed = match (words, bin.failed) {
             (_, 0) => String::new(),
             (Words::German, 1) => " 1 Prüfung scheiterte.".to_owned(),
-            (Words::German, _) => format!(" {failed} Prüfungen scheiterten."),
+            (Words::German, failed) => format!(" {failed} Prüfungen scheiterten."),
             (Words::English, 1) => " 1 probe failed.".to_owned(),
-            (Words::English, _) => format!(" {failed} probes failed."),
+            (Words::English, failed) => format!(" {failed} probes failed."),
+        };
+        let unknown = match (words, bin.unknown) {
+            (_, 0) => String::new(),
+            (Words::German, unknown) => format!(" {unknown} ohne Ergebnis."),
+            (Words::English, unknown) => format!(" {unknown} without a result."),
         };
         let Some(times) = bin.times else {
-            return format!("{}{failed}", words.pick("Keine Antwort.", "No answer."));
+            return format!("{}{failed}{unknown}", words.pick("Keine Antwort.", "No answer."));
         };
         let [min, median, max] = [times.min, times.median, times.max].map(|time| seconds(words, time));
-        let answered = bin.answered;
+        let answered = match (words, bin.answered) {
+            (Words::German, 1) => "1 Antwort".to_owned(),
+            (Words::German, answered) => format!("{answered} Antworten"),
+            (Words::English, 1) => "1 answer".to_owned(),
+            (Words::English, answered) => format!("{answered} answers"),
+        };
         match words {
             Words::German => {
-                format!("Schnellste {min}, mittlere {median}, langsamste {max} von {answered} Antworten.{failed}")
+                format!("Schnellste {min}, mittlere {median}, langsamste {max} von {answered}.{failed}{unknown}")
             }
-            Words::English => format!("Quickest {min}, median {median}, slowest {max} of {answered} answers.{failed}"),
+            Words::English => format!("Quickest {min}, median {median}, slowest {max} of {answered}.{failed}{unknown}"),
         }
     }
 
@@ -128,6 +138,7 @@ impl Page<'_> {
                             th scope="col" { (self.say("Mittlere", "Median")) }
                             th scope="col" { (self.say("Langsamste", "Slowest")) }
                             th scope="col" { (self.say("Gescheitert", "Failed")) }
+                            th scope="col" { (self.say("Ohne Ergebnis", "No result")) }
                         }
                     }
                     tbody {
@@ -140,7 +151,8 @@ impl Page<'_> {
                                     },
                                     None => @for _ in 0..3 { td { "–" } },
                                 }
-                                td { (bin.failed + bin.unknown) }
+                                td { (bin.failed) }
+                                td { (bin.unknown) }
                             }
                         }
                     }

@@ -2,9 +2,11 @@
 
 use maud::{Markup, Render, html};
 
+use crate::model::search::QUERY_WORDS_MAX;
+use crate::model::status::Lifecycle;
 use crate::model::text::Plain;
 use crate::publish::html::page::{Frame, Page, SEARCH_PATH};
-use crate::publish::html::status::pill;
+use crate::publish::html::status::{common_pill, pill};
 use crate::publish::scope::Scope;
 use crate::publish::search::Findings;
 use crate::publish::wording::{Words, number};
@@ -32,6 +34,8 @@ pub(super) fn form(page: &Page<'_>, asked: &Plain) -> Markup {
 /// Writes the page.
 pub(super) fn render(page: &Page<'_>, scope: &Scope<'_>, findings: &Findings, query: &str) -> String {
     let asked = &findings.asked;
+    // What is too long for the interface has no address there.
+    let query = if findings.too_long { "" } else { query };
     let heading = page.say("Suche", "Search");
     let path = format!("{SEARCH_PATH}{query}");
     let frame = Frame {
@@ -48,9 +52,34 @@ pub(super) fn render(page: &Page<'_>, scope: &Scope<'_>, findings: &Findings, qu
         h1 { (heading) }
         (page.health())
         (form(page, asked))
-        @if !asked.is_empty() { (answer(page, scope, findings)) }
+        @if findings.too_long {
+            (too_long(page))
+        } @else if !asked.is_empty() {
+            (answer(page, scope, findings))
+        }
     };
     page.document(&frame, &main)
+}
+
+/// Where somebody asked in a sentence.
+fn too_long(page: &Page<'_>) -> Markup {
+    html! {
+        section aria-labelledby="s_long" {
+            h2 id="s_long" { (page.say("Bitte fassen Sie sich kürzer", "Please use fewer words")) }
+            p.about {
+                @match page.words {
+                    Words::German => {
+                        "Die Suche versteht höchstens " (QUERY_WORDS_MAX)
+                        " Wörter. Am besten geben Sie nur den Namen Ihrer Stadt oder eines Angebots ein."
+                    },
+                    Words::English => {
+                        "The search understands at most " (QUERY_WORDS_MAX)
+                        " words. It is best to enter the name of your town or of a service only."
+                    },
+                }
+            }
+        }
+    }
 }
 
 fn answer(page: &Page<'_>, scope: &Scope<'_>, findings: &Findings) -> Markup {
@@ -122,12 +151,12 @@ fn organisation(page: &Page<'_>, index: u32) -> Markup {
     let organisation = page.snapshot.catalogue.organisations.get(index as usize);
     let status = organisation
         .filter(|organisation| !organisation.shows.is_empty())
-        .map(|_| page.snapshot.organisation_status(index).status);
+        .map(|_| page.snapshot.organisation_status(index));
     html! {
         li.sheet {
             (page.organisation_link(index).unwrap_or_default())
             @match status {
-                Some(status) => (pill(page.words, status, None)),
+                Some(roll_up) => (common_pill(page.words, roll_up)),
                 None => span.soft { (page.say("noch ohne Angebote", "no services yet")) },
             }
         }
@@ -142,7 +171,11 @@ fn component(page: &Page<'_>, scope: &Scope<'_>, index: u32) -> Markup {
         li {
             div.head {
                 (page.named(&component.id).unwrap_or_default())
-                (pill(page.words, view.status, Some(component.kind)))
+                @if view.state.lifecycle == Lifecycle::Announced {
+                    span.soft { (page.say("Demnächst", "Soon")) ", " (page.available_from(&view)) }
+                } @else {
+                    (pill(page.words, view.status, Some(component.kind)))
+                }
             }
             p.meta {
                 (page.words.component_kind(component.kind))

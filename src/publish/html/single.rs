@@ -52,6 +52,9 @@ pub(super) fn render(page: &Page<'_>, component: u32) -> String {
         ));
     }
     let status = status_of(page, &view);
+    // A file that is exported has no query.
+    let query = snapshot.exported.is_none().then(|| format!("?organisation={}", organisation.id)).unwrap_or_default();
+    let json = format!("/api/v1/components/{id}{query}");
     let texts: Vec<&Text> = [Some(&view.component.name), view.local.text].into_iter().flatten().collect();
     let frame = Frame {
         title: html! { (name) },
@@ -59,7 +62,7 @@ pub(super) fn render(page: &Page<'_>, component: u32) -> String {
         path: &folder,
         above: &above,
         folder: &folder,
-        json: &format!("/api/v1/components/{id}"),
+        json: &json,
         easy: has_easy(texts) || incidents.iter().any(|concerned| incident::is_easy(concerned)),
         links: &organisation.links,
     };

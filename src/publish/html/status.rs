@@ -2,7 +2,7 @@
 
 use maud::{Markup, html};
 
-use crate::model::status::{ComponentKind, Status};
+use crate::model::status::{ComponentKind, RollUp, Status};
 use crate::publish::wording::Words;
 
 /// The class of a status, and the name of its symbol.
@@ -25,6 +25,12 @@ pub(super) fn symbol(name: &str) -> Markup {
 /// A status in a pill.
 pub(super) fn pill(words: Words, status: Status, kind: Option<ComponentKind>) -> Markup {
     html! { span.pill.(class(status)) { (symbol(class(status))) (words.status(status, kind)) } }
+}
+
+/// The common status of several in a pill.
+pub(super) fn common_pill(words: Words, roll_up: RollUp) -> Markup {
+    let (said, look) = words.common(roll_up);
+    pill_of(look, said)
 }
 
 /// Words of another list in a pill with the look of a status.

@@ -10,7 +10,7 @@ use maud::{Markup, html};
 use crate::model::availability::{Availability, Intervals};
 use crate::model::incident::IncidentStatus;
 use crate::model::local::{PublicLocal, View};
-use crate::model::snapshot::PublicIncident;
+use crate::model::snapshot::{PublicComponent, PublicIncident};
 use crate::model::status::{ComponentKind, Status};
 use crate::model::time::Timestamp;
 use crate::publish::archive::Unavailable;
@@ -142,21 +142,27 @@ impl<'a> Page<'a> {
                 @match &past {
                     Err(Unavailable) => (self.no_archive()),
                     Ok(None) => {},
-                    Ok(Some(past)) => (self.days(past, first, from)),
+                    Ok(Some(past)) => (self.days(index, past, first, from)),
                 }
             }
         }
     }
 
-    fn days(&self, past: &Past<'_>, first: Date, from: Timestamp) -> Markup {
+    fn days(&self, index: u32, past: &Past<'_>, first: Date, from: Timestamp) -> Markup {
         let now = self.snapshot.at;
         let bars = past.bars(&chart::slots(&self.zone, Grain::Day, from, now), now);
-        let differs = past.view.local.standing.is_some();
+        let differs = past.view.local.standing.is_some() || past.view.status != past.view.state.status;
+        let differed = || self.rests_on(index, &self.changed(from, now));
         if bars.iter().all(|bar| bar.availability.is_none()) {
+            let is_checked = past.view.state.checked_at.is_some();
             return html! {
                 p.about {
-                    (self.say("Dieses Angebot wird nicht automatisch geprüft; Messwerte gibt es nicht.",
-                        "This service is not checked automatically; there are no measurements."))
+                    @if is_checked {
+                        (self.say("In dieser Zeit ließ sich nichts messen.", "Nothing could be measured in this time."))
+                    } @else {
+                        (self.say("Dieses Angebot wird nicht automatisch geprüft; Messwerte gibt es nicht.",
+                            "This service is not checked automatically; there are no measurements."))
+                    }
                 }
             };
         }
@@ -186,6 +192,8 @@ impl<'a> Page<'a> {
                         (self.say("Gezeigt ist das Angebot insgesamt; was hier davon abweicht, steht oben.",
                             "This shows the service as a whole; what differs here stands above."))
                     }
+                } @else if differed() {
+                    (self.as_a_whole())
                 }
                 details.fold {
                     summary { (self.say("Als Tabelle", "As a table")) }
@@ -375,7 +383,7 @@ impl<'a> Page<'a> {
                 @for (past, bars) in open { (self.strip_of(incident, past, bars, (grain, told), &self.owner(&past.view.component.id, is_shared))) }
                 @if !folded.is_empty() {
                     details.fold {
-                        summary { (folded.len()) (self.say(" weitere Angebote", " more services")) }
+                        summary { (self.more_services(folded.len())) }
                         @for (past, bars) in folded { (self.strip_of(incident, past, bars, (grain, told), &self.owner(&past.view.component.id, is_shared))) }
                     }
                 }
@@ -414,6 +422,7 @@ impl<'a> Page<'a> {
             .iter()
             .map(|local| &**local)
             .filter(|local| local.component == component.id && (local.mode.is_some() || local.status.is_some()))
+            .filter(|local| self.reached_by(local, component).next().is_some())
             .filter(|local| {
                 local.since >= incident.started_at && incident.resolved_at.is_none_or(|end| local.since <= end)
             })
@@ -427,7 +436,7 @@ impl<'a> Page<'a> {
                     summary { (self.say("Als Tabelle", "As a table")) span.unseen { ": " (self.text(&component.name)) } }
                     (self.stretches(past, bars))
                     @if !modes.is_empty() {
-                        ul.modes { @for local in modes { li { (self.mode_began(local)) } } }
+                        ul.modes { @for local in modes { li { (self.mode_began(local, component)) } } }
                     }
                 }
             }
@@ -435,17 +444,31 @@ impl<'a> Page<'a> {
     }
 
     /// `Seit Dienstag, 12. Dezember 2023, 08:00 Uhr: Basisbetrieb – Stadt Menden`
-    fn mode_began(&self, local: &PublicLocal) -> Markup {
-        let catalogue = &self.snapshot.catalogue;
-        let reached = catalogue.organisations.iter().zip(0u32..).filter(|(there, _)| local.reaches(there));
+    fn mode_began(&self, local: &PublicLocal, component: &PublicComponent) -> Markup {
         let said = match (local.mode, local.status) {
             (Some(mode), _) => self.words.mode(mode),
             (None, status) => self.status_or_none(status, None),
         };
         html! {
             (self.say("Seit ", "Since ")) (self.moment(local.since)) ": " strong { (wording::capitalised(said)) }
-            (self.organisations(reached.map(|(_, index)| index)))
+            (self.organisations(self.reached_by(local, component)))
         }
+    }
+
+    /// The organisations that a word reaches, of those on whose pages the component stands.
+    fn reached_by(&self, local: &PublicLocal, component: &PublicComponent) -> impl Iterator<Item = u32> {
+        let all = &self.snapshot.catalogue.organisations;
+        let reaches = |index: u32| all.get(index as usize).is_some_and(|there| local.reaches(there));
+        component.shown_on.iter().copied().filter(move |&index| reaches(index))
+    }
+
+    /// `1 weiteres Angebot`
+    pub(super) fn more_services(&self, more: usize) -> String {
+        let noun = match more {
+            1 => self.say("weiteres Angebot", "more service"),
+            _ => self.say("weitere Angebote", "more services"),
+        };
+        format!("{more} {noun}")
     }
 
     /// The stretches in one status, exactly.

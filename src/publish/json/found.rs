@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use crate::model::alternative::Link;
 use crate::model::id::{ComponentId, OrganisationId};
-use crate::model::status::{ComponentKind, OrganisationKind, Status};
+use crate::model::status::{ComponentKind, Lifecycle, OrganisationKind, Status};
 use crate::model::text::Plain;
 use crate::publish::scope::Scope;
 use crate::publish::search::Findings;
@@ -57,6 +57,7 @@ pub(super) struct FoundComponent<'a> {
     id: &'a ComponentId,
     name: Plain,
     kind: ComponentKind,
+    lifecycle: Lifecycle,
     status: Status,
     owner: &'a OrganisationId,
     /// Whose page `path` leads to.
@@ -75,6 +76,7 @@ impl<'a> FoundComponent<'a> {
             id: &component.id,
             name: scope.text(&component.name),
             kind: component.kind,
+            lifecycle: view.state.lifecycle,
             status: view.status,
             owner,
             organisation: owner,

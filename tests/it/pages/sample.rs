@@ -489,6 +489,7 @@ pub(super) fn assemble(
         states: states.into_iter().map(Arc::new).collect(),
         incidents,
         maintenances,
+        incidents_from: None,
         past_maintenances: Vec::new(),
         locals: Arc::default(),
         changes: Arc::default(),

@@ -162,7 +162,7 @@ fn answers_as_data_have_all_their_keys() {
     assert_eq!(
         *service,
         serde_json::json!([{
-            "id": "wohngeld", "name": "Wohngeld", "kind": "service", "status": "operational",
+            "id": "wohngeld", "name": "Wohngeld", "kind": "service", "lifecycle": "live", "status": "operational",
             "owner": "dienstleister", "organisation": "dienstleister",
             "leika": ["99107023017000", "99107023000000"], "path": "/dienstleister/wohngeld",
         }])
@@ -204,13 +204,37 @@ fn at_most_fifty_of_each_kind_are_told_and_how_many_there_are() {
 fn questions_that_are_too_long_are_refused_with_a_sentence() {
     let snapshot = country();
     for (address, sentence) in [
-        (format!("/search?q={}", "a".repeat(201)), "`q` hat höchstens 200 Byte und 8 Wörter."),
+        (format!("/api/v1/search?q={}", "a".repeat(201)), "`q` hat höchstens 200 Byte und 8 Wörter."),
         ("/api/v1/search?q=1+2+3+4+5+6+7+8+9".to_owned(), "`q` hat höchstens 200 Byte und 8 Wörter."),
-        ("/en/search?q=1-2-3-4-5-6-7-8-9".to_owned(), "`q` has at most 200 bytes and 8 words."),
+        ("/en/api/v1/search?q=1-2-3-4-5-6-7-8-9".to_owned(), "`q` has at most 200 bytes and 8 words."),
     ] {
         assert_eq!(answer(&snapshot, &address), Rendered::BadRequest(sentence.to_owned()), "{address}");
     }
+    // A person keeps the form, with what was asked in it.
+    for (address, sentence) in [
+        (format!("/search?q={}", "ä".repeat(200)), "Die Suche versteht höchstens 8 Wörter."),
+        ("/search?q=ich+will+in+hattingen+meinen+neuen+ausweis+noch+heute".to_owned(), "Bitte fassen Sie sich kürzer"),
+        ("/en/search?q=1-2-3-4-5-6-7-8-9".to_owned(), "Please use fewer words"),
+    ] {
+        let page = text(&snapshot, &address);
+        assert!(page.contains(sentence) && page.contains("<form class=\"search\""), "{page}");
+        assert!(!page.contains("Nichts gefunden"), "{page}");
+    }
+    let page = text(&snapshot, "/search?q=%22%3E%3Cb%3E+2+3+4+5+6+7+8+9");
+    assert!(page.contains("value=\"&quot;&gt;&lt;b&gt; 2 3 4 5 6 7 8 9\""), "{page}");
     assert!(matches!(answer(&snapshot, &format!("/search?q={}", "a".repeat(200))), Rendered::Document(_)));
+}
+
+#[test]
+fn what_is_to_come_is_not_green() {
+    let mut snapshot = country();
+    let akte = snapshot.catalogue.component_index["e-akte"] as usize;
+    Arc::make_mut(&mut snapshot.states[akte]).lifecycle = Lifecycle::Announced;
+    let page = text(&snapshot, "/search?q=e-akte");
+    let (_, row) = page.split_once(">E-Akte Straßenbau</a>").expect("found");
+    let row = row.split("</li>").next().expect("its end");
+    assert!(row.contains("Demnächst") && !row.contains("pill"), "{row}");
+    assert_eq!(value(&snapshot, "/api/v1/search?q=e-akte")["components"][0]["lifecycle"], "announced");
 }
 
 #[test]

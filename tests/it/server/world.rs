@@ -30,6 +30,7 @@ pub(super) fn snapshot(position: u64) -> Arc<Snapshot> {
         states: Vec::new(),
         incidents: Vec::new(),
         maintenances: Vec::new(),
+        incidents_from: None,
         past_maintenances: Vec::new(),
         locals: Arc::default(),
         changes: Arc::default(),
