@@ -7,7 +7,7 @@ use jiff::tz::{Offset, TimeZone};
 
 use crate::model::alternative::{Alternative, Link};
 use crate::model::event::MaintenancePhase;
-use crate::model::incident::{Body, Ending, Expected, IncidentStatus, MessageCode, Overlay};
+use crate::model::incident::{Body, Ending, Expected, MessageCode, Overlay};
 use crate::model::local::PublicLocal;
 use crate::model::notice::MaintenanceUpdate;
 use crate::model::snapshot::{PublicIncident, PublicMaintenance, PublicOrganisation, PublicUpdate};
@@ -19,6 +19,7 @@ use crate::publish::escape;
 use crate::publish::feed::collect::{Audience, Said, What, begun};
 use crate::publish::feed::concerned::reached;
 use crate::publish::feed::entry::{Category, Concerned, Entry, Kind};
+use crate::publish::feed::standing::Standing;
 use crate::publish::feed::{TAG_YEAR, tag};
 use crate::publish::scope::Scope;
 use crate::publish::wording::{self, Words};
@@ -80,11 +81,12 @@ impl<'a> Said<'a> {
         }
     }
 
-    /// How it stands, as a closed word.
+    /// How it stands, as a closed word. What was taken back stands for nothing.
     fn status(&self) -> Option<&'static str> {
         match self.what {
-            What::Update(_, update) => Some(update.status.as_str()),
-            What::Incident(incident) => Some(incident.status.as_str()),
+            What::Update(_, update) if update.retracted_at.is_some() => None,
+            What::Update(incident, update) => Some(Standing::then(incident, update).as_str()),
+            What::Incident(incident) => Some(Standing::now(incident).as_str()),
             What::Planned(_, update) => Some(update.phase.as_str()),
             What::Local(_, local) => local.status.map(Status::as_str).or_else(|| local.mode.map(Mode::as_str)),
             What::Overlay(..) => None,
@@ -99,15 +101,16 @@ impl<'a> Said<'a> {
             term: term.to_owned(),
             label: Some(label),
         };
-        let of_incident = |incident: &PublicIncident, status: IncidentStatus| {
+        let of_incident = |incident: &PublicIncident, stands: Standing| {
             vec![
-                standing("incident-status", status.as_str(), words.incident_status(status)),
+                standing("incident-status", stands.as_str(), stands.word(words)),
                 standing("impact", incident.impact.as_str(), words.impact(incident.impact)),
             ]
         };
         match self.what {
-            What::Update(incident, update) => of_incident(incident, update.status),
-            What::Incident(incident) => of_incident(incident, incident.status),
+            What::Update(_, update) if update.retracted_at.is_some() => Vec::new(),
+            What::Update(incident, update) => of_incident(incident, Standing::then(incident, update)),
+            What::Incident(incident) => of_incident(incident, Standing::now(incident)),
             What::Overlay(_, organisation, _) => {
                 vec![standing("overlay", organisation.id.as_str(), wording::local_word(words))]
             }
@@ -142,7 +145,7 @@ fn update_told(scope: &Scope<'_>, incident: &PublicIncident, update: &PublicUpda
     };
     let words = Words::of(scope.language);
     let status =
-        if retracted { words.pick("zurückgezogen", "withdrawn") } else { words.incident_status(update.status) };
+        if retracted { wording::withdrawn(words) } else { Standing::then(incident, update).word(words) };
     Told {
         id: format!("incident/{}/{}", incident.id, update.number),
         title: titled(&scope.body(&incident.title), status),
@@ -196,13 +199,13 @@ fn incident_told(scope: &Scope<'_>, audience: &Audience<'_>, incident: &PublicIn
     });
     let said = updates.map(|update| match update.retracted_at {
         Some(_) => {
-            let head = head(update.at, words.pick("zurückgezogen", "withdrawn"));
+            let head = head(update.at, wording::withdrawn(words));
             let text = escape::sentence(&head, &Plain::new(wording::retracted(words)));
             (update.at, text, words_language(words).to_owned())
         }
         None => {
             let (text, language) = update_text(scope, update);
-            let head = head(update.at, words.incident_status(update.status));
+            let head = head(update.at, Standing::then(incident, update).word(words));
             (update.at, escape::sentence(&head, &text), language)
         }
     });
@@ -211,12 +214,12 @@ fn incident_told(scope: &Scope<'_>, audience: &Audience<'_>, incident: &PublicIn
     let (mut texts, mut languages): (Vec<Plain>, Vec<String>) =
         all.into_iter().map(|(_, text, language)| (text, language)).unzip();
     if texts.is_empty() {
-        texts.push(Plain::new(&format!("{}.", wording::capitalised(words.incident_status(incident.status)))));
+        texts.push(Plain::new(&format!("{}.", wording::capitalised(Standing::now(incident).word(words)))));
     }
     languages.dedup();
     Told {
         id: format!("incident/{}", incident.id),
-        title: titled(&scope.body(&incident.title), words.incident_status(incident.status)),
+        title: titled(&scope.body(&incident.title), Standing::now(incident).word(words)),
         path: format!("/incidents/{}", incident.id),
         content: escape::joined(&texts, "\n\n"),
         // A text in several languages goes by that of the feed.
