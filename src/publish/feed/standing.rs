@@ -18,8 +18,7 @@ pub(super) enum Standing {
 impl Standing {
     /// Where it stood with an update.
     pub(super) fn then(incident: &PublicIncident, update: &PublicUpdate) -> Self {
-        let removed =
-            matches!(&update.body, Body::Automatic(message) if message.code == MessageCode::Removed);
+        let removed = matches!(&update.body, Body::Automatic(message) if message.code == MessageCode::Removed);
         match update.status {
             IncidentStatus::Resolved if incident.merged_into.is_some() => Self::Merged,
             IncidentStatus::Resolved if removed => Self::Removed,

@@ -413,6 +413,7 @@ impl<'a> Page<'a> {
             .changes
             .iter()
             .map(|local| &**local)
+            .filter(|local| local.ended_at.is_none())
             .filter(|local| local.component == component.id && (local.mode.is_some() || local.status.is_some()))
             .filter(|local| {
                 local.since >= incident.started_at && incident.resolved_at.is_none_or(|end| local.since <= end)
