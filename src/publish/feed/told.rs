@@ -311,12 +311,12 @@ fn replaced(
 ) -> Vec<String> {
     let first = newest.saturating_sub(REPLACED_MAX).max(1);
     let years = || year(begun(incident))..=year(at);
-    let versions = (first..newest).rev().flat_map(|version| names.iter().map(move |name| (version, name)));
-    let tags = versions.flat_map(|(version, name)| {
-        let id = overlay_id(incident, name, version);
-        years().rev().map(move |year| tag(scope, year, &id))
-    });
-    tags.take(REPLACED_MAX as usize).collect()
+    let of_name = |name: &&OrganisationId| {
+        let ids = (first..newest).rev().map(|version| overlay_id(incident, name, version));
+        let tags = ids.flat_map(|id| years().rev().map(move |year| tag(scope, year, &id)));
+        tags.take(REPLACED_MAX as usize).collect::<Vec<String>>()
+    };
+    names.iter().flat_map(of_name).collect()
 }
 
 fn maintenance_told(scope: &Scope<'_>, maintenance: &PublicMaintenance, update: &MaintenanceUpdate) -> Told {

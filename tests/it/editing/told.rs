@@ -118,7 +118,7 @@ fn an_entry_says_what_held_when_it_was_told() {
     let incident = json!({ "title": text("t"), "text": text("x"), "root": "provider", "impact": "minor", "components": [{ "id": "portal", "status": "partial_outage" }] });
     let made = world.done(&admin(), "POST /incidents", &incident);
     let told = items(&mut world, "", "incident");
-    assert!(told[0]["tags"].as_array().is_some_and(|tags| tags.contains(&json!("gering"))), "{told:?}");
+    assert!(told[0]["tags"].as_array().is_some_and(|tags| tags.contains(&json!("geringe Auswirkung"))), "{told:?}");
     let worse = json!({ "text": text("schlimmer"), "impact": "critical" });
     world.done(&admin(), &format!("POST /incidents/{made}/updates"), &worse);
     assert_eq!(items(&mut world, "", "incident").len(), 2);

@@ -386,7 +386,12 @@ fn incidents(texts: &Texts<'_>) -> Vec<PublicIncident> {
             time("2023-11-02T10:00:00Z"),
         )
     };
-    vec![open, closed]
+    let mut incidents = vec![open, closed];
+    for incident in &mut incidents {
+        let impact = incident.impact;
+        incident.updates.iter_mut().for_each(|update| update.impact = impact);
+    }
+    incidents
 }
 
 /// The updates of the open incident: an automatic one, one with states and an end that was
