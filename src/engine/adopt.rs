@@ -90,6 +90,16 @@ impl State {
             incident.attached = before.attached.iter().map(|id| renamed(id, &components)).collect();
             incident.unaffected.iter_mut().for_each(|id| rename(id, &components));
             incident.overlays = keys(&before.overlays, &organisations);
+            incident.withdrawn = keys(&before.withdrawn, &organisations);
+            // What feeds have told keeps the id under which it was told.
+            for id in before.overlays.keys().chain(before.withdrawn.keys()) {
+                let now = renamed(id, &organisations);
+                let words = incident.overlays.get_mut(&now).map(|overlay| &mut overlay.said_as);
+                let words = words.or_else(|| incident.withdrawn.get_mut(&now).map(|withdrawn| &mut withdrawn.said_as));
+                if let Some(said_as) = words.filter(|_| now != *id) {
+                    said_as.get_or_insert_with(|| id.clone());
+                }
+            }
             for (update, before) in incident.updates.iter_mut().zip(&before.updates) {
                 update.components = keys(&before.components, &components);
                 update.organisations.iter_mut().for_each(|id| rename(id, &organisations));
@@ -104,7 +114,10 @@ impl State {
         }
         let locals = self.record.locals.values_mut().chain(&mut self.record.changes);
         for local in locals.map(Arc::make_mut) {
-            rename(&mut local.component, &components);
+            if let Some(now) = components.get(&local.component) {
+                let before = std::mem::replace(&mut local.component, now.clone());
+                local.said_as.get_or_insert(before);
+            }
             for reach in &mut local.organisations {
                 if let Reach::Organisation(id) | Reach::Except(id) = reach {
                     rename(id, &organisations);

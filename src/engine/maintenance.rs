@@ -42,7 +42,14 @@ pub(super) fn word(
     phase: MaintenancePhase,
 ) -> MaintenanceUpdate {
     let message = Message { code, wording: WORDING, component: notice.title.clone(), status: None, reason: None };
-    MaintenanceUpdate { number: notice.next_number(), at, phase, body: Body::Automatic(message), ended: Vec::new() }
+    MaintenanceUpdate {
+        number: notice.next_number(),
+        at,
+        phase,
+        body: Body::Automatic(message),
+        ended: Vec::new(),
+        announced: None,
+    }
 }
 
 impl State {
@@ -223,6 +230,8 @@ impl State {
                     until: local.until.as_ref().map(|until| until.at),
                     declared: true,
                     by_owner: false,
+                    ended_at: None,
+                    said_as: None,
                 };
                 declared.insert(key, notice);
             }

@@ -7,7 +7,7 @@ use crate::engine::state::State;
 use crate::engine::step::Step;
 use crate::model::event::Event;
 use crate::model::id::IncidentId;
-use crate::model::incident::{Body, Change, Incident, IncidentEdit, IncidentStatus, MessageCode, Update};
+use crate::model::incident::{Body, Change, Incident, IncidentEdit, IncidentStatus, MessageCode, Overlay, Update};
 use crate::model::time::Timestamp;
 
 impl State {
@@ -45,7 +45,14 @@ impl State {
             .map(|(organisation, overlay)| Event::OverlaySet {
                 id: into.id.clone(),
                 organisation: organisation.clone(),
-                overlay: Some(overlay.clone()),
+                overlay: Some(Overlay {
+                    version: into
+                        .withdrawn
+                        .get(organisation)
+                        .map_or(overlay.version, |withdrawn| overlay.version.max(withdrawn.version.saturating_add(1))),
+                    said_as: None,
+                    ..overlay.clone()
+                }),
             })
             .collect()
     }
@@ -84,6 +91,7 @@ pub(super) fn absorb(older: &Incident, younger: &Incident, at: Timestamp) -> Inc
             number: older.next_number(),
             at,
             status,
+            impact: None,
             retracted_at: None,
             corrected: Vec::new(),
             ..said.clone()

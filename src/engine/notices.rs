@@ -8,8 +8,8 @@ use crate::engine::state::State;
 use crate::engine::timers::Timer;
 use crate::model::event::MaintenancePhase;
 use crate::model::id::{ComponentId, IncidentId, MaintenanceId, OrganisationId};
-use crate::model::incident::{Body, Correction, Incident, IncidentEdit, IncidentStatus, Overlay};
-use crate::model::notice::{LocalNotice, MaintenanceEdit, MaintenanceNotice, MaintenanceUpdate, Override};
+use crate::model::incident::{Body, Correction, Incident, IncidentEdit, IncidentStatus, Overlay, Withdrawn};
+use crate::model::notice::{Announced, LocalNotice, MaintenanceEdit, MaintenanceNotice, MaintenanceUpdate, Override};
 use crate::model::status::Status;
 use crate::model::time::Timestamp;
 use crate::model::window::When;
@@ -116,19 +116,33 @@ impl State {
         id: &IncidentId,
         organisation: &OrganisationId,
         overlay: Option<&Overlay>,
-        position: u64,
+        (position, at): (u64, Timestamp),
     ) {
         let Some(incident) = self.record.incidents.get_mut(id).map(Arc::make_mut) else { return };
         incident.revision = position;
         match overlay {
-            Some(overlay) => incident.overlays.insert(organisation.clone(), overlay.clone()),
-            None => incident.overlays.remove(organisation),
-        };
+            Some(overlay) => {
+                incident.withdrawn.remove(organisation);
+                incident.overlays.insert(organisation.clone(), overlay.clone());
+            }
+            None => {
+                if let Some(Overlay { at: written, version, said_as, .. }) = incident.overlays.remove(organisation) {
+                    let withdrawn = Withdrawn { at: written, withdrawn_at: at, version, said_as };
+                    incident.withdrawn.insert(organisation.clone(), withdrawn);
+                }
+            }
+        }
         self.public.stale_incidents.insert(id.clone());
     }
 
     pub(super) fn maintenance_planned(&mut self, notice: &MaintenanceNotice, position: u64) {
-        let notice = Arc::new(MaintenanceNotice { revision: position, ..notice.clone() });
+        let mut notice = MaintenanceNotice { revision: position, ..notice.clone() };
+        let before = self.record.maintenance.get(&notice.id).map(|before| before.updates.as_slice());
+        for (update, before) in notice.updates.iter_mut().zip(before.unwrap_or_default()) {
+            update.announced = update.announced.take().or_else(|| before.announced.clone());
+        }
+        remember_dates(&mut notice);
+        let notice = Arc::new(notice);
         self.record.maintenance.insert(notice.id.clone(), Arc::clone(&notice));
         self.maintenance_applied(&notice);
         let mut over: Vec<(Timestamp, MaintenanceId)> = self
@@ -173,6 +187,7 @@ impl State {
         notice.ended_at = edit.ended_at.or(notice.ended_at);
         notice.sequence = notice.sequence.saturating_add(u32::from(edit.rescheduled));
         notice.updates.extend(edit.update);
+        remember_dates(notice);
         if edit.removed {
             notice.declared = Some(0);
         }
@@ -200,6 +215,7 @@ impl State {
             notice.ended_at = notice.ended_at.or(Some(at));
         }
         notice.updates.extend(update.cloned());
+        remember_dates(notice);
         let notice = Arc::new(notice.clone());
         self.maintenance_applied(&notice);
     }
@@ -238,16 +254,28 @@ impl State {
         if let Some(until) = local.until.filter(|until| *until > self.record.at) {
             self.timers.set(until, Timer::Planned);
         }
-        self.record.changes.push(Arc::clone(&local));
-        let surplus = self.record.changes.len().saturating_sub(CHANGES_MAX);
-        self.record.changes.drain(..surplus);
+        // What holds now says by itself that what it takes the place of has ended.
+        self.record.changes.retain(|before| {
+            before.ended_at != Some(local.since)
+                || before.component != local.component
+                || before.organisations != local.organisations
+        });
+        self.tell_change(Arc::clone(&local));
         self.record.locals.insert(local.key, local);
         self.locals_applied();
     }
 
-    pub(super) fn local_ended(&mut self, key: u64) {
-        self.record.locals.remove(&key);
+    pub(super) fn local_ended(&mut self, key: u64, at: Timestamp) {
+        if let Some(local) = self.record.locals.remove(&key) {
+            self.tell_change(Arc::new(LocalNotice { ended_at: Some(at), ..(*local).clone() }));
+        }
         self.locals_applied();
+    }
+
+    fn tell_change(&mut self, change: Arc<LocalNotice>) {
+        self.record.changes.push(change);
+        let surplus = self.record.changes.len().saturating_sub(CHANGES_MAX);
+        self.record.changes.drain(..surplus);
     }
 
     fn locals_applied(&mut self) {
@@ -305,6 +333,33 @@ impl State {
         for index in changed {
             self.mark_dirty(index);
             self.touched.insert(index);
+        }
+    }
+}
+
+/// An update keeps how bad the incident was when it was said.
+pub(super) fn remember_impact(incident: &mut Arc<Incident>) -> &Incident {
+    if incident.updates.iter().any(|update| update.impact.is_none()) {
+        let incident = Arc::make_mut(incident);
+        for update in &mut incident.updates {
+            update.impact.get_or_insert(incident.impact);
+        }
+    }
+    incident
+}
+
+/// An announcement keeps the dates that it gave, whatever is announced later.
+fn remember_dates(notice: &mut MaintenanceNotice) {
+    let announced = Announced {
+        from: notice.from.clone(),
+        until: notice.until.clone(),
+        last_chance_before: notice.last_chance_before.clone(),
+        back_from: notice.back_from.clone(),
+        text: notice.text.clone(),
+    };
+    for update in &mut notice.updates {
+        if update.announced.is_none() && update.phase == MaintenancePhase::Announced {
+            update.announced = Some(Box::new(announced.clone()));
         }
     }
 }

@@ -29,7 +29,7 @@ use crate::model::time::Timestamp;
 use crate::model::verdict::{Path, Reason, Verdict};
 
 /// Version of a checkpoint's encoding; another one is not read, the log is replayed instead.
-pub const CHECKPOINT_FORMAT: u32 = 3;
+pub const CHECKPOINT_FORMAT: u32 = 4;
 
 /// A check's confirmed standing and what may change it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -129,7 +129,7 @@ pub struct Record {
     pub maintenance: BTreeMap<MaintenanceId, Arc<MaintenanceNotice>>,
     /// What differs in some towns, by key.
     pub locals: BTreeMap<u64, Arc<LocalNotice>>,
-    /// What came to differ, oldest first, for feeds.
+    /// What came to differ and what ended, oldest first, for feeds.
     pub changes: Vec<Arc<LocalNotice>>,
     /// Statuses set by hand.
     pub overrides: BTreeMap<ComponentId, Override>,
@@ -355,7 +355,7 @@ impl State {
                 self.update_corrected(id, *number, body, logged.position, logged.at);
             }
             Event::OverlaySet { id, organisation, overlay } => {
-                self.overlay_set(id, organisation, overlay.as_ref(), logged.position);
+                self.overlay_set(id, organisation, overlay.as_ref(), (logged.position, logged.at));
             }
             Event::MaintenancePlanned(notice) => self.maintenance_planned(notice, logged.position),
             Event::MaintenanceEdited { id, edit } => self.maintenance_edited(id, edit, logged.position),
@@ -364,7 +364,7 @@ impl State {
                 self.maintenance_moved(id, *phase, next.as_ref(), update.as_ref(), when);
             }
             Event::LocalBegan(local) => self.local_began(local),
-            Event::LocalEnded { key } => self.local_ended(*key),
+            Event::LocalEnded { key } => self.local_ended(*key, logged.at),
             Event::OverrideSet { component, set } => self.override_set(component, set.as_ref()),
             Event::PathTurned { path, blind } => {
                 if *blind {
@@ -509,7 +509,7 @@ impl State {
     }
 
     pub(super) fn incident_applied(&mut self, id: &IncidentId, at: Timestamp) {
-        let Some(incident) = self.record.incidents.get(id) else { return };
+        let Some(incident) = self.record.incidents.get_mut(id).map(notices::remember_impact) else { return };
         let open = incident.is_open();
         let speaks = incident.touched || incident.root_set || !incident.attached.is_empty();
         if incident.monitoring_since == Some(at) {

@@ -284,6 +284,7 @@ impl State {
             alternatives: incident.alternatives.clone(),
             unaffected: incident.unaffected.iter().filter(|id| self.is_public(id)).cloned().collect(),
             overlays: incident.overlays.clone(),
+            withdrawn: incident.withdrawn.clone(),
             components: incident
                 .concerned
                 .iter()
@@ -297,6 +298,7 @@ impl State {
                     number: update.number,
                     at: update.at,
                     status: update.status,
+                    impact: update.impact.unwrap_or(incident.impact),
                     body: match update.retracted_at {
                         Some(_) => Body::Written(Text::default()),
                         None => update.body.clone(),
@@ -348,6 +350,8 @@ impl State {
             alternatives: local.alternatives.clone(),
             since: local.since,
             until: local.until,
+            ended_at: local.ended_at,
+            said_as: local.said_as.clone(),
         })
     }
 

@@ -187,6 +187,9 @@ pub struct Update {
     pub at: Timestamp,
     /// Where the incident stood.
     pub status: IncidentStatus,
+    /// How bad the incident was then; set when it is applied.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub impact: Option<Impact>,
     /// What it says.
     pub body: Body,
     /// The states that it gave.
@@ -216,6 +219,7 @@ impl Update {
             number,
             at,
             status,
+            impact: None,
             body,
             components: BTreeMap::new(),
             organisations: Vec::new(),
@@ -288,6 +292,23 @@ pub struct Overlay {
     pub at: Timestamp,
     /// Counts the versions, from 1.
     pub version: u32,
+    /// The id that the town had when they were written, if it has another one now.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub said_as: Option<OrganisationId>,
+}
+
+/// A town's own words that were taken back: what feeds need to say so.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Withdrawn {
+    /// When they were written.
+    pub at: Timestamp,
+    /// When they were taken back.
+    pub withdrawn_at: Timestamp,
+    /// Their version; the next words count on.
+    pub version: u32,
+    /// The id that the town had when they were written, if it has another one now.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub said_as: Option<OrganisationId>,
 }
 
 /// A component that an incident concerns or concerned.
@@ -365,6 +386,9 @@ pub struct Incident {
     /// Towns' own words on it.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub overlays: BTreeMap<OrganisationId, Overlay>,
+    /// Towns' own words that were taken back, the last ones of each town.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub withdrawn: BTreeMap<OrganisationId, Withdrawn>,
     /// Position of the event that last changed it.
     #[serde(default, skip_serializing_if = "is_default")]
     pub revision: u64,
@@ -405,6 +429,7 @@ impl Incident {
             alternatives: Vec::new(),
             unaffected: Vec::new(),
             overlays: BTreeMap::new(),
+            withdrawn: BTreeMap::new(),
             revision: 0,
             concerned: Vec::new(),
             updates: Vec::new(),

@@ -49,6 +49,10 @@ pub struct PublicLocal {
     pub since: Timestamp,
     /// Until when.
     pub until: Option<Timestamp>,
+    /// When it ended; `None` where it is told that it began.
+    pub ended_at: Option<Timestamp>,
+    /// The id that the component had when it was said, if it has another one now.
+    pub said_as: Option<ComponentId>,
 }
 
 impl PublicLocal {

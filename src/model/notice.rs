@@ -136,6 +136,27 @@ pub struct MaintenanceUpdate {
     /// What is back, with this word, and since when.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub ended: Vec<(ComponentId, Timestamp)>,
+    /// Of an announcement: the dates that it gave; set when it is applied.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub announced: Option<Box<Announced>>,
+}
+
+/// What an announcement said, which a later one may change.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Announced {
+    /// When it begins; of recurring work, the occurrence that was next.
+    pub from: When,
+    /// When it ends.
+    pub until: When,
+    /// The last day before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_chance_before: Option<When>,
+    /// When things are back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub back_from: Option<When>,
+    /// What more there was to say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub text: Option<Text>,
 }
 
 /// What an editor changes in a maintenance. What is not named stays.
@@ -235,6 +256,12 @@ pub struct LocalNotice {
     /// Whether whoever owns the component said it; else the towns themselves.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub by_owner: bool,
+    /// When it ended; `None` where it is told that it began.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ended_at: Option<Timestamp>,
+    /// The id that the component had when it was said, if it has another one now.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub said_as: Option<ComponentId>,
 }
 
 /// A status set by hand.

@@ -13,7 +13,7 @@ use crate::model::catalogue::{Ends, Reach, Site, SiteLinks};
 use crate::model::decision::Inputs;
 use crate::model::event::MaintenancePhase;
 use crate::model::id::{ComponentId, IncidentId, MaintenanceId, OrganisationId};
-use crate::model::incident::{Body, Cause, Ending, Expected, Impact, IncidentStatus, Overlay, Reference};
+use crate::model::incident::{Body, Cause, Ending, Expected, Impact, IncidentStatus, Overlay, Reference, Withdrawn};
 use crate::model::local::{Locals, PublicLocal, Town, View};
 use crate::model::look::Logo;
 use crate::model::notice::{CoveredNotice, MaintenanceUpdate, Override};
@@ -57,7 +57,7 @@ pub struct Snapshot {
     pub past_maintenances: Vec<Arc<PublicMaintenance>>,
     /// What differs in some towns at the moment.
     pub locals: Arc<Locals>,
-    /// What came to differ in some towns, newest first, for feeds.
+    /// What came to differ in some towns and what ended there, newest first, for feeds.
     pub changes: Arc<Vec<Arc<PublicLocal>>>,
 }
 
@@ -262,6 +262,8 @@ pub struct PublicIncident {
     pub unaffected: Vec<ComponentId>,
     /// Towns' own words on it.
     pub overlays: BTreeMap<OrganisationId, Overlay>,
+    /// Towns' own words that were taken back, the last ones of each town.
+    pub withdrawn: BTreeMap<OrganisationId, Withdrawn>,
     /// The public components it concerns: id, name, and the worst status they had in it.
     pub components: Vec<(ComponentId, Text, Status)>,
     /// Its updates, oldest first.
@@ -279,6 +281,8 @@ pub struct PublicUpdate {
     pub at: Timestamp,
     /// Where the incident stood.
     pub status: IncidentStatus,
+    /// How bad it was then.
+    pub impact: Impact,
     /// What it says; empty if it was retracted.
     pub body: Body,
     /// The states that it gave public components.

@@ -30,12 +30,12 @@ mod concerned;
 mod entry;
 mod json;
 mod rss;
+mod standing;
 mod told;
 
 use std::collections::{BTreeSet, HashMap};
 use std::rc::Rc;
 
-use crate::model::snapshot::Snapshot;
 use crate::model::text::Plain;
 use crate::model::time::Timestamp;
 use crate::publish::escape;
@@ -50,7 +50,7 @@ use crate::publish::{CACHE_FEED, Document};
 /// Most entries of a feed that is no archive, newest first.
 pub const ENTRIES_MAX: usize = 50;
 
-/// `updated` of a feed that never had an entry and covers no component.
+/// `updated` of a feed that has no entry: any instant that stays.
 const NEVER: Timestamp = Timestamp::from_millis(1_767_225_600_000);
 
 /// The year in the ids of feeds and schemes, in which the form of these ids was laid down
@@ -100,7 +100,7 @@ pub(super) fn document(scope: &Scope<'_>, place: Place<'_>, feed: Feed, format: 
         id: feed_id(scope, place, feed),
         title: title(scope, &audience, feed, &author),
         author,
-        updated: said.first().map_or_else(|| quiet_since(scope.snapshot, &audience), |said| said.at),
+        updated: said.first().map_or(NEVER, |said| said.at),
         language: scope.language,
         page: scope.address(&page_path(place)),
         own: address(feed),
@@ -199,13 +199,6 @@ fn title(scope: &Scope<'_>, audience: &Audience<'_>, feed: Feed, author: &Plain)
     };
     let parts: Vec<Plain> = [kind, component, organisation].into_iter().flatten().chain([author.clone()]).collect();
     escape::joined(&parts, " – ")
-}
-
-/// `updated` of an empty feed: since when all that it covers has been as it is, at the earliest.
-/// It changes only when a status does.
-fn quiet_since(snapshot: &Snapshot, audience: &Audience<'_>) -> Timestamp {
-    let covered = snapshot.states.iter().zip(0u32..);
-    covered.filter(|(_, index)| audience.covers(*index)).map(|(state, _)| state.since).min().unwrap_or(NEVER)
 }
 
 /// A `tag:` id (RFC 4151) of ours.

@@ -15,7 +15,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Serialize, Serializer};
 
 use crate::model::snapshot::{PublicIncident, PublicMaintenance, Snapshot};
-use crate::model::status::Status;
+use crate::model::status::{Evidence, RollUp, Status};
 use crate::model::text::Plain;
 use crate::model::time::Timestamp;
 use crate::publish::json::{self, PAGE_BYTES_MAX};
@@ -103,7 +103,8 @@ impl<'a> Board<'a> {
         let incidents = snapshot.incidents.iter().map(Arc::as_ref);
         let incidents: Vec<&PublicIncident> =
             incidents.filter(|incident| shows(&scope.components_of(incident))).collect();
-        let maintenances = snapshot.maintenances.iter().map(Arc::as_ref);
+        // What has been over for long stands behind the rest.
+        let maintenances = snapshot.maintenances.iter().chain(&snapshot.past_maintenances).map(Arc::as_ref);
         let maintenances: Vec<&PublicMaintenance> =
             maintenances.filter(|planned| shows(&scope.covered_by(planned))).collect();
         let mut head = PageJson::new(scope, page.as_ref());
@@ -147,18 +148,21 @@ impl<'a> Board<'a> {
             Some(index) => snapshot.organisation_status(index),
             None => snapshot.status(),
         };
-        StatusJson { indicator, description: description(Words::of(self.scope.language), indicator, all.status) }
+        StatusJson { indicator, description: description(Words::of(self.scope.language), indicator, all) }
     }
 }
 
 /// The sentence beside an indicator. Where it is `none` the statuses of all that is shown speak:
-/// not everything that differs is an incident, and what is unknown is not fine.
-fn description(words: Words, indicator: &str, all: Status) -> &'static str {
-    match (indicator, all) {
+/// not everything that differs is an incident, and what is unknown or not checked is not fine.
+fn description(words: Words, indicator: &str, all: RollUp) -> &'static str {
+    match (indicator, all.status) {
         ("critical", _) => words.pick("Schwerer Ausfall", "Major Service Outage"),
         ("major", _) => words.pick("Teilweiser Ausfall", "Partial System Outage"),
         ("minor", _) => words.pick("Geringe Einschränkungen", "Minor Service Outage"),
         ("maintenance", _) => words.pick("Geplante Arbeiten laufen", "Service Under Maintenance"),
+        (_, Status::Operational) if all.unknown > 0 || all.evidence == Evidence::Declared => {
+            words.pick("Keine Störung bekannt", "No Known Issues")
+        }
         (_, Status::Operational) => words.pick("Alle Dienste verfügbar", "All Systems Operational"),
         (_, Status::Unknown) => words.pick("Status derzeit unbekannt", "Status Currently Unknown"),
         (_, Status::MajorOutage | Status::PartialOutage) => {

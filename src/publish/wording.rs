@@ -472,3 +472,8 @@ pub const fn released(words: Words, released: bool) -> &'static str {
 pub const fn retracted(words: Words) -> &'static str {
     words.pick("Diese Meldung wurde zurückgezogen.", "This notice was withdrawn.")
 }
+
+/// The word for a notice that was taken back.
+pub const fn withdrawn(words: Words) -> &'static str {
+    words.pick("zurückgezogen", "withdrawn")
+}

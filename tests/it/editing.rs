@@ -7,6 +7,7 @@ mod maintenance;
 mod properties;
 mod reviewed;
 mod scopes;
+mod told;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -72,11 +72,11 @@ fn document(snapshot: &Snapshot, address: &str) -> Document {
     }
 }
 
-fn text(snapshot: &Snapshot, address: &str) -> String {
+pub(crate) fn text(snapshot: &Snapshot, address: &str) -> String {
     String::from_utf8(document(snapshot, address).body).expect("UTF-8")
 }
 
-fn value(snapshot: &Snapshot, address: &str) -> serde_json::Value {
+pub(crate) fn value(snapshot: &Snapshot, address: &str) -> serde_json::Value {
     serde_json::from_str(&text(snapshot, address)).expect("JSON")
 }
 

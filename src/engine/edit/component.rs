@@ -116,6 +116,8 @@ impl State {
             until,
             declared: false,
             by_owner: self.catalogue.component(index).is_some_and(|component| rights.owns(component)),
+            ended_at: None,
+            said_as: None,
         };
         let said = self.record.locals.values().filter(|before| before.component == *id).count();
         if said >= LOCALS_MAX {

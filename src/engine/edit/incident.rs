@@ -352,6 +352,9 @@ impl State {
             return Err(Refusal::not_found(format!("no incident `{id}` concerns the page of `{organisation}`")));
         };
         let before = incident.overlays.get(organisation);
+        // A version that was taken back is not given again.
+        let last = before.map(|before| before.version);
+        let last = last.or_else(|| incident.withdrawn.get(organisation).map(|withdrawn| withdrawn.version));
         let overlay = match words {
             Some(words) => {
                 self.must_read(&words.text, "/text")?;
@@ -359,7 +362,8 @@ impl State {
                     text: words.text.clone(),
                     alternatives: words.alternatives.clone(),
                     at,
-                    version: before.map_or(1, |before| before.version.saturating_add(1)),
+                    version: last.map_or(1, |last| last.saturating_add(1)),
+                    said_as: None,
                 })
             }
             None if before.is_none() => {

@@ -6,7 +6,7 @@ use jiff::tz::Offset;
 
 use crate::model::catalogue::Reach;
 use crate::model::id::ComponentId;
-use crate::model::incident::Overlay;
+use crate::model::incident::{Overlay, Withdrawn};
 use crate::model::local::PublicLocal;
 use crate::model::notice::MaintenanceUpdate;
 use crate::model::snapshot::{PublicIncident, PublicMaintenance, PublicOrganisation, PublicUpdate, Snapshot};
@@ -44,9 +44,11 @@ pub(super) enum What<'a> {
     Update(&'a PublicIncident, &'a PublicUpdate),
     /// A town's own words on an incident.
     Overlay(&'a PublicIncident, &'a PublicOrganisation, &'a Overlay),
+    /// That a town has taken its own words back.
+    Withdrawn(&'a PublicIncident, &'a PublicOrganisation, &'a Withdrawn),
     /// A word on a maintenance.
     Planned(&'a PublicMaintenance, &'a MaintenanceUpdate),
-    /// What differs in some towns: of the component with this index.
+    /// What differs in some towns, or that it does not any more: of the component with this index.
     Local(u32, &'a PublicLocal),
     /// All that was said of an incident.
     Incident(&'a PublicIncident),
@@ -57,12 +59,14 @@ impl<'a> Said<'a> {
         let (at, subject, number) = match what {
             What::Update(incident, update) => (update.changed_at(), incident.id.as_str(), update.number.into()),
             What::Overlay(incident, _, overlay) => (overlay.at, incident.id.as_str(), overlay.version.into()),
+            What::Withdrawn(incident, _, words) => (words.withdrawn_at, incident.id.as_str(), words.version.into()),
             What::Planned(maintenance, update) => (update.at, maintenance.id.as_str(), update.number.into()),
-            What::Local(_, local) => (local.since, local.component.as_str(), local.key),
+            What::Local(_, local) => (local.ended_at.unwrap_or(local.since), local.component.as_str(), local.key),
             What::Incident(incident) => (begun(incident), incident.id.as_str(), 0),
         };
         let published = match what {
             What::Update(_, update) => update.at,
+            What::Withdrawn(_, _, words) => words.at,
             What::Overlay(..) | What::Planned(..) | What::Local(..) | What::Incident(_) => at,
         };
         Self { at, published, subject, number, what }
@@ -78,7 +82,7 @@ impl<'a> Said<'a> {
         match self.what {
             What::Update(_, update) if update.organisations.is_empty() => (0, self.subject, 0),
             What::Update(..) => (1, self.subject, self.number),
-            What::Overlay(..) => (2, self.subject, 0),
+            What::Overlay(..) | What::Withdrawn(..) => (2, self.subject, 0),
             What::Planned(..) => (3, self.subject, 0),
             What::Local(..) => (4, self.subject, self.number),
             What::Incident(_) => (5, self.subject, 0),
@@ -139,6 +143,16 @@ impl<'a> Audience<'a> {
         Some((organisation, scope.overlay_of(incident, organisation)?))
     }
 
+    fn withdrawn(
+        &self,
+        scope: &Scope<'a>,
+        incident: &'a PublicIncident,
+    ) -> Option<(&'a PublicOrganisation, &'a Withdrawn)> {
+        let organisation = self.page.as_ref()?.organisation;
+        let words = incident.withdrawn.iter().find(|(id, _)| scope.is_now(id, &organisation.id));
+        words.map(|(_, words)| (organisation, words))
+    }
+
     /// Every word, what changed last first.
     pub(super) fn updates(&self, scope: &Scope<'a>) -> Vec<Said<'a>> {
         let snapshot = scope.snapshot;
@@ -149,6 +163,8 @@ impl<'a> Audience<'a> {
             // A town's own words stand in its own feeds only.
             let overlay = self.overlay(scope, incident);
             all.extend(overlay.map(|(there, overlay)| Said::new(What::Overlay(incident, there, overlay))));
+            let withdrawn = self.withdrawn(scope, incident);
+            all.extend(withdrawn.map(|(there, words)| Said::new(What::Withdrawn(incident, there, words))));
         }
         let planned = snapshot.maintenances.iter().chain(&snapshot.past_maintenances);
         let planned = planned
@@ -174,7 +190,9 @@ impl<'a> Audience<'a> {
         let said = self.told_incidents(scope).map(|incident| {
             let told = incident.updates.iter().filter(|update| scope.tells(update, self.page.as_ref()));
             let overlay = self.overlay(scope, incident).map(|(_, overlay)| overlay.at);
-            let last = told.map(PublicUpdate::changed_at).chain(overlay).chain(incident.resolved_at).max();
+            let withdrawn = self.withdrawn(scope, incident).map(|(_, words)| words.withdrawn_at);
+            let last =
+                told.map(PublicUpdate::changed_at).chain(overlay).chain(withdrawn).chain(incident.resolved_at).max();
             let said = Said::new(What::Incident(incident));
             Said { at: last.map_or(said.published, |last| last.max(said.published)), ..said }
         });

@@ -33,7 +33,7 @@ impl<'a> Said<'a> {
                 let organisations = scope.organisations_of(&components);
                 (ids_of(incident), components, organisations)
             }
-            What::Overlay(incident, organisation, _) => {
+            What::Overlay(incident, organisation, _) | What::Withdrawn(incident, organisation, _) => {
                 (ids_of(incident), scope.components_of(incident), vec![organisation])
             }
             What::Planned(maintenance, _) => {

@@ -6,10 +6,10 @@ use std::rc::Rc;
 use jiff::tz::{Offset, TimeZone};
 
 use crate::model::alternative::{Alternative, Link};
-use crate::model::event::MaintenancePhase;
-use crate::model::incident::{Body, Ending, Expected, IncidentStatus, MessageCode, Overlay};
+use crate::model::id::OrganisationId;
+use crate::model::incident::{Body, Ending, Expected, Impact, MessageCode, Overlay, Withdrawn};
 use crate::model::local::PublicLocal;
-use crate::model::notice::MaintenanceUpdate;
+use crate::model::notice::{Announced, MaintenanceUpdate};
 use crate::model::snapshot::{PublicIncident, PublicMaintenance, PublicOrganisation, PublicUpdate};
 use crate::model::status::{Mode, OrganisationKind, Status};
 use crate::model::text::{Plain, Text};
@@ -19,6 +19,7 @@ use crate::publish::escape;
 use crate::publish::feed::collect::{Audience, Said, What, begun};
 use crate::publish::feed::concerned::reached;
 use crate::publish::feed::entry::{Category, Concerned, Entry, Kind};
+use crate::publish::feed::standing::Standing;
 use crate::publish::feed::{TAG_YEAR, tag};
 use crate::publish::scope::Scope;
 use crate::publish::wording::{self, Words};
@@ -31,6 +32,9 @@ const WAYS_MAX: usize = 5;
 
 /// Most earlier versions of a town's own words that are taken back by name.
 const REPLACED_MAX: u32 = 20;
+
+/// What stands for a difference that ended: in its id, its category and its status.
+const ENDED: &str = "ended";
 
 /// The words of an entry.
 struct Told {
@@ -48,7 +52,9 @@ impl<'a> Said<'a> {
         let told = match self.what {
             What::Update(incident, update) => update_told(scope, incident, update),
             What::Overlay(incident, organisation, overlay) => overlay_told(scope, incident, organisation, overlay),
+            What::Withdrawn(incident, organisation, words) => withdrawn_told(scope, incident, organisation, words),
             What::Planned(maintenance, update) => maintenance_told(scope, maintenance, update),
+            What::Local(component, local) if local.ended_at.is_some() => ended_told(scope, component, local),
             What::Local(component, local) => local_told(scope, component, local),
             What::Incident(incident) => incident_told(scope, audience, incident),
         };
@@ -56,7 +62,7 @@ impl<'a> Said<'a> {
             id: tag(scope, year(self.published), &told.id),
             kind: match self.what {
                 What::Update(..) | What::Incident(_) => Kind::Incident,
-                What::Overlay(..) => Kind::Overlay,
+                What::Overlay(..) | What::Withdrawn(..) => Kind::Overlay,
                 What::Planned(..) => Kind::Maintenance,
                 What::Local(..) => Kind::Local,
             },
@@ -71,23 +77,33 @@ impl<'a> Said<'a> {
             language: told.language,
             retracted_at: match self.what {
                 What::Update(_, update) => update.retracted_at.map(|_| self.at),
+                What::Withdrawn(..) => Some(self.at),
                 What::Overlay(..) | What::Planned(..) | What::Local(..) | What::Incident(_) => None,
             },
             replaces: match self.what {
-                What::Overlay(incident, organisation, overlay) => replaced(scope, incident, organisation, overlay),
+                What::Overlay(incident, organisation, overlay) => {
+                    let said_as = overlay.said_as.as_ref();
+                    replaced(scope, incident, &names(scope, organisation, said_as), (overlay.version, overlay.at))
+                }
+                What::Withdrawn(incident, organisation, words) => {
+                    let said_as = words.said_as.as_ref();
+                    replaced(scope, incident, &names(scope, organisation, said_as), (words.version, words.at))
+                }
                 What::Update(..) | What::Planned(..) | What::Local(..) | What::Incident(_) => Vec::new(),
             },
         }
     }
 
-    /// How it stands, as a closed word.
+    /// How it stands, as a closed word. What was taken back stands for nothing.
     fn status(&self) -> Option<&'static str> {
         match self.what {
-            What::Update(_, update) => Some(update.status.as_str()),
-            What::Incident(incident) => Some(incident.status.as_str()),
+            What::Update(_, update) if update.retracted_at.is_some() => None,
+            What::Update(incident, update) => Some(Standing::then(incident, update).as_str()),
+            What::Incident(incident) => Some(Standing::now(incident).as_str()),
             What::Planned(_, update) => Some(update.phase.as_str()),
+            What::Local(_, local) if local.ended_at.is_some() => Some(ENDED),
             What::Local(_, local) => local.status.map(Status::as_str).or_else(|| local.mode.map(Mode::as_str)),
-            What::Overlay(..) => None,
+            What::Overlay(..) | What::Withdrawn(..) => None,
         }
     }
 
@@ -99,20 +115,25 @@ impl<'a> Said<'a> {
             term: term.to_owned(),
             label: Some(label),
         };
-        let of_incident = |incident: &PublicIncident, status: IncidentStatus| {
+        let of_incident = |impact: Impact, stands: Standing| {
             vec![
-                standing("incident-status", status.as_str(), words.incident_status(status)),
-                standing("impact", incident.impact.as_str(), words.impact(incident.impact)),
+                standing("incident-status", stands.as_str(), stands.word(words)),
+                standing("impact", impact.as_str(), words.impact(impact)),
             ]
         };
         match self.what {
-            What::Update(incident, update) => of_incident(incident, update.status),
-            What::Incident(incident) => of_incident(incident, incident.status),
+            What::Update(_, update) if update.retracted_at.is_some() => Vec::new(),
+            What::Withdrawn(..) => Vec::new(),
+            What::Update(incident, update) => of_incident(update.impact, Standing::then(incident, update)),
+            What::Incident(incident) => of_incident(incident.impact, Standing::now(incident)),
             What::Overlay(_, organisation, _) => {
                 vec![standing("overlay", organisation.id.as_str(), wording::local_word(words))]
             }
             What::Planned(_, update) => {
                 vec![standing("maintenance-status", update.phase.as_str(), words.maintenance_phase(update.phase))]
+            }
+            What::Local(_, local) if local.ended_at.is_some() => {
+                vec![standing("local", ENDED, words.pick("gilt nicht mehr", "does not apply any more"))]
             }
             What::Local(_, local) => {
                 let mode = local.mode.map(|mode| standing("mode", mode.as_str(), words.mode(mode)));
@@ -141,8 +162,7 @@ fn update_told(scope: &Scope<'_>, incident: &PublicIncident, update: &PublicUpda
         update_text(scope, update)
     };
     let words = Words::of(scope.language);
-    let status =
-        if retracted { words.pick("zurückgezogen", "withdrawn") } else { words.incident_status(update.status) };
+    let status = if retracted { wording::withdrawn(words) } else { Standing::then(incident, update).word(words) };
     Told {
         id: format!("incident/{}/{}", incident.id, update.number),
         title: titled(&scope.body(&incident.title), status),
@@ -196,13 +216,13 @@ fn incident_told(scope: &Scope<'_>, audience: &Audience<'_>, incident: &PublicIn
     });
     let said = updates.map(|update| match update.retracted_at {
         Some(_) => {
-            let head = head(update.at, words.pick("zurückgezogen", "withdrawn"));
+            let head = head(update.at, wording::withdrawn(words));
             let text = escape::sentence(&head, &Plain::new(wording::retracted(words)));
             (update.at, text, words_language(words).to_owned())
         }
         None => {
             let (text, language) = update_text(scope, update);
-            let head = head(update.at, words.incident_status(update.status));
+            let head = head(update.at, Standing::then(incident, update).word(words));
             (update.at, escape::sentence(&head, &text), language)
         }
     });
@@ -211,12 +231,12 @@ fn incident_told(scope: &Scope<'_>, audience: &Audience<'_>, incident: &PublicIn
     let (mut texts, mut languages): (Vec<Plain>, Vec<String>) =
         all.into_iter().map(|(_, text, language)| (text, language)).unzip();
     if texts.is_empty() {
-        texts.push(Plain::new(&format!("{}.", wording::capitalised(words.incident_status(incident.status)))));
+        texts.push(Plain::new(&format!("{}.", wording::capitalised(Standing::now(incident).word(words)))));
     }
     languages.dedup();
     Told {
         id: format!("incident/{}", incident.id),
-        title: titled(&scope.body(&incident.title), words.incident_status(incident.status)),
+        title: titled(&scope.body(&incident.title), Standing::now(incident).word(words)),
         path: format!("/incidents/{}", incident.id),
         content: escape::joined(&texts, "\n\n"),
         // A text in several languages goes by that of the feed.
@@ -236,7 +256,7 @@ fn overlay_told(
     let word = wording::local_word(Words::of(scope.language));
     let name = scope.text(&organisation.name);
     Told {
-        id: overlay_id(incident, organisation, overlay.version),
+        id: overlay_id(incident, overlay.said_as.as_ref().unwrap_or(&organisation.id), overlay.version),
         title: escape::joined(&[titled(&scope.body(&incident.title), word), name], ": "),
         path: format!("/incidents/{}", incident.id),
         content: scope.text(&overlay.text),
@@ -244,8 +264,41 @@ fn overlay_told(
     }
 }
 
-fn overlay_id(incident: &PublicIncident, organisation: &PublicOrganisation, version: u32) -> String {
-    format!("incident/{}/overlay/{}/{version}", incident.id, organisation.id)
+fn withdrawn_told(
+    scope: &Scope<'_>,
+    incident: &PublicIncident,
+    organisation: &PublicOrganisation,
+    withdrawn: &Withdrawn,
+) -> Told {
+    let words = Words::of(scope.language);
+    let name = scope.text(&organisation.name);
+    Told {
+        id: overlay_id(incident, withdrawn.said_as.as_ref().unwrap_or(&organisation.id), withdrawn.version),
+        title: escape::joined(&[titled(&scope.body(&incident.title), wording::withdrawn(words)), name], ": "),
+        path: format!("/incidents/{}", incident.id),
+        content: Plain::new(wording::retracted(words)),
+        language: words_language(words).to_owned(),
+    }
+}
+
+fn overlay_id(incident: &PublicIncident, organisation: &OrganisationId, version: u32) -> String {
+    format!("incident/{}/overlay/{organisation}/{version}", incident.id)
+}
+
+/// The ids under which a town may have spoken before: the one under which it spoke last, or the
+/// present one and all former ones.
+fn names<'a>(
+    scope: &Scope<'a>,
+    organisation: &'a PublicOrganisation,
+    said_as: Option<&'a OrganisationId>,
+) -> Vec<&'a OrganisationId> {
+    if let Some(said_as) = said_as {
+        return vec![said_as];
+    }
+    let former = scope.snapshot.catalogue.former_organisations.iter();
+    let mut former: Vec<_> = former.filter(|(_, now)| **now == organisation.id).map(|(former, _)| former).collect();
+    former.sort_unstable();
+    std::iter::once(&organisation.id).chain(former).collect()
 }
 
 /// The ids of the versions before. Nobody keeps when those were written: any year since the
@@ -253,17 +306,17 @@ fn overlay_id(incident: &PublicIncident, organisation: &PublicOrganisation, vers
 fn replaced(
     scope: &Scope<'_>,
     incident: &PublicIncident,
-    organisation: &PublicOrganisation,
-    overlay: &Overlay,
+    names: &[&OrganisationId],
+    (newest, at): (u32, Timestamp),
 ) -> Vec<String> {
-    let first = overlay.version.saturating_sub(REPLACED_MAX).max(1);
-    let years = || year(begun(incident))..=year(overlay.at);
-    let versions = (first..overlay.version).rev();
-    let tags = versions.flat_map(|version| {
-        let id = overlay_id(incident, organisation, version);
-        years().rev().map(move |year| tag(scope, year, &id))
-    });
-    tags.take(REPLACED_MAX as usize).collect()
+    let first = newest.saturating_sub(REPLACED_MAX).max(1);
+    let years = || year(begun(incident))..=year(at);
+    let of_name = |name: &&OrganisationId| {
+        let ids = (first..newest).rev().map(|version| overlay_id(incident, name, version));
+        let tags = ids.flat_map(|id| years().rev().map(move |year| tag(scope, year, &id)));
+        tags.take(REPLACED_MAX as usize).collect::<Vec<String>>()
+    };
+    names.iter().flat_map(of_name).collect()
 }
 
 fn maintenance_told(scope: &Scope<'_>, maintenance: &PublicMaintenance, update: &MaintenanceUpdate) -> Told {
@@ -274,19 +327,17 @@ fn maintenance_told(scope: &Scope<'_>, maintenance: &PublicMaintenance, update: 
     };
     let language = body_language(scope, &update.body);
     let words = Words::of(&language);
-    // The dates stand with the newest announcement: at those before it, others may have held.
-    let newest = maintenance.updates.iter().rev().find(|update| update.phase == MaintenancePhase::Announced);
-    let holds_dates =
-        newest.or_else(|| maintenance.updates.first()).is_some_and(|newest| newest.number == update.number);
+    // Each announcement keeps its own dates.
+    let announced = update.announced.as_deref();
     let first_of_ours =
-        matches!(&update.body, Body::Automatic(message) if message.code == MessageCode::Planned) && holds_dates;
+        matches!(&update.body, Body::Automatic(message) if message.code == MessageCode::Planned) && announced.is_some();
     let mut sentences = Vec::new();
     if !first_of_ours {
         sentences.push(scope.body(&update.body));
     }
-    if holds_dates {
-        sentences.push(Plain::new(&announcement(words, maintenance)));
-        sentences.extend(maintenance.text.as_ref().map(|more| scope.text(more)));
+    if let Some(announced) = announced {
+        sentences.push(Plain::new(&announcement(words, maintenance, announced)));
+        sentences.extend(announced.text.as_ref().map(|more| scope.text(more)));
     }
     let zone = zone_of(&maintenance.zone);
     let back = update.ended.iter().filter_map(|(id, at)| {
@@ -307,6 +358,25 @@ fn maintenance_told(scope: &Scope<'_>, maintenance: &PublicMaintenance, update: 
         path: format!("/maintenance/{}", maintenance.id),
         content: escape::joined(&sentences, " "),
         language,
+    }
+}
+
+/// That something does not differ any more.
+fn ended_told(scope: &Scope<'_>, component: u32, local: &PublicLocal) -> Told {
+    let words = Words::of(scope.language);
+    let began = local_told(scope, component, local);
+    let zone = zone_of(&scope.snapshot.catalogue.site.timezone);
+    let time = |at: Timestamp| local_time(words, &When::instant(at), &zone);
+    let (since, ended) = (time(local.since), time(local.ended_at.unwrap_or(local.since)));
+    Told {
+        id: format!("{}/{ENDED}", began.id),
+        title: titled(&began.title, words.pick("gilt nicht mehr", "does not apply any more")),
+        content: Plain::new(&match words {
+            Words::German => format!("Gilt seit {ended} nicht mehr. Es galt seit {since}."),
+            Words::English => format!("Has not applied since {ended}. It had applied since {since}."),
+        }),
+        language: words_language(words).to_owned(),
+        ..began
     }
 }
 
@@ -343,8 +413,9 @@ fn local_told(scope: &Scope<'_>, component: u32, local: &PublicLocal) -> Told {
         let at = at.map(|at| local_time(words, &When::instant(at), &zone));
         sentences.extend(at.map(|at| Plain::new(&format!("{word} {at}."))));
     }
+    let said_as = local.said_as.as_ref().unwrap_or(&local.component);
     Told {
-        id: format!("local/{}/{:016x}/{}", local.component, local.key, local.since.as_millis()),
+        id: format!("local/{said_as}/{:016x}/{}", local.key, local.since.as_millis()),
         title: escape::joined(&title, " "),
         path: match organisations.as_slice() {
             [only] => format!("/{}", only.id),
@@ -405,22 +476,21 @@ fn listed(words: Words, names: &[Plain]) -> Plain {
 }
 
 /// When a maintenance is, in words.
-fn announcement(words: Words, maintenance: &PublicMaintenance) -> String {
+fn announcement(words: Words, maintenance: &PublicMaintenance, announced: &Announced) -> String {
     let zone = zone_of(&maintenance.zone);
     let time = |when: &When| local_time(words, when, &zone);
-    let inclusive =
-        if maintenance.until.date.is_some() { words.pick(" (einschließlich)", " (inclusive)") } else { "" };
+    let inclusive = if announced.until.date.is_some() { words.pick(" (einschließlich)", " (inclusive)") } else { "" };
     let head = if maintenance.recurs {
         words.pick("Kehrt regelmäßig wieder, das nächste Mal von", "Comes round regularly, next from")
     } else {
         words.pick("Planmäßig unterbrochen: von", "Planned interruption: from")
     };
-    let (from, until) = (time(&maintenance.from), time(&maintenance.until));
+    let (from, until) = (time(&announced.from), time(&announced.until));
     let mut text = format!("{head} {from} {} {until}{inclusive}.", words.pick("bis", "to"));
-    if let Some(last) = &maintenance.last_chance_before {
+    if let Some(last) = &announced.last_chance_before {
         text += &format!(" {} {}.", words.pick("Letzte Gelegenheit vorher:", "Last chance before:"), time(last));
     }
-    if let Some(back) = &maintenance.back_from {
+    if let Some(back) = &announced.back_from {
         text += &format!(" {} {}.", words.pick("Wieder da ab", "Back from"), time(back));
     }
     text

@@ -421,6 +421,7 @@ impl<'a> Page<'a> {
             .changes
             .iter()
             .map(|local| &**local)
+            .filter(|local| local.ended_at.is_none())
             .filter(|local| local.component == component.id && (local.mode.is_some() || local.status.is_some()))
             .filter(|local| self.reached_by(local, component).next().is_some())
             .filter(|local| {

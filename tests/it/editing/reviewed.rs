@@ -11,7 +11,7 @@ use turmwacht::scenario::Scenario;
 
 use super::{World, admin, editor_of, id, text};
 
-fn reload(world: &mut World, text: &str) {
+pub(super) fn reload(world: &mut World, text: &str) {
     let catalogue = Scenario::parse("world", text).unwrap_or_else(|fault| panic!("{fault}")).catalogue;
     world.pass(60);
     world.input(Input::Adopt(Arc::new(catalogue)));

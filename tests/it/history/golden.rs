@@ -68,6 +68,7 @@ fn incident() -> Incident {
         alternatives: Vec::new(),
         unaffected: Vec::new(),
         overlays: BTreeMap::new(),
+        withdrawn: BTreeMap::new(),
         revision: 0,
         concerned: vec![concerned()],
         updates: vec![update(1, IncidentStatus::Investigating, MessageCode::Opened)],
@@ -105,7 +106,11 @@ fn reference() -> Reference {
 
 fn overlay() -> Overlay {
     Overlay {
-        text: german("Bei uns hilft das Bürgerbüro."), alternatives: vec![alternative()], at: at(95), version: 1
+        text: german("Bei uns hilft das Bürgerbüro."),
+        alternatives: vec![alternative()],
+        at: at(95),
+        version: 1,
+        said_as: None,
     }
 }
 
@@ -187,6 +192,7 @@ fn word() -> MaintenanceUpdate {
         phase: MaintenancePhase::InProgress,
         body: Body::Written(german("Das Telefon geht wieder.")),
         ended: vec![(ComponentId::new("portal"), at(4000))],
+        announced: None,
     }
 }
 
@@ -206,6 +212,8 @@ fn local() -> LocalNotice {
         until: Some(at(7200)),
         declared: true,
         by_owner: false,
+        ended_at: None,
+        said_as: None,
     }
 }
 

@@ -265,6 +265,7 @@ fn incidents() -> Vec<Arc<PublicIncident>> {
         alternatives: vec![alternative(AlternativeKind::Phone, &["tel:+4923739030"], "Rathaus Menden", None)],
         at: at(day),
         version: 1,
+        said_as: None,
     };
     let concerned = |all: &[(PublicComponent, ComponentState)]| {
         let concerned = all.iter().filter(|(component, state)| {
@@ -376,7 +377,7 @@ fn incidents() -> Vec<Arc<PublicIncident>> {
 }
 
 fn said(number: u32, day: &str, phase: MaintenancePhase, body: Body) -> MaintenanceUpdate {
-    MaintenanceUpdate { number, at: at(day), phase, body, ended: Vec::new() }
+    MaintenanceUpdate { number, at: at(day), phase, body, ended: Vec::new(), announced: None }
 }
 
 fn maintenances() -> Vec<Arc<PublicMaintenance>> {

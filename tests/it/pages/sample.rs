@@ -135,6 +135,8 @@ pub(super) fn local(component: &str, organisation: &str) -> PublicLocal {
         alternatives: Vec::new(),
         since: at("2023-10-25T06:00:00Z"),
         until: None,
+        ended_at: None,
+        said_as: None,
     }
 }
 
@@ -195,6 +197,7 @@ pub(super) fn update(number: u32, at_text: &str, status: IncidentStatus, body: B
         number,
         at: at(at_text),
         status,
+        impact: Impact::Critical,
         body,
         components: Vec::new(),
         organisations: Vec::new(),
@@ -222,6 +225,7 @@ pub(super) fn incident(id: &str, title: Body, started_at: &str) -> PublicInciden
         alternatives: Vec::new(),
         unaffected: Vec::new(),
         overlays: BTreeMap::new(),
+        withdrawn: BTreeMap::new(),
         components: Vec::new(),
         updates: Vec::new(),
         revision: 1,

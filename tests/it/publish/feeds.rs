@@ -9,7 +9,7 @@ use quick_xml::Reader;
 use quick_xml::events::Event;
 use serde_json::Value;
 use turmwacht::model::id::{ComponentId, IncidentId};
-use turmwacht::model::incident::{Body, IncidentStatus};
+use turmwacht::model::incident::{Body, IncidentStatus, Message, MessageCode};
 use turmwacht::model::snapshot::{PublicIncident, Snapshot};
 use turmwacht::model::text::{Plain, Text};
 use turmwacht::publish::Rendered;
@@ -477,6 +477,57 @@ fn an_incident_is_one_entry_that_moves() {
     // One of which nothing was said yet says how it stands.
     incident_without_words(&mut later);
     assert_eq!(read(&later, "/hattingen/feed-incidents.atom").1[0].content, "Wieder erreichbar, wird beobachtet.");
+}
+
+#[test]
+fn what_closed_without_being_over_does_not_read_as_resolved() {
+    let told = |snapshot: &Snapshot, feed: &str| {
+        let feed = value(snapshot, &format!("/hattingen/{feed}.json"));
+        let items = feed["items"].as_array().unwrap().iter();
+        let mut items = items.filter(|item| item["_turmwacht"]["kind"] == "incident");
+        let item = items.next().expect("an item");
+        let read = |value: &Value| value.as_str().unwrap_or("null").to_owned();
+        (read(&item["title"]), read(&item["tags"][0]), read(&item["_turmwacht"]["status"]))
+    };
+    let closed = |code: MessageCode, merged: bool| {
+        let mut snapshot = sample();
+        let incident = Arc::make_mut(&mut snapshot.incidents[0]);
+        let Body::Automatic(message) = incident.title.clone() else { panic!("ours") };
+        let body = Body::Automatic(Message { code, ..message });
+        incident.updates.push(update(5, time("2023-11-06T09:40:00Z"), IncidentStatus::Resolved, body));
+        incident.status = IncidentStatus::Resolved;
+        incident.merged_into = merged.then(|| IncidentId::new("i-other"));
+        snapshot
+    };
+    for feed in ["feed", "feed-incidents"] {
+        for (code, merged, word, term) in [
+            (MessageCode::Merged, true, "an anderer Stelle fortgeführt", "merged"),
+            (MessageCode::Removed, false, "wird nicht mehr überwacht", "removed"),
+            (MessageCode::Resolved, false, "behoben", "resolved"),
+        ] {
+            let (title, tag, status) = told(&closed(code, merged), feed);
+            assert_eq!((&*tag, &*status), (word, term), "{feed}");
+            assert_eq!(title, format!("Störung: Serviceportal Ennepe-Ruhr – {word}"), "{feed}");
+        }
+    }
+    // What was said before stays as it was.
+    let snapshot = closed(MessageCode::Merged, true);
+    assert!(text(&snapshot, "/hattingen/feed-incidents.atom").contains("wird untersucht"));
+}
+
+#[test]
+fn what_was_taken_back_stands_for_nothing() {
+    let mut snapshot = sample();
+    let incident = Arc::make_mut(&mut snapshot.incidents[0]);
+    incident.updates[3].status = IncidentStatus::Resolved;
+    let feed = value(&snapshot, "/hattingen/feed.json");
+    let back = feed["items"].as_array().unwrap().iter().find(|item| item["id"].as_str().unwrap().ends_with("i-open/4"));
+    let back = back.expect("an item");
+    assert_eq!(back["_turmwacht"]["status"], Value::Null);
+    assert!(!back["tags"].as_array().unwrap().contains(&"behoben".into()), "{back}");
+    let item = rss(&text(&snapshot, "/hattingen/feed.rss")).1.into_iter().find(|item| item.guid.ends_with("i-open/4"));
+    let categories = item.expect("an item").categories;
+    assert!(!categories.iter().any(|term| term == "resolved" || term == "critical"), "{categories:?}");
 }
 
 fn incident_without_words(snapshot: &mut Snapshot) {

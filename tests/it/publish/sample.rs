@@ -14,7 +14,7 @@ use turmwacht::model::incident::{
     Body, Cause, Ending, Expected, Impact, IncidentStatus, Message, MessageCode, Overlay, Reference,
 };
 use turmwacht::model::local::{Locals, PublicLocal};
-use turmwacht::model::notice::{CoveredNotice, MaintenanceUpdate, Override};
+use turmwacht::model::notice::{Announced, CoveredNotice, MaintenanceUpdate, Override};
 use turmwacht::model::search::Searchable;
 use turmwacht::model::snapshot::{
     AffectedBy, ComponentState, PublicCatalogue, PublicComponent, PublicIncident, PublicMaintenance,
@@ -284,6 +284,7 @@ pub(super) fn update(number: u32, at: Timestamp, status: IncidentStatus, body: B
         number,
         at,
         status,
+        impact: Impact::Critical,
         body,
         components: Vec::new(),
         organisations: Vec::new(),
@@ -312,6 +313,7 @@ pub(super) fn incident(id: &str, title: Body, root: Shown, started_at: Timestamp
         alternatives: Vec::new(),
         unaffected: Vec::new(),
         overlays: BTreeMap::new(),
+        withdrawn: BTreeMap::new(),
         updates: Vec::new(),
         revision: 1,
     }
@@ -384,7 +386,12 @@ fn incidents(texts: &Texts<'_>) -> Vec<PublicIncident> {
             time("2023-11-02T10:00:00Z"),
         )
     };
-    vec![open, closed]
+    let mut incidents = vec![open, closed];
+    for incident in &mut incidents {
+        let impact = incident.impact;
+        incident.updates.iter_mut().for_each(|update| update.impact = impact);
+    }
+    incidents
 }
 
 /// The updates of the open incident: an automatic one, one with states and an end that was
@@ -438,12 +445,14 @@ fn overlays(texts: &Texts<'_>) -> BTreeMap<OrganisationId, Overlay> {
         )],
         at: time("2023-11-06T09:21:00Z"),
         version: 2,
+        said_as: None,
     };
     let witten = Overlay {
         text: texts.text("In Witten gilt das Gleiche.", "The same holds in Witten."),
         alternatives: Vec::new(),
         at: time("2023-11-06T09:26:00Z"),
         version: 1,
+        said_as: None,
     };
     BTreeMap::from([(OrganisationId::new("hattingen-alt"), hattingen), (OrganisationId::new("witten"), witten)])
 }
@@ -453,7 +462,7 @@ fn covered(id: &str) -> CoveredNotice {
 }
 
 pub(super) fn word(number: u32, at: &str, phase: MaintenancePhase, body: Body) -> MaintenanceUpdate {
-    MaintenanceUpdate { number, at: time(at), phase, body, ended: Vec::new() }
+    MaintenanceUpdate { number, at: time(at), phase, body, ended: Vec::new(), announced: None }
 }
 
 /// Planned work as a file announces it.
@@ -481,6 +490,23 @@ fn planned(id: &str, title: Text, from: When, until: When, announced_at: When) -
         updates: vec![MaintenanceUpdate { at: announced_at.at, ..word(1, NOW, MaintenancePhase::Announced, first) }],
         announced_at,
         revision: 1,
+    }
+}
+
+/// With the dates that its first word gave.
+fn announced(mut maintenance: PublicMaintenance) -> PublicMaintenance {
+    maintenance.updates[0].announced = Some(Box::new(dates(&maintenance)));
+    maintenance
+}
+
+/// The dates that maintenance has now, as an announcement gives them.
+pub(super) fn dates(maintenance: &PublicMaintenance) -> Announced {
+    Announced {
+        from: maintenance.from.clone(),
+        until: maintenance.until.clone(),
+        last_chance_before: maintenance.last_chance_before.clone(),
+        back_from: maintenance.back_from.clone(),
+        text: maintenance.text.clone(),
     }
 }
 
@@ -543,7 +569,7 @@ fn maintenances(texts: &Texts<'_>) -> Vec<PublicMaintenance> {
         vec![alternative(AlternativeKind::Phone, &["tel:+4923242043030"], texts.text("Notfälle", "Emergencies"))];
     move_on.last_chance_before = Some(through(11, 30));
     move_on.back_from = Some(from(12, 9));
-    vec![late, monthly, move_on]
+    [late, monthly, move_on].map(announced).to_vec()
 }
 
 /// What differs in Hattingen.
@@ -568,6 +594,8 @@ fn local(texts: &Texts<'_>) -> PublicLocal {
         alternatives: vec![neighbour],
         since: time("2023-11-06T08:00:00Z"),
         until: None,
+        ended_at: None,
+        said_as: None,
     }
 }
 
@@ -587,6 +615,8 @@ fn earlier(texts: &Texts<'_>) -> PublicLocal {
         alternatives: Vec::new(),
         since: time("2023-11-04T08:00:00Z"),
         until: Some(time("2023-11-05T08:00:00Z")),
+        ended_at: None,
+        said_as: None,
     }
 }
 

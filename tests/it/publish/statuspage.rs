@@ -8,7 +8,7 @@ use serde_json::Value;
 use turmwacht::model::event::MaintenancePhase;
 use turmwacht::model::incident::{Impact, IncidentStatus};
 use turmwacht::model::snapshot::Snapshot;
-use turmwacht::model::status::{Lifecycle, Mode, Status};
+use turmwacht::model::status::{Evidence, Lifecycle, Mode, Status};
 use turmwacht::model::text::{Plain, Text};
 use turmwacht::publish::Rendered;
 use turmwacht::publish::statuspage::{COMPONENTS_MAX, NOTICES_MAX};
@@ -228,8 +228,40 @@ fn the_indicator_comes_from_open_incidents_then_from_maintenance() {
         *state = fine.into();
     }
     snapshot.locals = std::sync::Arc::default();
+    let fine = snapshot.states.clone();
+    // What is unknown, or what nobody checks, is not called fine either.
+    let mut unknown = (*fine[5]).clone();
+    unknown.status = Status::Unknown;
+    snapshot.states[5] = unknown.into();
+    assert_eq!(status(&snapshot, ""), reads("none", "Keine Störung bekannt"));
+    snapshot.states.clone_from(&fine);
+    for state in &mut snapshot.states {
+        let mut unchecked = (**state).clone();
+        unchecked.evidence = Evidence::Declared;
+        *state = unchecked.into();
+    }
+    assert_eq!(status(&snapshot, "/en"), reads("none", "No Known Issues"));
+    snapshot.states = fine;
     assert_eq!(status(&snapshot, "/en"), reads("none", "All Systems Operational"));
     assert_eq!(status(&snapshot, ""), reads("none", "Alle Dienste verfügbar"));
+}
+
+#[test]
+fn maintenances_that_are_long_over_stay_in_their_file() {
+    let mut snapshot = sample();
+    let mut past = (*snapshot.maintenances[0]).clone();
+    past.id = turmwacht::model::id::MaintenanceId::new("damals");
+    past.phase = MaintenancePhase::Completed;
+    snapshot.past_maintenances = vec![past.into()];
+    let read = |file: &str| ids(&value(&snapshot, file)["scheduled_maintenances"]);
+    assert!(read("/api/v2/scheduled-maintenances.json").contains("damals"));
+    for file in [
+        "/api/v2/summary.json",
+        "/api/v2/scheduled-maintenances/upcoming.json",
+        "/api/v2/scheduled-maintenances/active.json",
+    ] {
+        assert!(!read(file).contains("damals"), "{file}");
+    }
 }
 
 #[test]
