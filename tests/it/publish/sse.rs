@@ -177,37 +177,6 @@ fn lists_are_written_for_so_many_pages_and_no_more() {
 }
 
 #[test]
-fn zz_measure() {
-    let before = land(10_000, 20);
-    let towns: Vec<Audience> =
-        before.catalogue.organisations.iter().map(|town| audience(town.id.as_str(), "de")).collect();
-    let local = turmwacht::model::local::PublicLocal {
-        key: 1,
-        component: turmwacht::model::id::ComponentId::new("portal"),
-        name: turmwacht::model::text::Text::single("de", "x"),
-        organisations: vec![turmwacht::model::catalogue::Reach::Prefix("05".to_owned())],
-        status: Some(Status::PartialOutage),
-        mode: None,
-        released: None,
-        processing: None,
-        delivery: None,
-        text: None,
-        alternatives: vec![],
-        since: before.at,
-        until: None,
-    };
-    let mut with = turned(&before, "dienst-0-1", Status::MajorOutage);
-    with.locals = Arc::new(Locals::new([(0, Arc::new(local))], &before.catalogue));
-    for after in
-        [turned(&before, "portal", Status::MajorOutage), with, turned(&before, "dienst-0-1", Status::MajorOutage)]
-    {
-        let began = turmwacht::clock::monotonic();
-        let n = diff(&before, &after, &towns).changes.iter().flatten().count();
-        eprintln!("MEASURED {n} {:?}", began.elapsed());
-    }
-}
-
-#[test]
 fn what_is_too_much_is_fetched_anew() {
     let before = land(3, 200);
     let mut after = before.clone();
