@@ -296,6 +296,12 @@ impl<'a> Town<'a> {
         Self { snapshot, spoken, differing, decided: RefCell::default() }
     }
 
+    /// Indexes of what may read differently here than elsewhere: of it, or of something under it,
+    /// there is a word.
+    pub fn touched(&self) -> impl Iterator<Item = u32> {
+        self.spoken.iter().map(|spoken| spoken.component).chain(self.differing.iter().copied())
+    }
+
     /// A component as it is seen from here.
     pub fn view(&self, component: u32) -> Option<View<'a>> {
         let state = &**self.snapshot.states.get(component as usize)?;

@@ -28,7 +28,7 @@ use crate::clock::monotonic;
 use crate::model::snapshot::Snapshot;
 use crate::publish::documents::cache::{Cache, Dropped};
 pub use crate::publish::documents::stored::{ENCODED_MIN_BYTES, Encoding, Stored, THOROUGH_MAX_BYTES};
-use crate::publish::events::Events;
+use crate::publish::events::{Events, FORGOTTEN_AFTER};
 use crate::publish::{Rendered, Target, is_kept, looks_back};
 
 /// Renders that wait; one more is refused.
@@ -173,7 +173,7 @@ impl Documents {
             version: AtomicU64::new(0),
             render,
             exchange_every: settings.exchange_every,
-            events: Events::start()?,
+            events: Events::start(FORGOTTEN_AFTER)?,
         });
         let (renders, jobs) = sync_channel(RENDERS_WAITING_MAX);
         let (archive, old_jobs) = sync_channel(ARCHIVE_WAITING_MAX);

@@ -8,12 +8,15 @@ use std::collections::{HashMap, VecDeque};
 use std::fmt;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use tokio::sync::watch;
 
+use crate::clock::monotonic;
 use crate::model::snapshot::Snapshot;
 use crate::publish::sse::{self, Audience, Frames};
 
@@ -26,9 +29,8 @@ pub const KEPT_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// Pages in their languages that are followed at a time; for one more there is no room.
 pub const AUDIENCES_MAX: usize = 10_000;
 
-/// A page that nobody follows any more is still written for so many turns, for readers who come
-/// back: half a minute at the least.
-const FORGOTTEN_AFTER_TURNS: u64 = 64;
+/// A page that nobody follows any more is still written for so long, for readers who come back.
+pub const FORGOTTEN_AFTER: Duration = Duration::from_secs(30);
 
 /// Where a reader was when it left.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,6 +62,9 @@ struct Shared {
     arrived: Condvar,
     ring: Mutex<Ring>,
     turned: watch::Sender<u64>,
+    /// The position of the newest snapshot, perhaps not yet written of.
+    shown: AtomicU64,
+    forgotten_after: Duration,
 }
 
 #[derive(Default)]
@@ -83,8 +88,8 @@ struct Entry {
 struct Followed {
     number: u64,
     readers: usize,
-    /// The turn in which somebody last read.
-    turn: u64,
+    /// When the last of them left.
+    left: Instant,
 }
 
 #[derive(Default)]
@@ -105,16 +110,19 @@ struct Ring {
 }
 
 impl Events {
-    /// Starts the thread.
+    /// Starts the thread. Pages that nobody follows are written for a while longer, usually
+    /// [`FORGOTTEN_AFTER`].
     ///
     /// # Errors
     /// If the system refuses a thread.
-    pub fn start() -> io::Result<Self> {
+    pub fn start(forgotten_after: Duration) -> io::Result<Self> {
         let shared = Arc::new(Shared {
             inbox: Mutex::default(),
             arrived: Condvar::new(),
             ring: Mutex::default(),
             turned: watch::Sender::new(0),
+            shown: AtomicU64::new(0),
+            forgotten_after,
         });
         let writing = Arc::clone(&shared);
         thread::Builder::new().name("events".to_owned()).spawn(move || writing.write())?;
@@ -124,6 +132,7 @@ impl Events {
     /// Takes the newest snapshot. Never waits; if one is still waiting, what changed is told from
     /// the one before it at once.
     pub fn show(&self, snapshot: Arc<Snapshot>) {
+        self.shared.shown.store(snapshot.position, Ordering::Release);
         let passed_over = self.shared.inbox().newest.replace(snapshot);
         self.shared.arrived.notify_one();
         drop(passed_over);
@@ -142,18 +151,18 @@ impl Events {
         let mut ring = self.shared.ring();
         let position = ring.position.ok_or(Closed::NotReady)?;
         let number = ring.number(audience).ok_or(Closed::Full)?;
-        let turn = ring.turn;
         if let Some(followed) = ring.audiences.get_mut(audience) {
             followed.readers += 1;
-            followed.turn = turn;
         }
-        let (next, resync) = match last {
-            Last::Nowhere => (ring.end(), false),
-            Last::At(seen) if (ring.floor..=position).contains(&seen) => (ring.after(seen), false),
-            Last::At(_) | Last::Unreadable => (ring.end(), true),
+        let newest = position.max(self.shared.shown.load(Ordering::Acquire));
+        let (next, seen, resync) = match last {
+            Last::Nowhere => (ring.end(), None, false),
+            // Perhaps it has read a page that is newer than what was written so far.
+            Last::At(seen) if (ring.floor..=newest).contains(&seen) => (ring.after(seen), Some(seen), false),
+            Last::At(_) | Last::Unreadable => (ring.end(), None, true),
         };
         let (shared, audience) = (Arc::clone(&self.shared), audience.clone());
-        Ok(Reader { shared, audience, number, next, turn: None, resync })
+        Ok(Reader { shared, audience, number, next, seen, turn: None, resync })
     }
 }
 
@@ -177,6 +186,8 @@ pub struct Reader {
     audience: Audience,
     number: u64,
     next: u64,
+    /// What it had seen when it came.
+    seen: Option<u64>,
     /// The last turn whose `alive` was read.
     turn: Option<u64>,
     resync: bool,
@@ -196,6 +207,9 @@ impl Reader {
                 break;
             }
             self.next += 1;
+            if self.seen.is_some_and(|seen| !entry.is_news(seen)) {
+                continue;
+            }
             if let Ok(index) = entry.frames.binary_search_by_key(&self.number, |(number, _)| *number) {
                 return entry.frames.get(index).map(|(_, frame)| frame.clone());
             }
@@ -211,10 +225,9 @@ impl Reader {
 impl Drop for Reader {
     fn drop(&mut self) {
         let mut ring = self.shared.ring();
-        let turn = ring.turn;
         if let Some(followed) = ring.audiences.get_mut(&self.audience) {
             followed.readers = followed.readers.saturating_sub(1);
-            followed.turn = turn;
+            followed.left = monotonic();
         }
     }
 }
@@ -225,6 +238,13 @@ impl fmt::Debug for Reader {
     }
 }
 
+impl Entry {
+    /// Whether it tells more than somebody at a position has seen.
+    const fn is_news(&self, seen: u64) -> bool {
+        self.position > seen || (self.position == seen && self.from == seen)
+    }
+}
+
 impl Ring {
     fn end(&self) -> u64 {
         self.first + self.entries.len() as u64
@@ -232,8 +252,7 @@ impl Ring {
 
     /// The first entry that tells more than somebody at a position has seen.
     fn after(&self, seen: u64) -> u64 {
-        let is_news = |entry: &Entry| entry.position > seen || (entry.position == seen && entry.from == seen);
-        let behind = self.entries.iter().position(is_news).unwrap_or(self.entries.len());
+        let behind = self.entries.iter().position(|entry| entry.is_news(seen)).unwrap_or(self.entries.len());
         self.first + behind as u64
     }
 
@@ -243,28 +262,29 @@ impl Ring {
             return Some(followed.number);
         }
         if self.audiences.len() >= AUDIENCES_MAX {
-            self.audiences.retain(|_, followed| followed.readers > 0);
+            // The whole site always has room.
+            self.audiences.retain(|audience, followed| audience.organisation.is_none() || followed.readers > 0);
         }
         if self.audiences.len() >= AUDIENCES_MAX {
             return None;
         }
         let number = self.numbered;
         self.numbered += 1;
-        self.audiences.insert(audience.clone(), Followed { number, readers: 0, turn: self.turn });
+        self.audiences.insert(audience.clone(), Followed { number, readers: 0, left: monotonic() });
         Some(number)
     }
 
     /// Whom to write for, by number: the whole site in each language, and whatever else is
     /// followed.
-    fn audiences(&mut self, snapshot: &Snapshot) -> Vec<(u64, Audience)> {
+    fn audiences(&mut self, snapshot: &Snapshot, forgotten_after: Duration) -> Vec<(u64, Audience)> {
         for language in &snapshot.catalogue.site.languages {
             self.number(&Audience { organisation: None, language: Arc::clone(language) });
         }
-        let turn = self.turn;
+        let now = monotonic();
         self.audiences.retain(|audience, followed| {
             audience.organisation.is_none()
                 || followed.readers > 0
-                || turn.saturating_sub(followed.turn) < FORGOTTEN_AFTER_TURNS
+                || now.duration_since(followed.left) < forgotten_after
         });
         let mut audiences: Vec<_> =
             self.audiences.iter().map(|(audience, followed)| (followed.number, audience.clone())).collect();
@@ -314,7 +334,7 @@ impl Shared {
     fn turn(&self, before: Option<&Snapshot>, after: &Snapshot) {
         let (audiences, numbered) = {
             let mut ring = self.ring();
-            (ring.audiences(after), ring.numbered)
+            (ring.audiences(after, self.forgotten_after), ring.numbered)
         };
         let (numbers, audiences): (Vec<u64>, Vec<Audience>) = audiences.into_iter().unzip();
         let Some(before) = before else {

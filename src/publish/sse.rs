@@ -11,10 +11,12 @@ use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::Serialize;
 
 use crate::model::event::MaintenancePhase;
-use crate::model::id::OrganisationId;
+use crate::model::id::{ComponentId, OrganisationId};
 use crate::model::incident::IncidentStatus;
 use crate::model::local::{Said, Town, View};
-use crate::model::snapshot::{ComponentState, HealthWord, PublicIncident, PublicMaintenance, Snapshot};
+use crate::model::snapshot::{
+    ComponentState, HealthWord, PublicCatalogue, PublicIncident, PublicMaintenance, Snapshot,
+};
 use crate::model::status::Status;
 use crate::publish::json;
 use crate::publish::scope::Scope;
@@ -28,6 +30,10 @@ pub const QUERY: &[&str] = &["lang", "last_event_id", "organisation"];
 /// Most components, incidents or maintenances in one frame; of more the reader is told to fetch
 /// everything anew.
 pub const ITEMS_MAX: usize = 200;
+
+/// Organisations whose lists are written in one turn, in each language. Whoever else a change
+/// concerns is told to fetch everything anew, so that no turn takes long.
+pub const LISTS_MAX: usize = 1_000;
 
 /// All frames of one turn together. Who comes after is told to fetch everything anew.
 pub const TURN_BYTES_MAX: usize = 4 * 1024 * 1024;
@@ -53,10 +59,11 @@ pub struct Frames {
 /// Writes what differs between two snapshots for each audience.
 pub fn diff(before: &Snapshot, after: &Snapshot, audiences: &[Audience]) -> Frames {
     let difference = Difference::new(before, after);
-    let mut bytes = 0;
+    let (mut bytes, mut lists) = (0, 0);
     let write = |audience: &Audience| {
-        let frame = difference.frame(audience, bytes < TURN_BYTES_MAX)?;
+        let frame = difference.frame(audience, bytes < TURN_BYTES_MAX && lists < LISTS_MAX)?;
         bytes += frame.len();
+        lists += 1;
         Some(frame)
     };
     Frames { changes: audiences.iter().map(write).collect(), alive: alive(after) }
@@ -155,8 +162,44 @@ struct Difference<'a> {
     /// Something differs in some towns that did not, or not any more.
     locals: bool,
     health: bool,
-    /// By component, whether its state reads differently.
-    components: Vec<bool>,
+    /// Components whose state reads differently, ascending.
+    components: Vec<u32>,
+    incidents: Vec<(&'a Arc<PublicIncident>, Pages)>,
+    maintenances: Vec<(&'a Arc<PublicMaintenance>, Pages)>,
+}
+
+/// By organisation, whether something stands on its page.
+struct Pages(Vec<bool>);
+
+impl Pages {
+    fn new<'c>(catalogue: &PublicCatalogue, components: impl Iterator<Item = &'c ComponentId>) -> Self {
+        let mut pages = vec![false; catalogue.organisations.len()];
+        let mut marked: Option<&Arc<[u32]>> = None;
+        for id in components {
+            let index = catalogue.component_index.get(id);
+            let Some(component) = index.and_then(|&index| catalogue.components.get(index as usize)) else { continue };
+            if marked.is_some_and(|marked| Arc::ptr_eq(marked, &component.shown_on)) {
+                continue;
+            }
+            for &organisation in &*component.shown_on {
+                if let Some(page) = pages.get_mut(organisation as usize) {
+                    *page = true;
+                }
+            }
+            marked = Some(&component.shown_on);
+        }
+        Self(pages)
+    }
+
+    fn include(&self, organisation: u32) -> bool {
+        self.0.get(organisation as usize).copied().unwrap_or(false)
+    }
+}
+
+/// What differs on one page.
+struct Here<'a> {
+    /// Indexes, ascending; no more than are too many for a frame.
+    components: Vec<u32>,
     incidents: Vec<&'a Arc<PublicIncident>>,
     maintenances: Vec<&'a Arc<PublicMaintenance>>,
 }
@@ -164,7 +207,9 @@ struct Difference<'a> {
 impl<'a> Difference<'a> {
     fn new(before: &'a Snapshot, after: &'a Snapshot) -> Self {
         let is_other = !Arc::ptr_eq(&before.catalogue, &after.catalogue);
-        let components = before.states.iter().zip(&after.states);
+        let states = before.states.iter().zip(&after.states).zip(0u32..);
+        let differing = states.filter(|((then, now), _)| !Arc::ptr_eq(then, now) && !reads_alike(then, now));
+        let catalogue = &*after.catalogue;
         let known: HashMap<_, _> = before.incidents.iter().map(|incident| (&incident.id, incident)).collect();
         let incident = |now: &&'a Arc<PublicIncident>| {
             known.get(&now.id).is_none_or(|then| {
@@ -181,9 +226,22 @@ impl<'a> Difference<'a> {
             is_other,
             locals: !Arc::ptr_eq(&before.locals, &after.locals),
             health: before.health != after.health,
-            components: components.map(|(then, now)| !Arc::ptr_eq(then, now) && !reads_alike(then, now)).collect(),
-            incidents: after.incidents.iter().filter(incident).collect(),
-            maintenances: after.maintenances.iter().filter(maintenance).collect(),
+            components: differing.map(|(_, index)| index).collect(),
+            incidents: after
+                .incidents
+                .iter()
+                .filter(incident)
+                .map(|incident| (incident, Pages::new(catalogue, incident.components.iter().map(|(id, ..)| id))))
+                .collect(),
+            maintenances: after
+                .maintenances
+                .iter()
+                .filter(maintenance)
+                .map(|planned| {
+                    let covered = planned.components.iter().map(|covered| &covered.component);
+                    (planned, Pages::new(catalogue, covered))
+                })
+                .collect(),
         }
     }
 
@@ -198,7 +256,11 @@ impl<'a> Difference<'a> {
             Some(id) => {
                 // It cannot have left: the catalogue is the same.
                 let (organisation, _) = self.after.organisation(id.as_str())?;
-                self.page(audience, organisation)?
+                let here = self.here(organisation)?;
+                if !room {
+                    return again();
+                }
+                self.page(audience, organisation, here)
             }
         };
         let longest = change.components.len().max(change.incidents.len()).max(change.maintenance.len());
@@ -209,9 +271,10 @@ impl<'a> Difference<'a> {
     }
 
     fn site(&self, audience: &Audience) -> Option<Change<'a>> {
-        let differing = self.components.iter().zip(0u32..).filter(|(differs, _)| **differs);
-        let components: Vec<_> = differing
-            .filter_map(|(_, index)| self.after.view(index, None))
+        let components: Vec<_> = self
+            .components
+            .iter()
+            .filter_map(|&index| self.after.view(index, None))
             .take(ITEMS_MAX + 1)
             .map(|view| component(&view))
             .collect();
@@ -223,50 +286,64 @@ impl<'a> Difference<'a> {
         Some(Change {
             status: after.status().status.as_str(),
             indicator: Snapshot::indicator(&after.incidents, &after.maintenances),
-            ..self.change(audience, components, self.incidents.iter().copied(), self.maintenances.iter().copied())
+            ..self.change(
+                audience,
+                components,
+                self.incidents.iter().map(|(incident, _)| *incident),
+                self.maintenances.iter().map(|(planned, _)| *planned),
+            )
         })
     }
 
-    fn page(&self, audience: &Audience, organisation: u32) -> Option<Change<'a>> {
+    /// What differs on a page, if anything does. Looks only at what may differ.
+    fn here(&self, organisation: u32) -> Option<Here<'a>> {
         let after = self.after;
-        let shows = &after.catalogue.organisations.get(organisation as usize)?.shows;
-        let here = |component: &str| {
-            let index = after.catalogue.component_index.get(component);
-            index.is_some_and(|index| shows.contains(index))
+        let shows = &*after.catalogue.organisations.get(organisation as usize)?.shows;
+        let is_shown = |index: &u32| shows.binary_search(index).is_ok();
+        let differs = |index: &u32| self.components.binary_search(index).is_ok();
+        let mut components: Vec<u32> = if self.components.len() < shows.len() {
+            self.components.iter().copied().filter(is_shown).take(ITEMS_MAX + 1).collect()
+        } else {
+            shows.iter().copied().filter(differs).take(ITEMS_MAX + 1).collect()
         };
-        let incidents: Vec<_> =
-            self.incidents.iter().copied().filter(|incident| after.concerns(incident, organisation)).collect();
+        if (self.locals || !components.is_empty()) && components.len() <= ITEMS_MAX {
+            let then = Town::new(self.before, Some(organisation));
+            let now = Town::new(after, Some(organisation));
+            let mut touched: Vec<u32> = then.touched().chain(now.touched()).filter(is_shown).collect();
+            touched.sort_unstable();
+            touched.dedup();
+            let reads_differently = |index: &u32| {
+                then.view(*index).zip(now.view(*index)).is_some_and(|(then, now)| !shown_alike(&then, &now))
+            };
+            components.extend(touched.into_iter().filter(|index| !differs(index) && reads_differently(index)));
+            components.sort_unstable();
+        }
+        let incidents: Vec<_> = self
+            .incidents
+            .iter()
+            .filter(|(_, pages)| pages.include(organisation))
+            .map(|(incident, _)| *incident)
+            .collect();
         let maintenances: Vec<_> = self
             .maintenances
             .iter()
-            .copied()
-            .filter(|planned| planned.components.iter().any(|covered| here(covered.component.as_str())))
+            .filter(|(_, pages)| pages.include(organisation))
+            .map(|(planned, _)| *planned)
             .collect();
-        let differs = |index: &u32| self.components.get(*index as usize).copied().unwrap_or(false);
-        // Most turns do not concern most towns.
-        let somewhere = self.locals || shows.iter().any(differs);
-        if !somewhere && !self.health && incidents.is_empty() && maintenances.is_empty() {
-            return None;
-        }
-        let (town_before, town) = (Town::new(self.before, Some(organisation)), Town::new(after, Some(organisation)));
-        let mut components = Vec::new();
-        for &index in shows.iter().filter(|_| somewhere) {
-            let (Some(then), Some(now)) = (town_before.view(index), town.view(index)) else { continue };
-            if differs(&index) || !shown_alike(&then, &now) {
-                components.push(component(&now));
-            }
-            if components.len() > ITEMS_MAX {
-                break;
-            }
-        }
-        if components.is_empty() && incidents.is_empty() && maintenances.is_empty() && !self.health {
-            return None;
-        }
-        Some(Change {
+        let nothing = components.is_empty() && incidents.is_empty() && maintenances.is_empty();
+        (!nothing || self.health).then_some(Here { components, incidents, maintenances })
+    }
+
+    fn page(&self, audience: &Audience, organisation: u32, here: Here<'a>) -> Change<'a> {
+        let after = self.after;
+        let town = Town::new(after, Some(organisation));
+        let views = here.components.iter().filter_map(|&index| town.view(index));
+        let components = views.take(ITEMS_MAX + 1).map(|view| component(&view)).collect();
+        Change {
             status: after.organisation_status(organisation).status.as_str(),
             indicator: Snapshot::indicator(after.incidents_of(organisation), after.maintenances_of(organisation)),
-            ..self.change(audience, components, incidents.into_iter(), maintenances.into_iter())
-        })
+            ..self.change(audience, components, here.incidents.into_iter(), here.maintenances.into_iter())
+        }
     }
 
     fn change(

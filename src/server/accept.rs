@@ -156,7 +156,7 @@ impl Door {
         let mut waiting: Vec<(usize, u32, u64)> = inside
             .connections
             .iter()
-            .filter(|(_, (connection, _))| matches!(connection.phase(), Phase::Idle | Phase::Header))
+            .filter(|(_, (connection, _))| connection.waits())
             .map(|(number, (connection, _))| {
                 (held.get(&network(connection.address)).copied().unwrap_or(0), connection.since(), *number)
             })

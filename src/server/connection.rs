@@ -9,6 +9,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, Ordering};
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use hyper::rt::{Read, ReadBufCursor, Write};
 use hyper::server::conn::http1;
@@ -24,6 +25,10 @@ const ANSWER_PAUSES_MAX: u32 = 15;
 
 /// Bytes on their way to one reader of events, in the system's buffer.
 const STREAM_BUFFER_BYTES: usize = 64 * 1024;
+
+/// How long the system waits for a reader of events to confirm what it was sent; one whose line is
+/// dead would hold its seat for many minutes.
+const STREAM_CONFIRMED_WITHIN: Duration = Duration::from_secs(25);
 
 /// The sweep's time. Begins at 1.
 #[derive(Debug)]
@@ -77,13 +82,16 @@ pub(super) struct Connection {
     stalled: AtomicU32,
     /// No further request is wanted.
     last: AtomicBool,
+    /// Its answer without an end is to end: somebody else needs its seat.
+    given_up: AtomicBool,
 }
 
 impl Connection {
     pub(super) fn new(address: IpAddr, ticks: Arc<Ticks>) -> Self {
         let since = AtomicU32::new(ticks.now());
-        let (phase, stalled, last) = (AtomicU8::new(0), AtomicU32::new(0), AtomicBool::new(false));
-        Self { address, ticks, phase, since, stalled, last }
+        let (phase, stalled) = (AtomicU8::new(0), AtomicU32::new(0));
+        let (last, given_up) = (AtomicBool::new(false), AtomicBool::new(false));
+        Self { address, ticks, phase, since, stalled, last, given_up }
     }
 
     pub(super) fn phase(&self) -> Phase {
@@ -119,12 +127,32 @@ impl Connection {
 
     /// Its answer is complete.
     pub(super) fn answered(&self) {
+        self.given_up.store(false, Ordering::Relaxed);
         self.enter(Phase::Writing);
     }
 
     /// Its answer has begun and has no end.
     pub(super) fn streams(&self) {
         self.enter(Phase::Streaming);
+    }
+
+    /// Somebody else needs its seat among the streams.
+    pub(super) fn give_up(&self) {
+        self.given_up.store(true, Ordering::Relaxed);
+    }
+
+    pub(super) fn is_given_up(&self) -> bool {
+        self.given_up.load(Ordering::Relaxed)
+    }
+
+    /// Whether it may be closed when room is needed: it waits for its client.
+    pub(super) fn waits(&self) -> bool {
+        match self.phase() {
+            Phase::Idle | Phase::Header => true,
+            Phase::Handling | Phase::Writing => false,
+            // It would have ended by now if its client read.
+            Phase::Streaming => self.is_given_up() && self.stalled.load(Ordering::Relaxed) != 0,
+        }
     }
 
     fn read(&self) {
@@ -193,8 +221,12 @@ impl Watched {
         if !self.streams {
             self.streams = true;
             // Without it a reader that does not read would be sent megabytes.
-            if let Err(error) = SockRef::from(self.io.inner()).set_send_buffer_size(STREAM_BUFFER_BYTES) {
+            let socket = SockRef::from(self.io.inner());
+            if let Err(error) = socket.set_send_buffer_size(STREAM_BUFFER_BYTES) {
                 tracing::debug!("the send buffer of a stream cannot be bounded: {error}");
+            }
+            if let Err(error) = socket.set_tcp_user_timeout(Some(STREAM_CONFIRMED_WITHIN)) {
+                tracing::debug!("a stream whose reader has vanished will be noticed late: {error}");
             }
         }
         let mut byte = [0];
@@ -281,5 +313,48 @@ impl Future for Served {
             Pin::new(&mut self.http).graceful_shutdown();
         }
         Pin::new(&mut self.http).poll(context)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::poll_fn;
+    use std::net::Ipv4Addr;
+
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    fn connection() -> Arc<Connection> {
+        Arc::new(Connection::new(Ipv4Addr::LOCALHOST.into(), Arc::new(Ticks::new())))
+    }
+
+    #[tokio::test]
+    async fn a_stream_whose_reader_vanished_ends_soon() {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+        let _client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        let connection = connection();
+        let mut watched = Watched::new(listener.accept().await.unwrap().0, Arc::clone(&connection));
+        let patience = |watched: &Watched| SockRef::from(watched.io.inner()).tcp_user_timeout().unwrap();
+        poll_fn(|context| Pin::new(&mut watched).poll_flush(context)).await.unwrap();
+        assert_eq!(patience(&watched), None);
+        connection.streams();
+        poll_fn(|context| Pin::new(&mut watched).poll_flush(context)).await.unwrap();
+        assert_eq!(patience(&watched), Some(STREAM_CONFIRMED_WITHIN));
+    }
+
+    #[test]
+    fn a_stream_makes_room_if_it_lost_its_seat_and_is_not_read() {
+        let connection = connection();
+        assert!(connection.waits());
+        connection.streams();
+        connection.blocked();
+        assert!(!connection.waits());
+        connection.give_up();
+        assert!(connection.waits());
+        connection.wrote();
+        assert!(!connection.waits(), "it reads to its end");
+        connection.answered();
+        assert!(!connection.is_given_up(), "its next stream has a seat of its own");
     }
 }

@@ -9,7 +9,6 @@ use std::fmt;
 use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 use std::net::IpAddr;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
@@ -161,8 +160,7 @@ struct Seats {
 struct Occupied {
     network: IpAddr,
     row: usize,
-    /// Somebody else needs it.
-    given_up: AtomicBool,
+    connection: Arc<Connection>,
 }
 
 /// A seat, until it is dropped.
@@ -222,11 +220,12 @@ impl Streams {
         if *method == Method::HEAD {
             return Ok(response(Body::Unsent));
         }
-        let seat = self.seat(network(connection.address)).ok_or(Problem::Crowded)?;
+        // Nobody gives up a seat for somebody who cannot be let in.
         let reader = self.documents.events().follow(audience, last).map_err(|closed| match closed {
             Closed::NotReady => Problem::NotReady,
             Closed::Full => Problem::Crowded,
         })?;
+        let seat = self.seat(connection).ok_or(Problem::Crowded)?;
         let row = self.rows.get(seat.occupied.row).ok_or(Problem::Internal)?;
         let chance = RandomState::new().build_hasher().finish();
         let spread = u64::try_from(self.silence.as_millis()).unwrap_or(u64::MAX) / u64::from(SILENCE_SPREAD);
@@ -237,7 +236,6 @@ impl Streams {
             called: row.subscribe(),
             silence: self.silence.saturating_sub(Duration::from_millis(spread)) + Duration::from_millis(later),
             more: None,
-            connection: Arc::clone(connection),
             seat,
         };
         Ok(response(Body::Events(Box::new(stream))))
@@ -245,7 +243,8 @@ impl Streams {
 
     /// A seat for a visitor. If all are taken, whoever holds most of them gives one up to a
     /// visitor who holds fewer.
-    fn seat(self: &Arc<Self>, network: IpAddr) -> Option<Seat> {
+    fn seat(self: &Arc<Self>, connection: &Arc<Connection>) -> Option<Seat> {
+        let network = network(connection.address);
         let mut seats = self.seats();
         if seats.taken.len() >= self.max {
             let own = seats.held.get(&network).copied().unwrap_or(0);
@@ -254,13 +253,13 @@ impl Streams {
             let found = seats.taken.iter().find(|(_, occupied)| occupied.network == biggest);
             let number = found.map(|(number, _)| *number)?;
             let occupied = seats.leave(number)?;
-            occupied.given_up.store(true, Ordering::Relaxed);
+            occupied.connection.give_up();
             self.rows.get(occupied.row)?.send_modify(|_| {});
         }
         let number = seats.next;
         seats.next += 1;
         let row = usize::try_from(number).unwrap_or_default() % ROWS;
-        let occupied = Arc::new(Occupied { network, row, given_up: AtomicBool::new(false) });
+        let occupied = Arc::new(Occupied { network, row, connection: Arc::clone(connection) });
         seats.taken.insert(number, Arc::clone(&occupied));
         *seats.held.entry(network).or_default() += 1;
         self.gauge.set(i64::try_from(seats.taken.len()).unwrap_or(i64::MAX));
@@ -298,7 +297,6 @@ pub(super) struct Stream {
     silence: Duration,
     /// The wait for a call: `false` if none came in time.
     more: Option<Pin<Box<dyn Future<Output = bool> + Send>>>,
-    connection: Arc<Connection>,
     seat: Seat,
 }
 
@@ -318,7 +316,7 @@ impl Stream {
             }
             // Whatever is said from here on wakes the wait below.
             let closed = self.called.borrow_and_update().closed;
-            if closed || self.seat.occupied.given_up.load(Ordering::Relaxed) {
+            if closed || self.seat.occupied.connection.is_given_up() {
                 return Poll::Ready(None);
             }
             if let Some(frame) = self.reader.take() {
@@ -332,7 +330,7 @@ impl Stream {
 
 impl Drop for Stream {
     fn drop(&mut self) {
-        self.connection.answered();
+        self.seat.occupied.connection.answered();
     }
 }
 

@@ -2,7 +2,9 @@
 //
 // The page of the demo's town must change by itself when the portal falls, and keep what a reader
 // was at: focus, what was opened, where the page stood. It must say so once. When the server is
-// gone it must say that its statements are old and show nothing green. It must also do without
+// gone it must say that its statements are old and show nothing green. After a change it must not
+// take the former page for confirmed, must come back for the new one when it was refused, hidden
+// or told nothing, and must not load without a pause. It must also do without
 // events (the server refuses them), rest while hidden, store nothing, ask nobody else, and print
 // no error but those of the connections that were cut. Prints every finding; exits 1 if there is
 // one, 2 on wrong use.
@@ -19,6 +21,7 @@
 import { spawn } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { createRequire } from "node:module";
+import { createServer as createHttpServer } from "node:http";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
@@ -201,6 +204,132 @@ async function polls(browser, program) {
   await server.stop();
 }
 
+// Events as the server sends them, from a server of our own: `tell` sends one to every stream.
+async function told(origin) {
+  const streams = new Set();
+  const refused = { pages: 0 };
+  const loaded = [];
+  let position = 0;
+  const server = createHttpServer(async (request, reply) => {
+    if (request.url.startsWith("/api/v1/events")) {
+      reply.writeHead(200, { "content-type": "text/event-stream", "cache-control": "no-store" });
+      reply.write(":\n\n");
+      streams.add(reply);
+      reply.on("close", () => streams.delete(reply));
+      return;
+    }
+    const isPage = request.url === "/hattingen";
+    if (isPage) loaded.push(Date.now());
+    if (isPage && refused.pages > 0) {
+      refused.pages -= 1;
+      reply.writeHead(503, { "retry-after": "5" }).end();
+      return;
+    }
+    const answer = await fetch(origin + request.url);
+    let bytes = Buffer.from(await answer.arrayBuffer());
+    if (isPage) {
+      const text = bytes.toString().replace(/data-position="\d+"/, `data-position="${position}"`);
+      bytes = Buffer.from(text.replace(/(<h1[^>]*>)/, `$1${position} `));
+    }
+    reply.writeHead(answer.status, { "content-type": answer.headers.get("content-type") ?? "" }).end(bytes);
+  });
+  await new Promise((done) => server.listen(0, "127.0.0.1", done));
+  const event = (name, data) => {
+    for (const stream of streams) stream.write(`event: ${name}\nid: ${position}\ndata: ${JSON.stringify(data)}\n\n`);
+  };
+  return {
+    origin: `http://127.0.0.1:${server.address().port}`,
+    refused,
+    loaded,
+    change: () => { position += 1; event("change", { position }); },
+    passUnsaid: () => { position += 1; },
+    alive: (until) => event("alive", { checked_at: new Date().toISOString(), valid_until: new Date(until).toISOString() }),
+    stop: () => { server.closeAllConnections(); server.close(); },
+  };
+}
+
+const shown = async (page) => Number.parseInt(await page.locator("main h1").innerText(), 10);
+
+// Lets time pass for a page, and whatever it asks for meanwhile arrive.
+async function pass(page, seconds) {
+  for (let second = 0; second < seconds; second += 5) {
+    await page.clock.runFor(5_000);
+    await page.waitForTimeout(60);
+  }
+}
+
+// What a page was told has changed, it shows or does not vouch for.
+async function insists(browser, program) {
+  console.log("a page insists on what has changed");
+  const server = await demo(program, 1);
+  const proxy = await told(server.origin);
+  const opened = await open(browser, proxy.origin, "/hattingen", { fakeClock: true });
+  const { page } = opened;
+  await page.waitForTimeout(300);
+  const now = () => page.evaluate(() => Date.now());
+
+  // Refused, it comes back.
+  proxy.refused.pages = 2;
+  proxy.change();
+  await page.waitForTimeout(100);
+  await pass(page, 5);
+  expect((await shown(page)) === 0 && proxy.refused.pages === 1, "the first load was not refused");
+  await pass(page, 60);
+  expect((await shown(page)) === 1, "a refused page did not come back");
+
+  // Refused without end, it is not confirmed by whoever knows more.
+  proxy.refused.pages = 1_000;
+  proxy.change();
+  for (let minute = 0; minute < 4; minute += 1) {
+    proxy.alive((await now()) + 150_000);
+    await page.waitForTimeout(60);
+    await pass(page, 60);
+  }
+  expect((await page.locator("main.outdated").count()) === 1, "a page that missed a change is still confirmed");
+  expect(1_000 - proxy.refused.pages < 20, `${1_000 - proxy.refused.pages} loads in four minutes of refusals`);
+  proxy.refused.pages = 0;
+  await pass(page, 150);
+  expect((await shown(page)) === 2, "a page did not recover");
+
+  // Changes without end: no load on each.
+  await pass(page, 200);
+  const before = proxy.loaded.length;
+  for (let second = 0; second < 300; second += 5) {
+    proxy.change();
+    await page.waitForTimeout(20);
+    await pass(page, 5);
+  }
+  const loads = proxy.loaded.length - before;
+  expect(loads >= 3 && loads <= 12, `${loads} loads in five minutes of changes`);
+  await pass(page, 200);
+
+  // Hidden between a change and its load, it loads when it is shown.
+  const hide = (hidden) => page.evaluate((isHidden) => {
+    if (isHidden) Object.defineProperty(document, "hidden", { configurable: true, get: () => true });
+    else delete document.hidden;
+    document.dispatchEvent(new Event("visibilitychange"));
+  }, hidden);
+  const was = await shown(page);
+  proxy.change();
+  await page.waitForTimeout(100);
+  await hide(true);
+  await pass(page, 10);
+  expect((await shown(page)) === was, "a hidden page loads");
+  await hide(false);
+  // It may have loaded lately.
+  await pass(page, 90);
+  expect((await shown(page)) === was + 1, "what changed as a page was hidden is lost");
+
+  // An open stream that brings nothing.
+  proxy.passUnsaid();
+  await pass(page, 200);
+  expect((await shown(page)) === was + 2, "behind a proxy that holds back events the page stays as it was");
+  expect(!(await page.locator("main.outdated").count()), "a page that was loaded again is outdated");
+  await ends(opened, "insists");
+  proxy.stop();
+  await server.stop();
+}
+
 // The server is gone: nothing stays green.
 async function ages(browser, program) {
   console.log("a page that nobody confirms says so");
@@ -260,7 +389,7 @@ try {
 const { chromium } = createRequire(join(process.cwd(), "package.json"))("playwright-core");
 const browser = await chromium.launch({ executablePath: chosen.chromium, args: FLAGS });
 try {
-  for (const part of [follows, polls, ages, stands]) await part(browser, chosen.program);
+  for (const part of [follows, polls, insists, ages, stands]) await part(browser, chosen.program);
 } finally {
   await browser.close();
 }

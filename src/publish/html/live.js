@@ -11,14 +11,19 @@
   const POLLS_MAX = 5;
   // Visitors do not all come back in the same moment.
   const JITTER_MS = 3_000;
+  // Least time between two loads, twice as long with each further change, and this often at most;
+  // up to as much again by chance.
+  const PACE_MIN_MS = 15_000;
+  const PACE_MAX_MS = 45_000;
+  // Whom the server could not serve waits so long, twice as long each time.
+  const BACK_OFF_MIN_MS = 5_000;
+  const BACK_OFF_MAX_MS = 60_000;
+  const FETCH_MAX_MS = 20_000;
   const CHECK_MS = 5_000;
   // How long a statement holds.
   const VALID_MS = 150_000;
   // What changes by the time alone, such as an end that has passed.
   const RENEW_MS = 600_000;
-  // A cache on the way may hand out the former page for so long, so many times.
-  const STALE_MS = 10_000;
-  const STALE_MAX = 6;
   // Clocks that differ by less are the same.
   const SKEW_MIN_MS = 2_000;
 
@@ -42,6 +47,10 @@
 
   let source = null;
   let last = script.dataset.position ?? null;
+  // The position of what is shown, and the one it should have: until it has, nothing confirms it.
+  let shown = Number(last);
+  let shownUntil = Date.parse(script.dataset.until ?? "");
+  let wanted = null;
   let validUntil = Date.parse(script.dataset.until ?? "");
   let heard = performance.now();
   let renewed = performance.now();
@@ -51,8 +60,11 @@
   let outdated = false;
   let asking = false;
   let loading = false;
-  let staleLoads = 0;
   let loadTimer = null;
+  let loadedAt = Number.NEGATIVE_INFINITY;
+  let pace = PACE_MIN_MS;
+  let failures = 0;
+  let notBefore = 0;
   let pollTimer = null;
   let polls = 0;
 
@@ -80,8 +92,12 @@
         act(event);
       });
     on("alive", (event) => confirm(JSON.parse(event.data)));
-    on("change", () => refresh());
-    on("resync", () => refresh());
+    const want = () => {
+      wanted = Number(last);
+      refresh();
+    };
+    on("change", want);
+    on("resync", want);
     opened.onopen = () => {
       clearTimeout(pollTimer);
       pollTimer = null;
@@ -93,6 +109,12 @@
       source = null;
       poll();
     };
+  }
+
+  function wake() {
+    check();
+    listen();
+    if (wanted !== null) refresh();
   }
 
   function rest() {
@@ -109,15 +131,18 @@
     pollTimer = setTimeout(async () => {
       pollTimer = null;
       polls += 1;
-      if (await ask()) await load();
-      if (document.hidden || source) return;
-      if (polls % POLLS_MAX === 0) listen();
+      await renew();
+      // A stream may be open and yet bring nothing.
+      if (document.hidden || (source && !outdated)) return;
+      if (!source && polls % POLLS_MAX === 0) listen();
       else poll();
     }, POLL_MS + Math.random() * JITTER_MS);
   }
 
   // Somebody said until when the statements hold.
   function confirm(word) {
+    // They hold of something newer than what is shown.
+    if (wanted !== null) return;
     const until = Date.parse(word.valid_until);
     if (!(until >= validUntil) && !Number.isNaN(validUntil)) return;
     validUntil = until;
@@ -133,20 +158,27 @@
     skew = Math.abs(ahead) < SKEW_MIN_MS ? 0 : ahead;
   }
 
+  const within = () => AbortSignal.timeout?.(FETCH_MAX_MS);
+
   async function ask() {
-    if (asking) return false;
+    if (asking) return null;
     asking = true;
     try {
-      const response = await fetch("/api/v1/alive.json", { cache: "no-store" });
-      if (!response.ok) return false;
+      const response = await fetch("/api/v1/alive.json", { cache: "no-store", signal: within() });
+      if (!response.ok) return null;
       measure(response);
-      confirm(await response.json());
-      return true;
+      return await response.json();
     } catch {
-      return false;
+      return null;
     } finally {
       asking = false;
     }
+  }
+
+  // Without events a statement holds for what was loaded after it was made, and for nothing else.
+  async function renew() {
+    const word = await ask();
+    if (word !== null && (await load())) confirm(word);
   }
 
   const isLate = () => now() > validUntil || performance.now() - heard > VALID_MS;
@@ -154,7 +186,7 @@
   async function check() {
     if (document.hidden || !isLate()) return;
     // It may be the visitor's clock that is wrong, or a computer that slept.
-    if (!outdated) await ask();
+    if (!outdated) await renew();
     if (isLate()) outdate();
   }
 
@@ -176,57 +208,80 @@
       say(sentence);
     }
     main.querySelector(".live-warning").textContent = sentence;
-    if (!source) poll();
+    poll();
   }
 
+  // Loads soon, but not sooner than is good for a server with many readers.
   function refresh() {
     if (document.hidden || loadTimer !== null) return;
+    const at = performance.now();
+    const since = at - loadedAt;
+    const paced = since > 4 * pace ? 0 : pace * (1 + Math.random()) - since;
     loadTimer = setTimeout(() => {
       loadTimer = null;
       load();
-    }, Math.random() * JITTER_MS);
+    }, Math.max(paced, notBefore - at, 0) + Math.random() * JITTER_MS);
   }
 
+  // Whether the page is what it should be now.
   async function load() {
-    if (document.hidden) return;
+    if (document.hidden) return false;
     if (loading) {
       refresh();
-      return;
+      return false;
     }
     loading = true;
+    let retryAfter = 0;
     try {
-      const response = await fetch(location.pathname + location.search, { cache: "no-cache" });
+      const response = await fetch(location.pathname + location.search, { cache: "no-cache", signal: within() });
       if (response.status === 404 || response.status === 410) {
         location.reload();
-        return;
+        return false;
       }
-      if (!response.ok) return;
-      measure(response);
-      const fresh = response.headers.get("ETag") ?? response.headers.get("Last-Modified");
-      if (fresh !== null && fresh === tag && !outdated) return;
-      show(new DOMParser().parseFromString(await response.text(), "text/html"));
-      tag = fresh;
+      if (response.ok) {
+        measure(response);
+        const fresh = response.headers.get("ETag") ?? response.headers.get("Last-Modified");
+        const isKnown = fresh !== null && fresh === tag && !outdated;
+        if (isKnown || show(new DOMParser().parseFromString(await response.text(), "text/html"))) {
+          tag = fresh;
+          failures = 0;
+          const at = performance.now();
+          pace = at - loadedAt > 4 * pace ? PACE_MIN_MS : Math.min(2 * pace, PACE_MAX_MS);
+          loadedAt = at;
+          // A cache on the way may hand out the former page for a while.
+          if (wanted !== null) refresh();
+          return wanted === null;
+        }
+      }
+      retryAfter = Number(response.headers.get("Retry-After")) * 1000 || 0;
     } catch {
       // Nobody answers. Whether that matters is for the check to say.
     } finally {
       loading = false;
     }
+    const backOff = Math.min(BACK_OFF_MIN_MS * 2 ** failures, BACK_OFF_MAX_MS);
+    failures += 1;
+    notBefore = performance.now() + Math.max(backOff, Math.min(retryAfter, BACK_OFF_MAX_MS)) * (1 + Math.random());
+    if (wanted !== null) refresh();
+    return false;
   }
 
   function show(page) {
     const fresh = page.querySelector("main");
     const told = page.querySelector("script[data-live]")?.dataset;
-    if (!fresh || !told) return;
-    if (Number(told.position) < Number(last) && staleLoads < STALE_MAX) {
-      staleLoads += 1;
-      setTimeout(refresh, STALE_MS);
-    } else {
-      staleLoads = 0;
-    }
-    renewed = performance.now();
+    if (!fresh || !told) return false;
+    const position = Number(told.position);
     const until = Date.parse(told.until ?? "");
-    if (until > validUntil) validUntil = until;
-    if (validUntil > now()) heard = performance.now();
+    // Some changes, such as those of our own health, have no position of their own.
+    const isOther = position !== shown || !(until <= shownUntil);
+    if (position > wanted || (position === wanted && isOther)) wanted = null;
+    shown = position;
+    shownUntil = until;
+    renewed = performance.now();
+    if (until > validUntil) {
+      validUntil = until;
+      if (validUntil > now()) heard = performance.now();
+    }
 
     const isNews = gist(main) !== gist(fresh);
     const before = named(main);
@@ -258,7 +313,10 @@
     if (foot && freshFoot) foot.replaceWith(freshFoot);
     document.title = page.title;
     const headline = main.querySelector(".verdict .main") ?? main.querySelector("h1");
-    if (isNews && headline) say(words.updated + headline.textContent);
+    const news = headline?.textContent;
+    if (isLate()) outdate();
+    else if (isNews && headline) say(words.updated + news);
+    return true;
   }
 
   // What a reader would want to be told of, if it differs.
@@ -295,13 +353,12 @@
     if (document.hidden) {
       rest();
     } else {
-      check();
-      listen();
+      wake();
     }
   });
   addEventListener("pagehide", rest);
   addEventListener("pageshow", (event) => {
-    if (event.persisted) listen();
+    if (event.persisted) wake();
   });
   setInterval(check, CHECK_MS);
   listen();

@@ -54,8 +54,6 @@ pub(super) struct OrganisationJson<'a> {
     maintenance: Vec<MaintenanceJson<'a>>,
     /// How many of its components are unknown.
     unknown: u32,
-    /// Whether anything of it is checked: `declared` if nothing is.
-    evidence: Evidence,
     land: Option<&'a str>,
     /// Its page here.
     page: String,
@@ -92,7 +90,6 @@ impl<'a> OrganisationJson<'a> {
                 .map(|(maintenance, _)| MaintenanceJson::new(scope, maintenance, Some(&page)))
                 .collect(),
             unknown: roll_up.unknown,
-            evidence: roll_up.evidence,
             land: organisation.land.as_deref(),
             page: scope.address(&format!("/{}", organisation.id)),
         })

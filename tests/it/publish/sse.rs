@@ -9,7 +9,7 @@ use turmwacht::model::incident::IncidentStatus;
 use turmwacht::model::local::Locals;
 use turmwacht::model::snapshot::{HealthWord, Snapshot};
 use turmwacht::model::status::Status;
-use turmwacht::publish::sse::{Audience, ITEMS_MAX, TURN_BYTES_MAX, diff};
+use turmwacht::publish::sse::{Audience, ITEMS_MAX, LISTS_MAX, TURN_BYTES_MAX, diff};
 
 use super::hostile::CORPUS;
 use super::sample::{INTERNAL_ID, land, sample, sample_in_the_words_of, time};
@@ -124,6 +124,56 @@ fn what_comes_to_differ_in_a_town_is_told_there() {
     assert_eq!(told(&without, &with, &audience("witten", "de")), Value::Null);
     // The overview shows the common status of each town.
     assert_eq!(told(&without, &with, &audience("", "de"))["components"], json!([]));
+}
+
+#[test]
+fn a_town_is_told_what_reads_differently_there_and_no_more() {
+    let with = sample();
+    let without = Snapshot { locals: Arc::new(Locals::default()), ..with.clone() };
+    let mut pairs = vec![(without.clone(), with.clone()), (with.clone(), without.clone())];
+    for component in &with.catalogue.components {
+        for status in [Status::MajorOutage, Status::Operational] {
+            pairs.push((with.clone(), turned(&with, component.id.as_str(), status)));
+            pairs.push((without.clone(), turned(&with, component.id.as_str(), status)));
+        }
+    }
+    let mut told_of = 0;
+    for (before, after) in pairs {
+        for (organisation, index) in after.catalogue.organisations.iter().zip(0u32..) {
+            let reads = |snapshot: &Snapshot, component: u32| {
+                let view = snapshot.view(component, Some(index)).unwrap();
+                let own = (view.status, view.evidence, view.since, view.mode, view.released, view.processing);
+                let said = (view.local.text.cloned(), view.local.alternatives.to_vec(), view.delivery.cloned());
+                (own, said, view.affected_by.cloned(), view.state.inputs)
+            };
+            let differing = organisation.shows.iter().filter(|&&one| reads(&before, one) != reads(&after, one));
+            let expected: Vec<&str> =
+                differing.map(|&one| after.catalogue.components[one as usize].id.as_str()).collect();
+            let change = told(&before, &after, &audience(organisation.id.as_str(), "de"));
+            let told: Vec<&str> =
+                change["components"].as_array().into_iter().flatten().map(|one| one["id"].as_str().unwrap()).collect();
+            assert_eq!(told, expected, "{}", organisation.id);
+            told_of += told.len();
+        }
+    }
+    assert!(told_of > 20, "{told_of}");
+}
+
+#[test]
+fn lists_are_written_for_so_many_pages_and_no_more() {
+    let before = land(u32::try_from(LISTS_MAX).unwrap() + 20, 1);
+    let towns: Vec<Audience> =
+        before.catalogue.organisations.iter().map(|town| audience(town.id.as_str(), "de")).collect();
+    let frames = diff(&before, &turned(&before, "portal", Status::MajorOutage), &towns).changes;
+    for (number, frame) in frames.iter().enumerate() {
+        let (event, ..) = parse(frame.as_ref().unwrap());
+        assert_eq!(event, if number < LISTS_MAX { "change" } else { "resync" }, "{number}");
+    }
+    // Whom a change does not concern costs nobody a list.
+    let frames = diff(&before, &turned(&before, "dienst-0-1010", Status::MajorOutage), &towns).changes;
+    let written: Vec<_> = frames.iter().enumerate().filter_map(|(at, frame)| Some((at, frame.as_ref()?))).collect();
+    assert_eq!(written.iter().map(|(number, _)| *number).collect::<Vec<_>>(), [1010]);
+    assert_eq!(parse(written[0].1).0, "change");
 }
 
 #[test]

@@ -8,7 +8,7 @@ use turmwacht::clock::monotonic;
 use turmwacht::model::id::OrganisationId;
 use turmwacht::model::snapshot::Snapshot;
 use turmwacht::model::status::Status;
-use turmwacht::publish::events::{Events, KEPT_MAX, Last};
+use turmwacht::publish::events::{Events, FORGOTTEN_AFTER, KEPT_MAX, Last};
 use turmwacht::publish::sse::Audience;
 use turmwacht::server::ServerConfig;
 
@@ -307,7 +307,7 @@ fn who_holds_most_gives_up_a_seat_to_another_visitor() {
 
 #[test]
 fn who_falls_behind_is_told_once() {
-    let events = Events::start().unwrap();
+    let events = Events::start(FORGOTTEN_AFTER).unwrap();
     let mut story = Story::new();
     let mut turned = events.turned();
     let mut show = |snapshot| {
@@ -346,10 +346,90 @@ fn who_falls_behind_is_told_once() {
     let seen = story.0.position;
     show(story.turn("dienst-0-3", Status::MajorOutage));
     assert_eq!(name(events.follow(&town, Last::At(seen)).unwrap().take()).as_deref(), Some("event: change"));
-    for _ in 0..65 {
+    // However much happens meanwhile.
+    for _ in 0..100 {
         show(story.now());
     }
-    assert_eq!(name(events.follow(&town, Last::At(seen)).unwrap().take()).as_deref(), Some("event: resync"));
+    assert_eq!(name(events.follow(&town, Last::At(seen)).unwrap().take()).as_deref(), Some("event: change"));
+}
+
+#[test]
+fn a_page_that_nobody_comes_back_to_is_forgotten_in_time() {
+    let events = Events::start(Duration::ZERO).unwrap();
+    let mut story = Story::new();
+    let mut turned = events.turned();
+    let mut show = |snapshot| {
+        let before = *turned.borrow_and_update();
+        events.show(snapshot);
+        until(|| (*turned.borrow() > before).then_some(()));
+    };
+    show(story.now());
+    let town = |number: u32| {
+        let organisation = Some(OrganisationId::new(format!("stadt-{number}")));
+        Audience { organisation, language: Arc::from("de") }
+    };
+    let _stays = events.follow(&town(3), Last::Nowhere).unwrap();
+    drop(events.follow(&town(4), Last::Nowhere).unwrap());
+    show(story.turn("portal", Status::MajorOutage));
+    for (number, expected) in [(3, "event: change"), (4, "event: resync")] {
+        let frame = events.follow(&town(number), Last::At(1)).unwrap().take().unwrap();
+        assert!(frame.starts_with(expected.as_bytes()), "{number}: {frame:?}");
+    }
+}
+
+#[test]
+fn who_comes_with_a_page_newer_than_what_was_written_waits() {
+    let events = Events::start(FORGOTTEN_AFTER).unwrap();
+    let mut story = Story::new();
+    let turned = events.turned();
+    events.show(story.now());
+    until(|| (*turned.borrow() > 0).then_some(()));
+    let statuses = [Status::MajorOutage, Status::Operational];
+    for round in 0..200 {
+        let before = *turned.borrow();
+        let next = story.turn("portal", statuses[round % 2]);
+        let position = next.position;
+        events.show(next);
+        // Most times, nothing was written yet.
+        let mut reader = events.follow(&site(), Last::At(position)).unwrap();
+        let early: Vec<_> = std::iter::from_fn(|| reader.take()).collect();
+        until(|| (*turned.borrow() > before).then_some(()));
+        for frame in early.into_iter().chain(std::iter::from_fn(|| reader.take())) {
+            assert!(frame.starts_with(b"event: alive"), "{round}: {frame:?}");
+        }
+        let next = story.turn("portal", Status::PartialOutage);
+        events.show(next);
+        until(|| (*turned.borrow() > before + 1).then_some(()));
+        assert!(reader.take().unwrap().starts_with(b"event: change"), "{round}");
+    }
+}
+
+#[test]
+fn nobody_gives_up_a_seat_for_somebody_who_cannot_be_let_in() {
+    let mut limited = config();
+    limited.max_streams = 2;
+    limited.listen = "[::]:0".parse().unwrap();
+    let (world, _) = world(limited);
+    let port = world.server.local_addr().port();
+    let open = |host: &str, path: &str| {
+        let mut client = Client::to(format!("{host}:{port}").parse().unwrap());
+        client.send(format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n"));
+        (client.head().expect("an answer").status, client)
+    };
+    let events = world.documents.events();
+    let follow = |number: u32| {
+        let organisation = Some(OrganisationId::new(format!("ort-{number}")));
+        events.follow(&Audience { organisation, language: Arc::from("de") }, Last::Nowhere)
+    };
+    let many: Vec<_> = (0..).map_while(|number| follow(number).ok()).collect();
+    assert!(many.len() > 1_000);
+    let _two = [open("127.0.0.1", "/api/v1/events"), open("127.0.0.1", "/api/v1/events")];
+    assert_eq!(world.metrics.http_event_streams.get(), 2);
+    assert_eq!(open("[::1]", "/api/v1/events?organisation=stadt-1").0, 503);
+    assert_eq!(world.metrics.http_event_streams.get(), 2);
+    drop(many);
+    let (status, _one) = open("[::1]", "/api/v1/events?organisation=stadt-1");
+    assert_eq!(status, 200);
 }
 
 #[test]
