@@ -13,7 +13,7 @@ use turmwacht::model::snapshot::Snapshot;
 use turmwacht::model::status::{Evidence, Mode, Status};
 use turmwacht::model::time::Timestamp;
 use turmwacht::model::verdict::{Reason, Verdict};
-use turmwacht::publish::archive::{Archive, Nothing, Unavailable};
+use turmwacht::publish::archive::{Archive, NewestResults, Nothing, Unavailable};
 use turmwacht::publish::html;
 use turmwacht::publish::month::Month;
 
@@ -39,6 +39,19 @@ impl Archive for Recorded {
         if found.len() > most { Err(Unavailable) } else { Ok(found) }
     }
 
+    fn newest_results(
+        &self,
+        id: &ComponentId,
+        from: Timestamp,
+        until: Timestamp,
+        most: usize,
+    ) -> Result<NewestResults, Unavailable> {
+        let mut results = self.results(id, from, until, usize::MAX)?;
+        let left_out = results.len().saturating_sub(most);
+        let from = results.drain(..left_out).last().map_or(from, |last| last.at.shifted(1));
+        Ok(NewestResults { from, results })
+    }
+
     fn intervals(
         &self,
         _: &ComponentId,
@@ -56,6 +69,16 @@ struct Broken;
 
 impl Archive for Broken {
     fn results(&self, _: &ComponentId, _: Timestamp, _: Timestamp, _: usize) -> Result<Vec<PastResult>, Unavailable> {
+        Err(Unavailable)
+    }
+
+    fn newest_results(
+        &self,
+        _: &ComponentId,
+        _: Timestamp,
+        _: Timestamp,
+        _: usize,
+    ) -> Result<NewestResults, Unavailable> {
         Err(Unavailable)
     }
 
