@@ -356,7 +356,8 @@ impl Found {
 impl Found {
     /// Leaves out the oldest, and all that ended together with the last of these.
     fn drop_oldest(&mut self) {
-        self.results.sort_unstable_by_key(|result| Reverse(result.at));
+        // Stable: what ended together stays in order.
+        self.results.sort_by_key(|result| Reverse(result.at));
         if let Some(last) = self.results.get(self.most) {
             let from = last.at.shifted(1);
             self.from = from;

@@ -387,7 +387,7 @@ fn a_logo_is_stored_once_however_often_a_catalogue_is_adopted() {
     assert_eq!(count(&ground, "logo"), 1);
     let longest: i64 = ground.sql().query_row("SELECT max(length(body)) FROM catalogue", [], |row| row.get(0)).unwrap();
     assert!(longest < 10_000, "{longest}");
-    let catalogue = ground.restore().last_catalogue.expect("one in force").catalogue;
+    let catalogue = ground.restore().last_catalogue.expect("one in force").1;
     assert_eq!(catalogue.logos.get(&name), Some(&logo));
     ground.sql().execute("DELETE FROM logo", []).unwrap();
     let fault = ground.store().restore().map(|_| ()).unwrap_err().to_string();

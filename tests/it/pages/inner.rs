@@ -457,3 +457,21 @@ fn component_names_lead_to_their_pages_and_every_head_names_its_feeds() {
         &["Not available.", "The last 90 days", "About this service", "All services: Stadt Hattingen"],
     );
 }
+
+#[test]
+fn of_more_results_than_a_chart_takes_the_newest_whole_hours_are_drawn() {
+    let end = at("2023-10-30T07:15:00Z");
+    let result = |second: u64| PastResult {
+        check: CheckId::new("anmeldung"),
+        at: end.minus(Duration::from_secs(second + 1)),
+        verdict: Verdict::Up,
+        reason: None,
+        duration: Duration::from_millis(90),
+    };
+    let many = Recorded { results: (0..50_000).rev().map(result).collect(), intervals: Vec::new() };
+    let text = read(&component(&morning(), &many, "hattingen", "serviceportal-en", "de"));
+    // Of 40,000 seconds, eleven hours are whole.
+    assert!(text.contains("Antwortzeiten der letzten 11 Stunden"), "{text}");
+    assert!(text.contains("von 39600 Antworten"), "{text}");
+    assert!(!text.contains("lassen sich zurzeit nicht lesen"), "{text}");
+}
