@@ -317,7 +317,7 @@ fn of_too_many_results_the_newest_are_told_and_from_when_on() {
     pen.events(&logged(1, [adopted(1, &["portal"])]));
     for second in 0..50 {
         // Two at the same instant.
-        pen.results(&[result(0, second, Verdict::Up), result(0, second, Verdict::Down)]);
+        pen.results(&[result(0, second, Verdict::Up), result(0, second, Verdict::Up)]);
     }
     let archive = ArchiveReader::open(&ground.path).unwrap();
     let newest = |most| archive.newest_results(&ComponentId::new("portal"), at(0), at(1_000), most).unwrap();

@@ -65,7 +65,7 @@ impl Archive for Told {
     ) -> Result<NewestResults, Unavailable> {
         let mut results = self.results(id, from, until, usize::MAX)?;
         let left_out = results.len().saturating_sub(most);
-        let from = results.drain(..left_out).last().map_or(from, |last| last.at.shifted(1));
+        let from = results.drain(..left_out).next_back().map_or(from, |last| last.at.shifted(1));
         Ok(NewestResults { from, results })
     }
 
