@@ -354,9 +354,8 @@ impl Found {
 }
 
 impl Found {
-    /// Leaves out the oldest, and all that ended together with the last of these.
+    /// Leaves out the oldest, and all that ended together with the last of these; a stable sort.
     fn drop_oldest(&mut self) {
-        // Stable: what ended together stays in order.
         self.results.sort_by_key(|result| Reverse(result.at));
         if let Some(last) = self.results.get(self.most) {
             let from = last.at.shifted(1);
