@@ -24,6 +24,7 @@ mod chunk;
 mod codec;
 mod entity;
 mod fold;
+mod horizon;
 mod interval;
 mod log;
 pub mod open;

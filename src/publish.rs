@@ -133,7 +133,8 @@ pub fn render(snapshot: &Snapshot, target: &Target) -> Rendered {
     render_with(snapshot, &archive::Nothing, target)
 }
 
-/// Renders what is asked for. `archive` is asked only for targets that [`looks_back`].
+/// Renders what is asked for. `archive` is asked only for targets that wait in another
+/// [`row`] than [`Row::Present`].
 pub fn render_with(snapshot: &Snapshot, archive: &dyn Archive, target: &Target) -> Rendered {
     match respond(snapshot, archive, target) {
         Ok(document) => Rendered::Document(document),
@@ -150,16 +151,29 @@ pub fn known_query(path: &str) -> &'static [&'static str] {
     known.max_by_key(|known| known.len()).unwrap_or_default()
 }
 
-/// Whether the document of a path needs an [`Archive`], so that it may take longer than others.
-pub fn looks_back(path: &str) -> bool {
-    Found::anywhere(path).is_some_and(|found| found.route.looks_back())
+/// The rows in which documents wait to be rendered. What may wait for a disk holds up only its like.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Row {
+    /// A snapshot is enough.
+    Present,
+    /// A page that may ask an [`Archive`].
+    Past,
+    /// Data that ask an [`Archive`]. Pages go before.
+    PastData,
 }
 
-/// Whether the document of a path is worth keeping. What anybody can ask for in endless words is
+/// In which row the document of a target waits.
+pub fn row(snapshot: &Snapshot, target: &Target) -> Row {
+    let (_, rest) = language_prefix(&snapshot.catalogue.site, &target.path);
+    Found::parse(rest).map_or(Row::Present, |found| found.route.row(snapshot))
+}
+
+/// Whether the document of a target is worth keeping. What anybody can ask for in endless ways is
 /// not: it would push out what many read.
-pub fn is_kept(path: &str) -> bool {
-    let found = [Found::anywhere(path), Found::beyond_first(path)];
-    found.into_iter().flatten().all(|found| found.route.is_kept())
+pub fn is_kept(target: &Target) -> bool {
+    let has_range = target.query.iter().any(|(name, value)| matches!(&**name, "from" | "to") && !value.is_empty());
+    let found = [Found::anywhere(&target.path), Found::beyond_first(&target.path)];
+    found.into_iter().flatten().all(|found| found.route.is_kept(has_range))
 }
 
 /// The word for a path in metrics and logs, of a closed list; `other` for what is no route.

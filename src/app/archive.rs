@@ -9,7 +9,7 @@ use crate::history::StoreFault;
 use crate::history::archive::{ArchiveFault, ArchiveReader};
 use crate::model::id::ComponentId;
 use crate::model::time::Timestamp;
-use crate::publish::archive::{Archive, PastInterval, PastResult, Unavailable};
+use crate::publish::archive::{Archive, NewestResults, PastInterval, PastResult, Unavailable};
 
 /// One line in the log for all faults of so long.
 const TOLD_EVERY: Duration = Duration::from_secs(60);
@@ -54,6 +54,17 @@ impl Archive for Past {
         most: usize,
     ) -> Result<Vec<PastResult>, Unavailable> {
         let answer = self.reader.results(component, from, until, most);
+        answer.map_err(|fault| self.unavailable(component, &fault))
+    }
+
+    fn newest_results(
+        &self,
+        component: &ComponentId,
+        from: Timestamp,
+        until: Timestamp,
+        most: usize,
+    ) -> Result<NewestResults, Unavailable> {
+        let answer = self.reader.newest_results(component, from, until, most);
         answer.map_err(|fault| self.unavailable(component, &fault))
     }
 

@@ -11,7 +11,7 @@ use rusqlite::{Connection, Transaction, TransactionBehavior, params};
 use crate::history::codec::{self, Row};
 use crate::history::entity::{self, Kind, Uids};
 use crate::history::writer::{Batch, CheckpointBody};
-use crate::history::{answer, audit, interval, log, packed, sentence, signed};
+use crate::history::{answer, audit, horizon, interval, log, packed, sentence, signed};
 use crate::model::catalogue::Catalogue;
 use crate::model::event::{EVENT_VERSION, Event, Logged, StoredResult};
 use crate::model::time::Timestamp;
@@ -185,7 +185,10 @@ impl Appender {
                         "INSERT INTO catalogue (adopted_position, version, hash, body) VALUES (?1, ?2, ?3, ?4)",
                     )?
                     .execute(params![position, version, catalogue.hash().cast_signed(), catalogues.next()])?;
-                entity::adopt(connection, catalogue, logged.position, logged.at)?;
+                for (name, logo) in &catalogue.logos {
+                    log::keep_logo(connection, name, &logo.content)?;
+                }
+                entity::adopt(connection, self.in_force.as_deref(), catalogue, logged.position, logged.at)?;
             }
             Event::StatusChanged(change) => {
                 let subject = self.uids.get(connection, Kind::Component, change.component.as_str(), logged.position)?;
@@ -253,7 +256,7 @@ impl Appender {
     fn results(&mut self, connection: &Connection, rows: &[Row]) -> rusqlite::Result<()> {
         let Some(newest) = rows.iter().map(|row| row.ended_at).max() else { return Ok(()) };
         self.newest = Some(newest);
-        retire(connection, newest.minus(self.retain))?;
+        retire(connection, horizon::advance(connection, newest, self.retain)?)?;
         for blob in rows.chunks(RESULTS_PER_BLOB) {
             self.tail += 1;
             connection

@@ -4,6 +4,7 @@
 //! results that are not folded yet it remembers which batches of the tail hold any of a check (each
 //! batch is read once for that), so that a look at one component need not read them all.
 
+use std::cmp::Reverse;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -19,9 +20,9 @@ use crate::history::fold::Progress;
 use crate::history::open::{connect, fault};
 use crate::history::{StoreFault, sentence};
 use crate::model::id::{CheckId, ComponentId};
-use crate::model::past::{PastInterval, PastResult};
+use crate::model::past::{NewestResults, PastInterval, PastResult};
 use crate::model::status::{Evidence, Status};
-use crate::model::time::Timestamp;
+use crate::model::time::{Timestamp, millis};
 
 /// How long one question may take, and the store be held for it.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -34,8 +35,16 @@ const INSTRUCTIONS_BETWEEN_LOOKS: i32 = 1_000;
 const KEPT_WITHIN: Duration = Duration::from_secs(40);
 
 /// Most (check, batch) pairs that are remembered, 4 bytes each: two hours of 60,000 checks a minute.
-/// Batches beyond are read at each question.
+/// Batches beyond are read at each question that they may answer.
 const REMEMBERED_MAX: usize = 8_000_000;
+
+/// Most bytes of batches that are read for one question beside those that are remembered: about two
+/// million results.
+const READ_BESIDE_MAX: i64 = 16 * 1024 * 1024;
+
+/// A batch holds nothing that ended so long before the end of its newest result: what waits to be
+/// written waits no longer.
+const WRITTEN_WITHIN: Duration = Duration::from_secs(3_600);
 
 /// Removed batches are forgotten once there are so many.
 const FORGOTTEN_AT_ONCE: i64 = 600;
@@ -49,6 +58,9 @@ pub enum ArchiveFault {
     /// It took too long.
     #[error("the store of results took longer than two seconds to answer; is the disk slow?")]
     Slow,
+    /// Too much is not folded yet to look through it.
+    #[error("too many results wait to be sorted by check; is the disk slow?")]
+    Behind,
     /// Something in it is damaged.
     #[error("stored results are damaged: {0}; restore a backup")]
     Damaged(String),
@@ -72,7 +84,7 @@ impl From<rusqlite::Error> for ArchiveFault {
 impl ArchiveFault {
     /// Whether the connection is as good as before.
     const fn is_harmless(&self) -> bool {
-        matches!(self, Self::TooMuch | Self::Slow | Self::Damaged(_))
+        matches!(self, Self::TooMuch | Self::Slow | Self::Behind | Self::Damaged(_))
     }
 }
 
@@ -139,7 +151,22 @@ impl ArchiveReader {
         until: Timestamp,
         most: usize,
     ) -> Result<Vec<PastResult>, ArchiveFault> {
-        self.ask(|reader| reader.results(component, from, until, most))
+        let found = self.ask(|reader| reader.results(component, from, until, most, Excess::Refused))?;
+        Ok(found.results)
+    }
+
+    /// The newest of them, `most` at most, and from when on they are all.
+    ///
+    /// # Errors
+    /// If the store does not answer.
+    pub fn newest_results(
+        &self,
+        component: &ComponentId,
+        from: Timestamp,
+        until: Timestamp,
+        most: usize,
+    ) -> Result<NewestResults, ArchiveFault> {
+        self.ask(|reader| reader.results(component, from, until, most, Excess::Dropped))
     }
 
     /// The intervals of a component that touch `[from, until)`, oldest first; not cut to it.
@@ -192,11 +219,15 @@ impl Reader {
         from: Timestamp,
         until: Timestamp,
         most: usize,
-    ) -> Result<Vec<PastResult>, ArchiveFault> {
+        excess: Excess,
+    ) -> Result<NewestResults, ArchiveFault> {
         self.limit.start();
         let transaction = self.connection.unchecked_transaction()?;
-        let Some(component) = component_uid(&transaction, component)? else { return Ok(Vec::new()) };
-        let mut found = Found { from, until, most, results: Vec::new() };
+        let Some((component, public_from)) = component_uid(&transaction, component)? else {
+            return Ok(NewestResults { from, results: Vec::new() });
+        };
+        let from = from.max(public_from);
+        let mut found = Found { from, until, most, excess, results: Vec::new() };
         let checks = checks_of(&transaction, component)?;
         if from < until {
             for (uid, check) in &checks {
@@ -206,9 +237,12 @@ impl Reader {
             self.tail.follow(&transaction, &self.limit)?;
             self.tail.read(&transaction, &checks, &self.limit, &mut found)?;
         }
-        let mut results = found.results;
+        if found.results.len() > most {
+            found.drop_oldest();
+        }
+        let Found { from, mut results, .. } = found;
         results.sort_by(|a, b| (a.at, &a.check).cmp(&(b.at, &b.check)));
-        Ok(results)
+        Ok(NewestResults { from, results })
     }
 
     fn intervals(
@@ -220,7 +254,8 @@ impl Reader {
     ) -> Result<Vec<PastInterval>, ArchiveFault> {
         self.limit.start();
         let transaction = self.connection.unchecked_transaction()?;
-        let Some(component) = component_uid(&transaction, component)? else { return Ok(Vec::new()) };
+        let Some((component, public_from)) = component_uid(&transaction, component)? else { return Ok(Vec::new()) };
+        let from = from.max(public_from);
         let mut statement = transaction.prepare_cached(
             "SELECT from_ms, until_ms, state, evidence FROM interval
              WHERE subject_uid = ?1 AND organisation_uid IS NULL AND vantage_uid IS NULL AND from_ms < ?3
@@ -245,17 +280,24 @@ impl Reader {
             if intervals.len() >= most {
                 return Err(ArchiveFault::TooMuch);
             }
-            intervals.push(PastInterval { from: Timestamp::from_millis(row.get(0)?), until, status, evidence });
+            let began = Timestamp::from_millis(row.get(0)?).max(public_from);
+            intervals.push(PastInterval { from: began, until, status, evidence });
         }
         Ok(intervals)
     }
 }
 
-/// The uid of the component that bears a name.
-fn component_uid(connection: &Connection, component: &ComponentId) -> rusqlite::Result<Option<i64>> {
+/// The uid of the component that bears a name, and since when the public may know of it.
+fn component_uid(connection: &Connection, component: &ComponentId) -> rusqlite::Result<Option<(i64, Timestamp)>> {
     connection
-        .prepare_cached("SELECT uid FROM entity WHERE kind = 'component' AND id = ?1 AND retired_position IS NULL")?
-        .query_row([component.as_str()], |row| row.get(0))
+        .prepare_cached(
+            "SELECT uid, internal_until_ms FROM entity
+             WHERE kind = 'component' AND id = ?1 AND retired_position IS NULL",
+        )?
+        .query_row([component.as_str()], |row| {
+            let until: i64 = row.get(1)?;
+            Ok((row.get(0)?, Timestamp::from_millis(if until == 0 { i64::MIN } else { until })))
+        })
         .optional()
 }
 
@@ -270,11 +312,22 @@ fn checks_of(connection: &Connection, component: i64) -> rusqlite::Result<Vec<(i
         .collect()
 }
 
+/// What becomes of results beyond the most that are asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Excess {
+    /// There is no answer.
+    Refused,
+    /// The oldest are left out.
+    Dropped,
+}
+
 /// What was found so far.
 struct Found {
+    /// Nothing from here on was left out.
     from: Timestamp,
     until: Timestamp,
     most: usize,
+    excess: Excess,
     results: Vec<PastResult>,
 }
 
@@ -283,8 +336,11 @@ impl Found {
         if row.ended_at < self.from || row.ended_at >= self.until {
             return Ok(());
         }
-        if self.results.len() >= self.most {
-            return Err(ArchiveFault::TooMuch);
+        match self.excess {
+            Excess::Refused if self.results.len() >= self.most => return Err(ArchiveFault::TooMuch),
+            // Seldom, so that it costs little for each.
+            Excess::Dropped if self.results.len() >= self.most.saturating_mul(2) => self.drop_oldest(),
+            Excess::Refused | Excess::Dropped => {}
         }
         self.results.push(PastResult {
             check: check.clone(),
@@ -294,6 +350,18 @@ impl Found {
             duration: Duration::from_micros(u64::from(row.duration_us)),
         });
         Ok(())
+    }
+}
+
+impl Found {
+    /// Leaves out the oldest, and all that ended together with the last of these; a stable sort.
+    fn drop_oldest(&mut self) {
+        self.results.sort_by_key(|result| Reverse(result.at));
+        if let Some(last) = self.results.get(self.most) {
+            let from = last.at.shifted(1);
+            self.from = from;
+            self.results.retain(|result| result.at >= from);
+        }
     }
 }
 
@@ -331,23 +399,39 @@ struct Tail {
     first: i64,
     batches: HashMap<i64, Vec<u32>>,
     remembered: usize,
+    bounds: Bounds,
+}
+
+/// How much is remembered and read.
+#[derive(Debug, Clone, Copy)]
+struct Bounds {
+    remembered: usize,
+    read_beside: i64,
+}
+
+impl Default for Bounds {
+    fn default() -> Self {
+        Self { remembered: REMEMBERED_MAX, read_beside: READ_BESIDE_MAX }
+    }
 }
 
 impl Tail {
+    /// Knows nothing of the batches from `first` on.
+    fn begin(&mut self, first: i64) {
+        *self = Self { base: first, last: first - 1, first, bounds: self.bounds, ..Self::default() };
+    }
+
     /// Takes up what was written since.
     fn follow(&mut self, transaction: &Transaction<'_>, limit: &Limit) -> Result<(), ArchiveFault> {
         let ends: (Option<i64>, Option<i64>) = transaction
             .prepare_cached("SELECT (SELECT min(batch) FROM tail), (SELECT max(batch) FROM tail)")?
             .query_row([], |row| Ok((row.get(0)?, row.get(1)?)))?;
         let (Some(first), Some(last)) = ends else {
-            *self = Self::default();
+            self.begin(0);
             return Ok(());
         };
-        if last < self.last || first < self.base {
-            *self = Self::default();
-        }
-        if self.batches.is_empty() {
-            *self = Self { base: first, last: first - 1, first, ..Self::default() };
+        if last < self.last || first < self.base || self.batches.is_empty() {
+            self.begin(first);
         }
         if first - self.first >= FORGOTTEN_AT_ONCE {
             self.forget(first);
@@ -355,7 +439,7 @@ impl Tail {
         let mut statement =
             transaction.prepare_cached("SELECT batch, body FROM tail WHERE batch > ?1 ORDER BY batch")?;
         let mut rows = statement.query([self.last])?;
-        while self.remembered < REMEMBERED_MAX
+        while self.remembered < self.bounds.remembered
             && let Some(row) = rows.next()?
         {
             limit.check()?;
@@ -408,10 +492,24 @@ impl Tail {
                 add_batch(batch, row, progress, checks, found)?;
             }
         }
-        // What is not remembered.
-        let mut rest =
-            transaction.prepare_cached("SELECT at_ms, body, batch FROM tail WHERE batch > ?1 ORDER BY batch")?;
-        let mut rows = rest.query([self.last])?;
+        // What is not remembered, as far as it may have ended in time.
+        let beside = params![
+            self.last,
+            found.from.minus(KEPT_WITHIN).as_millis(),
+            found.until.shifted(millis(KEPT_WITHIN + WRITTEN_WITHIN)).as_millis(),
+        ];
+        let bytes: i64 = transaction
+            .prepare_cached(
+                "SELECT coalesce(sum(length(body)), 0) FROM tail WHERE batch > ?1 AND at_ms BETWEEN ?2 AND ?3",
+            )?
+            .query_row(beside, |row| row.get(0))?;
+        if bytes > self.bounds.read_beside {
+            return Err(ArchiveFault::Behind);
+        }
+        let mut rest = transaction.prepare_cached(
+            "SELECT at_ms, body, batch FROM tail WHERE batch > ?1 AND at_ms BETWEEN ?2 AND ?3 ORDER BY batch",
+        )?;
+        let mut rows = rest.query(beside)?;
         while let Some(row) = rows.next()? {
             limit.check()?;
             add_batch(row.get(2)?, row, progress, checks, found)?;
@@ -442,4 +540,61 @@ fn add_batch(
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::history::open::Store;
+    use crate::model::verdict::Verdict;
+
+    #[test]
+    fn a_long_tail_is_read_only_where_it_may_hold_an_answer() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("turmwacht.db");
+        drop(Store::open(&path).unwrap());
+        let connection = connect(&path, OpenFlags::SQLITE_OPEN_READ_WRITE).unwrap();
+        connection
+            .execute_batch(
+                "INSERT INTO entity (uid, kind, id) VALUES (5, 'component', 'portal');
+                 INSERT INTO entity (uid, kind, id, component_uid) VALUES (6, 'check', 'portal/main', 5);",
+            )
+            .unwrap();
+        // One every six hours, none of them folded.
+        let at = |number: i64| Timestamp::from_millis(number * 21_600_000);
+        let mut length = 0;
+        for number in 1..=100i64 {
+            let row = Row {
+                uid: 6,
+                slot: at(number),
+                ended_at: at(number),
+                verdict: Verdict::Up,
+                reason: None,
+                duration_us: 0,
+                counted: true,
+            };
+            let body = codec::encode(&[row]);
+            length = i64::try_from(body.len()).unwrap();
+            connection
+                .execute(
+                    "INSERT INTO tail (batch, at_ms, body) VALUES (?1, ?2, ?3)",
+                    params![number, at(number).as_millis(), body],
+                )
+                .unwrap();
+        }
+        let archive = ArchiveReader::open(&path).unwrap();
+        archive.lock().as_mut().unwrap().tail.bounds = Bounds { remembered: 40, read_beside: 3 * length };
+        let portal = ComponentId::new("portal");
+        let ask = |from: i64, until: i64| archive.results(&portal, at(from), at(until), 1_000);
+        let numbers = |results: Vec<PastResult>| -> Vec<i64> {
+            results.iter().map(|result| result.at.as_millis() / 21_600_000).collect()
+        };
+        assert_eq!(numbers(ask(1, 30).unwrap()), (1..30).collect::<Vec<_>>(), "they are remembered");
+        // Another batch that is damaged is not looked at, neither before the range nor after it.
+        connection.execute("UPDATE tail SET body = x'01ff' WHERE batch IN (59, 70)", []).unwrap();
+        assert_eq!(numbers(ask(60, 62).unwrap()), [60, 61]);
+        assert!(matches!(ask(60, 90), Err(ArchiveFault::Behind)));
+        // Nothing is wrong with the reader.
+        assert_eq!(numbers(ask(30, 41).unwrap()).len(), 11);
+    }
 }

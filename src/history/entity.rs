@@ -1,7 +1,7 @@
 //! Who intervals and results are about. Ids are names that people choose; a uid stays when
 //! `formerly` moves a name, by the same rule as the engine keeps the state.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use rusqlite::{Connection, OptionalExtension, params};
 
@@ -59,13 +59,15 @@ impl Uids {
     }
 }
 
-/// Brings the names in line with a catalogue that is adopted at a position.
+/// Brings the names in line with a catalogue that is adopted at a position, after `before`.
 pub(super) fn adopt(
     connection: &Connection,
+    before: Option<&Catalogue>,
     catalogue: &Catalogue,
     position: u64,
     at: Timestamp,
 ) -> rusqlite::Result<()> {
+    hide(connection, before)?;
     let organisations: Vec<Wanted> = catalogue
         .organisations
         .iter()
@@ -83,6 +85,7 @@ pub(super) fn adopt(
     for uid in retired {
         interval::end(connection, uid, at)?;
     }
+    publish(connection, catalogue, at)?;
     let checks: Vec<Wanted> = catalogue
         .checks
         .iter()
@@ -104,6 +107,39 @@ pub(super) fn adopt(
          WHERE kind = 'check' AND retired_position IS NULL AND component_uid IS NULL",
         [],
     )?;
+    Ok(())
+}
+
+/// Notes which components were internal up to now.
+fn hide(connection: &Connection, before: Option<&Catalogue>) -> rusqlite::Result<()> {
+    let mut statement = connection.prepare_cached(
+        "UPDATE entity SET internal_until_ms = ?2 WHERE kind = 'component' AND id = ?1 AND retired_position IS NULL",
+    )?;
+    for component in before.iter().flat_map(|before| &before.components).filter(|component| !component.public) {
+        statement.execute(params![component.id.as_str(), i64::MAX])?;
+    }
+    Ok(())
+}
+
+/// Those of them that are public now are so from now on.
+fn publish(connection: &Connection, catalogue: &Catalogue, at: Timestamp) -> rusqlite::Result<()> {
+    let hidden: Vec<(i64, String)> = connection
+        .prepare_cached(
+            "SELECT uid, id FROM entity
+             WHERE kind = 'component' AND retired_position IS NULL AND internal_until_ms = ?1",
+        )?
+        .query_map([i64::MAX], |row| Ok((row.get(0)?, row.get(1)?)))?
+        .collect::<rusqlite::Result<_>>()?;
+    if hidden.is_empty() {
+        return Ok(());
+    }
+    let public = catalogue.components.iter().filter(|component| component.public);
+    let public: HashSet<&str> = public.map(|component| component.id.as_str()).collect();
+    for (uid, _) in hidden.iter().filter(|(_, id)| public.contains(&**id)) {
+        connection
+            .prepare_cached("UPDATE entity SET internal_until_ms = ?2 WHERE uid = ?1")?
+            .execute(params![uid, at.as_millis()])?;
+    }
     Ok(())
 }
 

@@ -17,6 +17,7 @@ use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, 
 use crate::clock::monotonic;
 use crate::history::chunk::{self, Packer};
 use crate::history::codec::{self, Row};
+use crate::history::horizon;
 use crate::model::time::Timestamp;
 
 /// Results stay in the tail for so long at least.
@@ -27,6 +28,9 @@ const FOLD_EVERY: Duration = Duration::from_secs(1_800);
 
 /// Most bytes of batches in one fold: about 250,000 results, for which 10 MiB are held meanwhile.
 const FOLD_BYTES_MAX: i64 = 2 * 1024 * 1024;
+
+/// A step reads batches until they were so many bytes: about 30,000 results.
+const STEP_BYTES_MAX: usize = 256 * 1024;
 
 /// Most batches that are looked at for one fold.
 const FOLD_BATCHES_MAX: u32 = 8_192;
@@ -83,7 +87,6 @@ pub(super) enum Left {
 /// Folds, step by step.
 pub(super) struct Folder {
     packer: Packer,
-    retain: Duration,
     bounds: Bounds,
     fold: Option<Fold>,
 }
@@ -92,35 +95,42 @@ pub(super) struct Folder {
 struct Bounds {
     chunks: usize,
     removed: u32,
+    bytes: usize,
 }
 
 /// A fold under way, in memory.
 struct Fold {
-    through: i64,
+    /// How far it was when reading began.
+    progress: Progress,
     /// What is still to be stored by chunk, the last chunk first.
     rows: Vec<(i64, Row)>,
+    /// The last batch that was read for it; `None` when all are.
+    read: Option<i64>,
 }
 
 impl Folder {
-    pub(super) fn new(retain: Duration) -> std::io::Result<Self> {
-        let bounds = Bounds { chunks: STEP_CHUNKS_MAX, removed: STEP_REMOVED_MAX };
-        Ok(Self { packer: Packer::new()?, retain, bounds, fold: None })
+    pub(super) fn new() -> std::io::Result<Self> {
+        let bounds = Bounds { chunks: STEP_CHUNKS_MAX, removed: STEP_REMOVED_MAX, bytes: STEP_BYTES_MAX };
+        Ok(Self { packer: Packer::new()?, bounds, fold: None })
     }
 
     /// One step. After an error the next one begins from what the store says.
     pub(super) fn step(&mut self, connection: &mut Connection) -> rusqlite::Result<Left> {
-        let fold = match self.fold.take() {
+        let mut fold = match self.fold.take() {
             Some(fold) => fold,
             None => match Progress::read(connection)? {
-                Some(progress) => load(connection, progress)?,
+                Some(progress) => Fold::new(progress),
                 None => match plan(connection)? {
-                    Some(through) => load(connection, Progress { through, after: i64::MIN })?,
+                    Some(through) => Fold::new(Progress { through, after: i64::MIN }),
                     None => return self.retire(connection),
                 },
             },
         };
-        if fold.rows.is_empty() {
-            remove(connection, fold.through, self.bounds.removed)?;
+        if let Some(read) = fold.read {
+            fold.load(connection, read, self.bounds.bytes)?;
+            self.fold = Some(fold);
+        } else if fold.rows.is_empty() {
+            remove(connection, fold.progress.through, self.bounds.removed)?;
         } else {
             self.fold = Some(self.store(connection, fold)?);
         }
@@ -146,7 +156,7 @@ impl Folder {
         if fold.rows.is_empty() {
             after = i64::MAX;
         }
-        Progress { through: fold.through, after }.write(&transaction)?;
+        Progress { through: fold.progress.through, after }.write(&transaction)?;
         transaction.commit()?;
         Ok(fold)
     }
@@ -178,8 +188,8 @@ impl Folder {
 
     /// Drops chunks of days that are over for longer than results are kept.
     fn retire(&self, connection: &mut Connection) -> rusqlite::Result<Left> {
-        let Some(newest) = newest(connection)? else { return Ok(Left::Nothing) };
-        let day = chunk::day(newest.minus(self.retain));
+        let Some(horizon) = horizon::read(connection)? else { return Ok(Left::Nothing) };
+        let day = chunk::day(horizon);
         let Some(first_kept) = chunk::key_of_day(0, day) else { return Ok(Left::Nothing) };
         let removed = connection
             .prepare_cached(
@@ -226,33 +236,45 @@ fn plan(connection: &Connection) -> rusqlite::Result<Option<i64>> {
     Ok(last.filter(|_| is_due))
 }
 
-/// Reads what is still to be stored of a fold.
-fn load(connection: &Connection, progress: Progress) -> rusqlite::Result<Fold> {
-    let mut statement = connection.prepare_cached("SELECT batch, body FROM tail WHERE batch <= ?1 ORDER BY batch")?;
-    let mut found = statement.query([progress.through])?;
-    let mut rows = Vec::new();
-    while progress.after < i64::MAX
-        && let Some(row) = found.next()?
-    {
-        let batch: i64 = row.get(0)?;
-        let results = match row.get_ref(1)?.as_blob().map(codec::decode) {
-            Ok(Ok(results)) => results,
-            Ok(Err(error)) => {
-                tracing::warn!(batch, %error, "stored results {batch} are damaged and given up");
-                continue;
-            }
-            Err(_) => continue,
-        };
-        rows.extend(results.into_iter().map(chunk::kept).filter_map(|row| {
-            let key = chunk::key(row.uid, row.ended_at)?;
-            (!progress.has_done(batch, key)).then_some((key, row))
-        }));
+impl Fold {
+    /// A fold of which nothing is read yet.
+    const fn new(progress: Progress) -> Self {
+        let is_stored = progress.after == i64::MAX;
+        Self { progress, rows: Vec::new(), read: if is_stored { None } else { Some(i64::MIN) } }
     }
-    // Stable, so that the results of a chunk stay in order of arrival; turned round, so that what is
-    // stored can be taken off the end.
-    rows.sort_by_key(|(key, _)| *key);
-    rows.reverse();
-    Ok(Fold { through: progress.through, rows })
+
+    /// Reads on after a batch: some of what is still to be stored.
+    fn load(&mut self, connection: &Connection, after: i64, most: usize) -> rusqlite::Result<()> {
+        let mut statement = connection
+            .prepare_cached("SELECT batch, body FROM tail WHERE batch > ?1 AND batch <= ?2 ORDER BY batch")?;
+        let mut found = statement.query([after, self.progress.through])?;
+        let (mut bytes, mut read) = (0, None);
+        while bytes < most {
+            let Some(row) = found.next()? else {
+                read = None;
+                break;
+            };
+            let batch: i64 = row.get(0)?;
+            read = Some(batch);
+            let Ok(body) = row.get_ref(1)?.as_blob() else { continue };
+            bytes += body.len();
+            match codec::decode(body) {
+                Ok(results) => self.rows.extend(results.into_iter().map(chunk::kept).filter_map(|row| {
+                    let key = chunk::key(row.uid, row.ended_at)?;
+                    (!self.progress.has_done(batch, key)).then_some((key, row))
+                })),
+                Err(error) => tracing::warn!(batch, %error, "stored results {batch} are damaged and given up"),
+            }
+        }
+        self.read = read;
+        if read.is_none() {
+            // Stable, so that the results of a chunk stay in order of arrival; turned round, so that
+            // what is stored can be taken off the end.
+            self.rows.sort_by_key(|(key, _)| *key);
+            self.rows.reverse();
+        }
+        Ok(())
+    }
 }
 
 /// Removes batches that are folded; the last of them together with the word that a fold is under way.
@@ -295,9 +317,9 @@ mod tests {
         connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE).unwrap()
     }
 
-    fn folder(retain: Duration) -> Folder {
-        let mut folder = Folder::new(retain).unwrap();
-        folder.bounds = Bounds { chunks: 1, removed: 7 };
+    fn folder() -> Folder {
+        let mut folder = Folder::new().unwrap();
+        folder.bounds = Bounds { chunks: 1, removed: 7, bytes: 100 };
         folder
     }
 
@@ -364,7 +386,7 @@ mod tests {
         let archive = ArchiveReader::open(&path).unwrap();
         let before = all(&archive);
         assert_eq!(before.len(), 63);
-        let mut steady = folder(Duration::MAX);
+        let mut steady = folder();
         let mut steps = 0;
         while steady.step(&mut connection).unwrap() == Left::More {
             steps += 1;
@@ -379,11 +401,11 @@ mod tests {
             assert_eq!(all(&ArchiveReader::open(&killed).unwrap()), before, "killed after step {steps}");
             let mut again = open(&killed);
             // A new folder at each step, as if it were killed each time.
-            while folder(Duration::MAX).step(&mut again).unwrap() == Left::More {}
+            while folder().step(&mut again).unwrap() == Left::More {}
             assert_eq!((count(&again, "tail"), count(&again, "fold"), count(&again, "chunk")), (1, 0, 6));
             assert_eq!(all(&ArchiveReader::open(&killed).unwrap()), before, "folded after step {steps}");
         }
-        assert!(steps >= 9, "six chunks and three parts of the tail: {steps}");
+        assert!(steps >= 12, "reading in several steps, six chunks, three parts of the tail: {steps}");
         assert_eq!((count(&connection, "tail"), count(&connection, "fold"), count(&connection, "chunk")), (1, 0, 6));
         // It goes on: results come to the chunks that are there.
         batch(&connection, 22, FIRST + 12_000);
@@ -404,13 +426,13 @@ mod tests {
                 "INSERT INTO checkpoint VALUES (1, 1, 1, 5, x''); INSERT INTO checkpoint VALUES (2, 1, 1, 15, x'');",
             )
             .unwrap();
-        while folder(Duration::MAX).step(&mut connection).unwrap() == Left::More {}
+        while folder().step(&mut connection).unwrap() == Left::More {}
         let first: i64 = connection.query_row("SELECT min(batch) FROM tail", [], |row| row.get(0)).unwrap();
         assert_eq!(first, 6, "the older checkpoint is sure to hold the first five only");
         connection.execute("DELETE FROM checkpoint", []).unwrap();
         // Half an hour is not over yet since the last hour.
         connection.execute("UPDATE tail SET at_ms = ?1 WHERE batch = 21", [(FIRST + 4_000) * 1000]).unwrap();
-        assert_eq!(folder(Duration::MAX).step(&mut connection).unwrap(), Left::Nothing);
+        assert_eq!(folder().step(&mut connection).unwrap(), Left::Nothing);
         assert_eq!(count(&connection, "tail"), 16);
     }
 
@@ -419,15 +441,17 @@ mod tests {
         let ground = tempfile::tempdir().unwrap();
         let path = store(ground.path());
         let mut connection = open(&path);
-        let day = Duration::from_secs(86_400);
-        while folder(day).step(&mut connection).unwrap() == Left::More {}
+        let keep_from = |connection: &Connection, second: i64| {
+            connection.execute("INSERT OR REPLACE INTO meta VALUES ('results_from_ms', ?1)", [second * 1000]).unwrap();
+        };
+        while folder().step(&mut connection).unwrap() == Left::More {}
         assert_eq!(count(&connection, "chunk"), 6);
-        // All but the last of what ended on the first day is older than a day.
-        batch(&connection, 22, FIRST + 10 + 86_399);
-        while folder(day).step(&mut connection).unwrap() == Left::More {}
+        // All but the last of what ended on the first day is older.
+        keep_from(&connection, FIRST + 9);
+        while folder().step(&mut connection).unwrap() == Left::More {}
         assert_eq!(count(&connection, "chunk"), 6, "the first day is kept as long as any of it is");
-        batch(&connection, 23, FIRST + 10 + 86_401);
-        while folder(day).step(&mut connection).unwrap() == Left::More {}
+        keep_from(&connection, FIRST + 11);
+        while folder().step(&mut connection).unwrap() == Left::More {}
         assert_eq!(count(&connection, "chunk"), 3);
         assert!(
             all(&ArchiveReader::open(&path).unwrap()).iter().all(|result| result.at.as_millis() >= (FIRST + 10) * 1000)
@@ -440,7 +464,7 @@ mod tests {
         let path = store(ground.path());
         let mut connection = open(&path);
         connection.execute("UPDATE tail SET body = x'01ff' WHERE batch = 3", []).unwrap();
-        while folder(Duration::MAX).step(&mut connection).unwrap() == Left::More {}
+        while folder().step(&mut connection).unwrap() == Left::More {}
         assert_eq!(all(&ArchiveReader::open(&path).unwrap()).len(), 60);
         connection
             .execute("UPDATE chunk SET body = x'0201' WHERE check_uid = 11 AND from_ms > ?1", [FIRST * 1000])

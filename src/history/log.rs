@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use rusqlite::{Connection, OptionalExtension};
+use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::history::{packed, unsigned};
 use crate::model::catalogue::{Catalogue, Declared};
@@ -87,9 +87,19 @@ pub(super) fn last_position(connection: &Connection) -> rusqlite::Result<u64> {
     Ok(last.map_or(0, unsigned))
 }
 
-/// A catalogue's body as it is stored.
+/// A catalogue's body as it is stored: without its pictures, which stand in a table of their own.
 pub(super) fn pack_catalogue(catalogue: &Catalogue) -> Result<Vec<u8>, String> {
-    let json = serde_json::to_vec(catalogue.declared()).map_err(|fault| fault.to_string())?;
+    let declared = catalogue.declared();
+    let json = if declared.logos.is_empty() {
+        serde_json::to_vec(declared)
+    } else {
+        let mut named = declared.clone();
+        for logo in named.logos.values_mut() {
+            logo.content = Arc::default();
+        }
+        serde_json::to_vec(&named)
+    };
+    let json = json.map_err(|fault| fault.to_string())?;
     packed::pack(&json).map_err(|fault| fault.to_string())
 }
 
@@ -98,14 +108,32 @@ pub(super) fn catalogue_at(connection: &Connection, position: i64) -> rusqlite::
     let body: Option<Vec<u8>> = connection
         .query_row("SELECT body FROM catalogue WHERE adopted_position = ?1", [position], |row| row.get(0))
         .optional()?;
-    Ok(body.ok_or_else(|| "its catalogue is missing".to_owned()).and_then(|body| unpack_catalogue(&body)))
+    let mut declared = match body.ok_or_else(|| "its catalogue is missing".to_owned()).and_then(|body| unpack(&body)) {
+        Ok(declared) => declared,
+        Err(why) => return Ok(Err(why)),
+    };
+    for (name, logo) in declared.logos.iter_mut().filter(|(_, logo)| logo.content.is_empty()) {
+        let content: Option<Vec<u8>> = connection
+            .prepare_cached("SELECT content FROM logo WHERE name = ?1")?
+            .query_row([name], |row| row.get(0))
+            .optional()?;
+        let Some(content) = content else { return Ok(Err(format!("its logo {name} is missing"))) };
+        logo.content = content.into();
+    }
+    Ok(Ok(Arc::new(Catalogue::new(declared))))
 }
 
-fn unpack_catalogue(body: &[u8]) -> Result<Arc<Catalogue>, String> {
+/// Stores a picture that a catalogue names, if it is not there yet: its name is made of its content.
+pub(super) fn keep_logo(connection: &Connection, name: &str, content: &[u8]) -> rusqlite::Result<()> {
+    connection
+        .prepare_cached("INSERT OR IGNORE INTO logo (name, content) VALUES (?1, ?2)")?
+        .execute(params![name, content])?;
+    Ok(())
+}
+
+fn unpack(body: &[u8]) -> Result<Declared, String> {
     let json = packed::unpack(body).map_err(|fault| format!("its catalogue is damaged: {fault}"))?;
-    let declared: Declared =
-        serde_json::from_slice(&json).map_err(|fault| format!("its catalogue is damaged: {fault}"))?;
-    Ok(Arc::new(Catalogue::new(declared)))
+    serde_json::from_slice(&json).map_err(|fault| format!("its catalogue is damaged: {fault}"))
 }
 
 #[cfg(test)]

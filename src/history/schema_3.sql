@@ -18,6 +18,12 @@ CREATE TABLE fold (
     after_key INTEGER NOT NULL
 ) STRICT;
 
+-- The pictures that catalogues name, each once: a catalogue's body holds the names alone.
+CREATE TABLE logo (name TEXT PRIMARY KEY, content BLOB NOT NULL) STRICT, WITHOUT ROWID;
+
+-- Until when the public was not to know of a component: what it did before is never told.
+ALTER TABLE entity ADD COLUMN internal_until_ms INTEGER NOT NULL DEFAULT 0;
+
 -- Whose check it is or was, by uid, so that its results are found when names have moved.
 ALTER TABLE entity ADD COLUMN component_uid INTEGER;
 CREATE INDEX entity_component ON entity (component_uid) WHERE component_uid IS NOT NULL;

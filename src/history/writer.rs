@@ -175,7 +175,7 @@ impl Store {
         let in_force = self.in_force()?.map(|(_, catalogue)| catalogue);
         let appender =
             Appender::new(&self.connection, in_force, options.retain_results).map_err(fault("read", &self.path))?;
-        let folder = Folder::new(options.retain_results).map_err(|source| StoreFault::File {
+        let folder = Folder::new().map_err(|source| StoreFault::File {
             doing: "compress results of",
             path: self.path.clone(),
             source,

@@ -22,6 +22,15 @@ pub struct PastResult {
     pub duration: Duration,
 }
 
+/// Single results, with the instant from which on there are all.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewestResults {
+    /// From here on nothing is left out.
+    pub from: Timestamp,
+    /// The results, oldest first.
+    pub results: Vec<PastResult>,
+}
+
 /// A stretch of time in one status.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PastInterval {

@@ -4,7 +4,7 @@
 //! snapshot alone. What is asked for is bounded by whoever asks.
 
 use crate::model::id::ComponentId;
-pub use crate::model::past::{PastInterval, PastResult};
+pub use crate::model::past::{NewestResults, PastInterval, PastResult};
 use crate::model::time::Timestamp;
 
 /// The archive cannot answer at the moment: it is busy, damaged, or was asked for too much.
@@ -26,6 +26,19 @@ pub trait Archive: Send + Sync {
         most: usize,
     ) -> Result<Vec<PastResult>, Unavailable>;
 
+    /// The newest results of a component's checks that ended in `[from, until)`, `most` at most,
+    /// and from when on they are all.
+    ///
+    /// # Errors
+    /// If it cannot be read.
+    fn newest_results(
+        &self,
+        component: &ComponentId,
+        from: Timestamp,
+        until: Timestamp,
+        most: usize,
+    ) -> Result<NewestResults, Unavailable>;
+
     /// The intervals of a component that touch `[from, until)`, oldest first; not cut to it.
     ///
     /// # Errors
@@ -46,6 +59,16 @@ pub struct Nothing;
 impl Archive for Nothing {
     fn results(&self, _: &ComponentId, _: Timestamp, _: Timestamp, _: usize) -> Result<Vec<PastResult>, Unavailable> {
         Ok(Vec::new())
+    }
+
+    fn newest_results(
+        &self,
+        _: &ComponentId,
+        from: Timestamp,
+        _: Timestamp,
+        _: usize,
+    ) -> Result<NewestResults, Unavailable> {
+        Ok(NewestResults { from, results: Vec::new() })
     }
 
     fn intervals(

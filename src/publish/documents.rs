@@ -12,12 +12,12 @@
 mod cache;
 mod stored;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::fmt;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TryRecvError, sync_channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -29,17 +29,21 @@ use crate::model::snapshot::Snapshot;
 use crate::publish::documents::cache::{Cache, Dropped};
 pub use crate::publish::documents::stored::{ENCODED_MIN_BYTES, Encoding, Stored, THOROUGH_MAX_BYTES};
 use crate::publish::events::{Events, FORGOTTEN_AFTER};
-use crate::publish::{Rendered, Target, is_kept, looks_back};
+use crate::publish::{Rendered, Row, Target, is_kept, row};
 
 /// Renders that wait; one more is refused.
 const RENDERS_WAITING_MAX: usize = 1024;
 /// Renders that wait for what lies long ago; one more is refused.
 const ARCHIVE_WAITING_MAX: usize = 256;
+/// Renders of data of long ago that wait, until no page of long ago does; one more is refused.
+const ARCHIVE_DATA_WAITING_MAX: usize = 64;
 /// Encodings that wait; one more is forgotten and asked for again by a later request.
 const ENCODINGS_WAITING_MAX: usize = 256;
 /// Renders of what is not kept ([`is_kept`]) that wait: no more, so that questions in endless
 /// words never hold up what many read.
 const PASSING_WAITING_MAX: usize = 32;
+/// The same of what is not kept and asks the archive.
+const PASSING_DATA_WAITING_MAX: usize = 16;
 /// Old snapshots that wait for the renderer to free them; one more is freed by the publisher.
 const RETIRED_MAX: usize = 16;
 
@@ -117,8 +121,9 @@ enum Job {
         key: Arc<str>,
         target: Target,
         epoch: u64,
+        row: Row,
     },
-    /// Something waits to be exchanged or freed.
+    /// Something waits elsewhere: to be exchanged or freed, or data of long ago.
     Wake,
 }
 
@@ -149,7 +154,32 @@ struct State {
     cache: Cache,
     flights: HashMap<(Arc<str>, u64), Vec<oneshot::Sender<Answer>>>,
     /// How many of them are not kept.
-    passing: usize,
+    passing: Passing,
+    /// Data of long ago that wait.
+    data: VecDeque<Job>,
+}
+
+/// How many renders of what is not kept are under way.
+#[derive(Default)]
+struct Passing {
+    usual: usize,
+    data: usize,
+}
+
+impl Passing {
+    /// The count for a row, and its bound.
+    const fn of(&mut self, row: Row) -> (&mut usize, usize) {
+        match row {
+            Row::Present | Row::Past => (&mut self.usual, PASSING_WAITING_MAX),
+            Row::PastData => (&mut self.data, PASSING_DATA_WAITING_MAX),
+        }
+    }
+
+    /// One fewer.
+    fn done(&mut self, row: Row) {
+        let (count, _) = self.of(row);
+        *count = count.saturating_sub(1);
+    }
 }
 
 impl Documents {
@@ -168,7 +198,8 @@ impl Documents {
                 sweep_due: false,
                 cache: Cache::new(settings.cache_bytes),
                 flights: HashMap::new(),
-                passing: 0,
+                passing: Passing::default(),
+                data: VecDeque::new(),
             }),
             version: AtomicU64::new(0),
             render,
@@ -233,9 +264,7 @@ impl Documents {
     pub fn get(&self, target: Target) -> Lookup {
         let key: Arc<str> = key(&target).into();
         let mut state = self.shared.lock();
-        if state.current.is_none() {
-            return Lookup::NotReady;
-        }
+        let Some(snapshot) = state.current.clone() else { return Lookup::NotReady };
         let epoch = state.epoch;
         if let Some(stored) = state.cache.fresh(&key, epoch) {
             return Lookup::Ready(Arc::clone(stored));
@@ -249,17 +278,35 @@ impl Documents {
             waiting.push(sender);
             return Lookup::Wait(receiver);
         }
-        let passing = usize::from(!is_kept(&target.path));
-        if state.passing + passing > PASSING_WAITING_MAX {
+        let (row, is_passing) = (row(&snapshot, &target), !is_kept(&target));
+        let (passing, most) = state.passing.of(row);
+        if is_passing && *passing >= most {
             return Lookup::Busy;
         }
-        let queue = if looks_back(&target.path) { &self.archive } else { &self.renders };
-        if queue.try_send(Job::Render { key: Arc::clone(&key), target, epoch }).is_err() {
+        let job = Job::Render { key: Arc::clone(&key), target, epoch, row };
+        if !self.queue(&mut state, job, row) {
             return Lookup::Busy;
         }
         state.flights.insert((key, epoch), vec![sender]);
-        state.passing += passing;
+        if is_passing {
+            *state.passing.of(row).0 += 1;
+        }
         Lookup::Wait(receiver)
+    }
+
+    /// Puts a job at the end of its row, if there is room.
+    fn queue(&self, state: &mut State, job: Job, row: Row) -> bool {
+        match row {
+            Row::Present => self.renders.try_send(job).is_ok(),
+            Row::Past => self.archive.try_send(job).is_ok(),
+            Row::PastData if state.data.len() >= ARCHIVE_DATA_WAITING_MAX => false,
+            Row::PastData => {
+                state.data.push_back(job);
+                // A full queue means that the archivist is awake and comes to this afterwards.
+                drop(self.archive.try_send(Job::Wake));
+                true
+            }
+        }
     }
 
     /// Asks for an encoded variant, which will be there for a later request.
@@ -348,9 +395,18 @@ impl Shared {
         wait
     }
 
-    fn render(&self, key: &Arc<str>, target: &Target, asked_in: u64) {
+    fn render(&self, key: &Arc<str>, target: &Target, asked_in: u64, row: Row) {
+        let (flight, kept) = ((Arc::clone(key), asked_in), is_kept(target));
         let (epoch, snapshot, fresh, before) = {
-            let state = self.lock();
+            let mut state = self.lock();
+            if state.flights.get(&flight).is_none_or(|waiting| waiting.iter().all(oneshot::Sender::is_closed)) {
+                // Whoever asked has left.
+                state.flights.remove(&flight);
+                if !kept {
+                    state.passing.done(row);
+                }
+                return;
+            }
             let fresh = state.cache.fresh(key, state.epoch).map(Arc::clone);
             (state.epoch, state.current.clone(), fresh, state.cache.any(key).map(Arc::clone))
         };
@@ -359,7 +415,6 @@ impl Shared {
             (None, Some(snapshot)) => self.render_from(&snapshot, target, before),
             (None, None) => Answer::Failed,
         };
-        let kept = is_kept(&target.path);
         let mut state = self.lock();
         let dropped = match &answer {
             Answer::Document(_) if !kept => Dropped::default(),
@@ -374,8 +429,10 @@ impl Shared {
         if dropped.evicted {
             self.bump();
         }
-        let waiting = state.flights.remove(&(Arc::clone(key), asked_in)).unwrap_or_default();
-        state.passing = state.passing.saturating_sub(usize::from(!kept));
+        let waiting = state.flights.remove(&flight).unwrap_or_default();
+        if !kept {
+            state.passing.done(row);
+        }
         drop(state);
         drop(dropped);
         for waiter in waiting {
@@ -410,7 +467,7 @@ fn render_all(shared: &Shared, jobs: &Receiver<Job>) {
             Some(wait) => jobs.recv_timeout(wait),
         };
         match job {
-            Ok(Job::Render { key, target, epoch }) => shared.render(&key, &target, epoch),
+            Ok(Job::Render { key, target, epoch, row }) => shared.render(&key, &target, epoch, row),
             Ok(Job::Wake) | Err(RecvTimeoutError::Timeout) => {}
             Err(RecvTimeoutError::Disconnected) => return,
         }
@@ -418,10 +475,22 @@ fn render_all(shared: &Shared, jobs: &Receiver<Job>) {
 }
 
 /// What may take long holds up only its like. The house is kept by the other renderer.
+/// Pages go before data, which programs ask for.
 fn look_back_all(shared: &Shared, jobs: &Receiver<Job>) {
-    while let Ok(job) = jobs.recv() {
+    loop {
+        let job = match jobs.try_recv() {
+            Ok(job) => job,
+            Err(TryRecvError::Disconnected) => return,
+            Err(TryRecvError::Empty) => {
+                let data = shared.lock().data.pop_front();
+                match data.map_or_else(|| jobs.recv(), Ok) {
+                    Ok(job) => job,
+                    Err(_) => return,
+                }
+            }
+        };
         match job {
-            Job::Render { key, target, epoch } => shared.render(&key, &target, epoch),
+            Job::Render { key, target, epoch, row } => shared.render(&key, &target, epoch, row),
             Job::Wake => {}
         }
     }

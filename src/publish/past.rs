@@ -22,6 +22,10 @@ use crate::publish::archive::{Archive, Unavailable};
 /// Most days that are shown at once: a year and the month at hand.
 pub const DAYS_MAX: usize = 400;
 
+/// Most local days that a range of so many days touches: both ends may lie within one, and there
+/// are days of 25 hours.
+pub(super) const DAYS_TOUCHED_MAX: usize = DAYS_MAX + 2;
+
 /// Most intervals that are asked of an archive for one component.
 pub const INTERVALS_ASKED_MAX: usize = 10_000;
 
@@ -56,7 +60,7 @@ pub fn intervals(
 ) -> Result<Arc<Intervals>, Unavailable> {
     let known = snapshot.catalogue.components.get(component as usize).zip(snapshot.states.get(component as usize));
     let Some((component, state)) = known else { return Ok(Arc::default()) };
-    let held_from = state.intervals.iter().next().map_or(snapshot.at, |first| first.from);
+    let held_from = held_from(snapshot, &state.intervals);
     if held_from <= from {
         return Ok(Arc::clone(&state.intervals));
     }
@@ -65,6 +69,21 @@ pub fn intervals(
         return Ok(Arc::clone(&state.intervals));
     }
     Ok(Arc::new(Intervals::joined(&earlier, &state.intervals)))
+}
+
+/// Whether a snapshot holds the past of all that an incident concerns, from its begin on.
+pub(super) fn holds_incident(snapshot: &Snapshot, id: &str) -> bool {
+    let Some(incident) = snapshot.incidents.iter().find(|incident| incident.id.as_str() == id) else { return true };
+    incident.components.iter().all(|(id, ..)| {
+        let index = snapshot.catalogue.component_index.get(id.as_str());
+        let state = index.and_then(|index| snapshot.states.get(*index as usize));
+        state.is_none_or(|state| held_from(snapshot, &state.intervals) <= incident.started_at)
+    })
+}
+
+/// From when on a snapshot holds the past of a component.
+fn held_from(snapshot: &Snapshot, intervals: &Intervals) -> Timestamp {
+    intervals.iter().next().map_or(snapshot.at, |first| first.from)
 }
 
 /// A component's days from `first` on, `days` of them (at most [`DAYS_MAX`]), oldest first.
@@ -81,10 +100,11 @@ pub fn daily(
 ) -> Result<Vec<Day>, Unavailable> {
     let Some(begin) = When::from_date(first, zone) else { return Ok(Vec::new()) };
     let intervals = intervals(snapshot, archive, component, begin.at)?;
-    Ok(days_of(snapshot, &intervals, component, first, days, zone))
+    Ok(days_of(snapshot, &intervals, component, first, days.min(DAYS_MAX), zone))
 }
 
-/// The same from intervals that are at hand ([`intervals`]).
+/// The same from intervals that are at hand ([`intervals`]), for as many days as a range of
+/// [`DAYS_MAX`] touches.
 pub fn days_of(
     snapshot: &Snapshot,
     intervals: &Intervals,
@@ -96,9 +116,9 @@ pub fn days_of(
     let now = snapshot.at;
     let component = snapshot.catalogue.components.get(component as usize);
     let in_service = component.and_then(|component| component.available_from.as_ref()).map(|from| from.at);
-    let mut found = Vec::with_capacity(days.min(DAYS_MAX));
+    let mut found = Vec::with_capacity(days.min(DAYS_TOUCHED_MAX));
     let mut date = first;
-    for _ in 0..days.min(DAYS_MAX) {
+    for _ in 0..days.min(DAYS_TOUCHED_MAX) {
         let Some((from, through)) = When::from_date(date, zone).zip(When::through_date(date, zone)) else { break };
         let (from, until) = (from.at, through.at.min(now).max(from.at));
         let counted_from = from.max(in_service.unwrap_or(from));

@@ -6,6 +6,7 @@ pub(super) mod found;
 use crate::model::id::{ComponentId, OrganisationId};
 use crate::model::snapshot::Snapshot;
 use crate::publish::month::Month;
+use crate::publish::{Row, past};
 
 /// A route, without its language.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -178,18 +179,24 @@ impl<'a> Route<'a> {
         }
     }
 
-    /// Whether its document needs more than a snapshot holds: single results, or states of long
-    /// ago. It may take longer, so it is not rendered in the row of the others.
-    pub(super) const fn looks_back(self) -> bool {
-        matches!(
-            self,
-            Self::Component(..) | Self::History(..) | Self::Incident(_) | Self::Results(_) | Self::Availability(_)
-        )
+    /// In which row its document waits to be rendered.
+    pub(super) fn row(self, snapshot: &Snapshot) -> Row {
+        match self {
+            Self::Component(..) | Self::History(..) => Row::Past,
+            Self::Incident(id) if !past::holds_incident(snapshot, id) => Row::Past,
+            Self::Results(_) | Self::Availability(_) => Row::PastData,
+            _ => Row::Present,
+        }
     }
 
-    /// Whether its document may be asked for again: a question in somebody's own words hardly is.
-    pub(super) const fn is_kept(self) -> bool {
-        !matches!(self, Self::Search | Self::Found)
+    /// Whether its document may be asked for again: a question in somebody's own words hardly is,
+    /// nor is a range (`has_range`) that somebody thought of.
+    pub(super) const fn is_kept(self, has_range: bool) -> bool {
+        match self {
+            Self::Search | Self::Found => false,
+            Self::Results(_) | Self::Availability(_) => !has_range,
+            _ => true,
+        }
     }
 
     /// Whether there is one of it for all languages.
@@ -263,17 +270,15 @@ impl<'a> Route<'a> {
         }
     }
 
-    /// The component that it speaks of, as it is written.
-    const fn component(self) -> Option<&'a str> {
+    /// The component that it speaks of, as it is written, and on whose page.
+    const fn component(self) -> Option<(Option<&'a str>, &'a str)> {
         match self {
-            Self::Component(_, id)
-            | Self::Feed(Place::Component(_, id), ..)
-            | Self::Badge(Place::Component(_, id), _)
-            | Self::Embed(Place::Component(_, id))
-            | Self::Fragment(Place::Component(_, id))
-            | Self::OneComponent(id)
-            | Self::Results(id)
-            | Self::Availability(id) => Some(id),
+            Self::Component(there, id)
+            | Self::Feed(Place::Component(there, id), ..)
+            | Self::Badge(Place::Component(there, id), _)
+            | Self::Embed(Place::Component(there, id))
+            | Self::Fragment(Place::Component(there, id)) => Some((Some(there), id)),
+            Self::OneComponent(id) | Self::Results(id) | Self::Availability(id) => Some((None, id)),
             Self::Overview
             | Self::Organisation(_)
             | Self::History(..)
@@ -306,9 +311,10 @@ impl<'a> Route<'a> {
         }
     }
 
-    /// Whether it speaks of a component that is not watched any more.
+    /// Whether it speaks of a component that is not watched any more, on a page that exists.
     pub(super) fn is_gone(self, snapshot: &Snapshot) -> bool {
-        self.component().is_some_and(|id| snapshot.catalogue.removed.contains(id))
+        let exists = |id| Route::Organisation(id).resolve(snapshot).is_some();
+        self.component().is_some_and(|(there, id)| snapshot.catalogue.removed.contains(id) && there.is_none_or(exists))
     }
 
     /// Whether it is a page, which a file server finds as a folder with an `index.html`.

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::publish::documents::Encoding;
-use crate::publish::{known_query, looks_back, route_label};
+use crate::publish::{is_kept, known_query, route_label};
 use crate::server::negotiate;
 use crate::server::request::{self, Asked, PATH_MAX_BYTES};
 
@@ -33,7 +33,7 @@ pub fn request(input: &[u8]) {
                 assert!(!target.query.iter().any(|(_, value)| value.chars().any(char::is_control)), "{target:?}");
                 // Labels are words of a closed list, never what a client wrote.
                 assert!(route_label(&target.path).bytes().all(|b| b.is_ascii_lowercase() || b == b'_'));
-                let _: bool = looks_back(&target.path);
+                let _: bool = is_kept(&target);
             }
             // Only ever to the same place.
             Ok(Asked::WithoutSlash(to)) => assert!(path.starts_with(to.split('?').next().unwrap_or_default()), "{to}"),

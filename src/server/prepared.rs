@@ -40,6 +40,8 @@ struct Table {
 pub(super) struct Prepared {
     key: Box<str>,
     stored: Arc<Stored>,
+    /// Whether it may be given out again, so that an encoding is worth its while.
+    is_kept: bool,
     identity: HeaderMap,
     brotli: OnceCell<HeaderMap>,
     zstd: OnceCell<HeaderMap>,
@@ -74,11 +76,18 @@ pub(super) fn keep(version: u64, prepared: &Rc<Prepared>) {
 }
 
 impl Prepared {
-    pub(super) fn new(key: &str, stored: Arc<Stored>, whole: IntCounter, unchanged: IntCounter) -> Rc<Self> {
+    pub(super) fn new(
+        key: &str,
+        stored: Arc<Stored>,
+        is_kept: bool,
+        whole: IntCounter,
+        unchanged: IntCounter,
+    ) -> Rc<Self> {
         Rc::new(Self {
             key: key.into(),
             identity: headers(&stored, None),
             stored,
+            is_kept,
             brotli: OnceCell::new(),
             zstd: OnceCell::new(),
             gzip: OnceCell::new(),
@@ -111,7 +120,9 @@ impl Prepared {
     /// A variant, if it is ready; else it is asked for, for later.
     fn encoded(&self, documents: &Documents, encoding: Encoding) -> Option<(&HeaderMap, &Bytes)> {
         let Some(bytes) = self.stored.encoded(encoding) else {
-            documents.want(&self.key, &self.stored, encoding);
+            if self.is_kept {
+                documents.want(&self.key, &self.stored, encoding);
+            }
             return None;
         };
         let slot = match encoding {

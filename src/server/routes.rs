@@ -270,15 +270,15 @@ fn document(
         return Outcome::Now(prepared.response(&public.documents, request.headers()));
     }
     let version = public.documents.version();
-    let path = target.path.clone();
+    let asked = target.clone();
     match public.documents.get(target) {
         Lookup::Ready(stored) => {
-            let prepared = public.prepare(version, &key, &path, stored);
+            let prepared = public.prepare(version, &key, &asked, stored);
             Outcome::Now(prepared.response(&public.documents, request.headers()))
         }
         Lookup::Wait(rendering) => {
             let site = Arc::clone(site);
-            Outcome::Later(Box::pin(async move { rendered(&site, &request, &key, &path, version, rendering).await }))
+            Outcome::Later(Box::pin(async move { rendered(&site, &request, &key, &asked, version, rendering).await }))
         }
         Lookup::Busy => refuse(site, &request, &Problem::Busy),
         Lookup::NotReady => refuse(site, &request, &Problem::NotReady),
@@ -289,17 +289,17 @@ async fn rendered(
     site: &Site,
     request: &Request<Incoming>,
     key: &str,
-    path: &str,
+    target: &Target,
     version: u64,
     rendering: oneshot::Receiver<Answer>,
 ) -> Response<Body> {
     let Some(public) = &site.public else { return Problem::NotFound.response(false, "en") };
     let problem = match timeout(public.render_wait, rendering).await {
         Ok(Ok(Answer::Document(stored))) => {
-            let prepared = public.prepare(version, key, path, stored);
+            let prepared = public.prepare(version, key, target, stored);
             return prepared.response(&public.documents, request.headers());
         }
-        Ok(Ok(Answer::Moved(to))) => return public.moved(route_label(path), &to),
+        Ok(Ok(Answer::Moved(to))) => return public.moved(route_label(&target.path), &to),
         Ok(Ok(Answer::Gone)) => Problem::Gone,
         Ok(Ok(Answer::BadRequest(why))) => Problem::BadRequest(why),
         Ok(Ok(Answer::NotFound)) => Problem::NotFound,
@@ -365,12 +365,13 @@ impl Public {
         Ok(Outcome::Now(response))
     }
 
-    fn prepare(&self, version: u64, key: &str, path: &str, stored: Arc<Stored>) -> Rc<Prepared> {
-        let route = route_label(path);
+    fn prepare(&self, version: u64, key: &str, target: &Target, stored: Arc<Stored>) -> Rc<Prepared> {
+        let route = route_label(&target.path);
         let whole = self.requests.with_label_values(&[route, "200"]);
         let unchanged = self.requests.with_label_values(&[route, "304"]);
-        let prepared = Prepared::new(key, stored, whole, unchanged);
-        if is_kept(path) {
+        let is_kept = is_kept(target);
+        let prepared = Prepared::new(key, stored, is_kept, whole, unchanged);
+        if is_kept {
             prepared::keep(version, &prepared);
         }
         prepared

@@ -8,6 +8,7 @@ use maud::{Markup, html};
 
 use crate::model::id::{CheckId, ComponentId};
 use crate::model::past::PastResult;
+use crate::model::time::Timestamp;
 use crate::publish::archive::Unavailable;
 use crate::publish::html::chart::{self, Caption};
 use crate::publish::html::page::Page;
@@ -18,11 +19,13 @@ use crate::publish::wording::Words;
 /// How far the chart looks back.
 const DAY: Duration = Duration::from_secs(86_400);
 
-/// A bin each quarter of an hour, a row of the table each hour.
-const BINS: usize = 96;
-const ROWS: usize = 24;
+const HOUR: Duration = Duration::from_secs(3_600);
+const HOURS: u32 = 24;
 
-/// Most results that are asked for: four checks every ten seconds.
+/// A bin each quarter of an hour, a row of the table each hour.
+const BINS_PER_HOUR: usize = 4;
+
+/// Most results that are asked for: four checks every ten seconds. Of more, the newest are shown.
 const RESULTS_MAX: usize = 40_000;
 
 /// Most checks that are shown.
@@ -32,30 +35,40 @@ impl Page<'_> {
     /// The section with the response times of a component; nothing if nothing of it was probed.
     pub(super) fn response(&self, component: &ComponentId) -> Markup {
         let now = self.snapshot.at;
-        let found = self.archive.results(component, now.minus(DAY), now, RESULTS_MAX);
-        let results = match &found {
-            Ok(results) if results.is_empty() => return Markup::default(),
-            Ok(results) => Some(results),
+        let found = self.archive.newest_results(component, now.minus(DAY), now, RESULTS_MAX);
+        let found = match &found {
+            Ok(found) if found.results.is_empty() => return Markup::default(),
+            Ok(found) => Some(found),
             Err(Unavailable) => None,
         };
+        let hours = found.map_or(HOURS, |found| hours_of(found.from, now));
         html! {
             section aria-labelledby="s_response" {
-                h2 id="s_response" { (self.say("Antwortzeiten der letzten 24 Stunden", "Response times of the last 24 hours")) }
-                @match results {
+                h2 id="s_response" { (self.response_heading(hours)) }
+                @match found {
                     None => (self.no_archive()),
-                    Some(results) => @for (place, (check, results)) in by_check(results).iter().enumerate().take(CHECKS_MAX) {
-                        (self.response_of(check, results, place))
+                    Some(found) => @for (place, (check, results)) in by_check(&found.results).iter().enumerate().take(CHECKS_MAX) {
+                        (self.response_of(check, results, hours, place))
                     },
                 }
             }
         }
     }
 
-    fn response_of(&self, check: &CheckId, results: &[PastResult], place: usize) -> Markup {
+    fn response_heading(&self, hours: u32) -> String {
+        match (self.words, hours) {
+            (Words::German, 1) => "Antwortzeiten der letzten Stunde".to_owned(),
+            (Words::German, _) => format!("Antwortzeiten der letzten {hours} Stunden"),
+            (Words::English, 1) => "Response times of the last hour".to_owned(),
+            (Words::English, _) => format!("Response times of the last {hours} hours"),
+        }
+    }
+
+    fn response_of(&self, check: &CheckId, results: &[PastResult], hours: u32, place: usize) -> Markup {
         let now = self.snapshot.at;
-        let from = now.minus(DAY);
-        let bins = response_times(results, from, now, BINS);
-        let hours = response_times(results, from, now, ROWS);
+        let from = now.minus(hours * HOUR);
+        let bins = response_times(results, from, now, BINS_PER_HOUR * hours as usize);
+        let hours = response_times(results, from, now, hours as usize);
         let whole = response_times(results, from, now, 1);
         let caption = Caption {
             id: format!("g_time_{place}"),
@@ -160,6 +173,12 @@ impl Page<'_> {
             }
         }
     }
+}
+
+/// How many whole hours results cover that begin at `from`.
+fn hours_of(from: Timestamp, now: Timestamp) -> u32 {
+    let hours = now.since(from).as_secs() / HOUR.as_secs();
+    u32::try_from(hours).unwrap_or(HOURS).clamp(1, HOURS)
 }
 
 /// The results of each check.

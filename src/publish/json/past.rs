@@ -16,14 +16,15 @@ use crate::model::status::{Evidence, Status};
 use crate::model::time::Timestamp;
 use crate::model::verdict::{Reason, Verdict};
 use crate::model::window::{When, Window};
-use crate::publish::archive::Archive;
+use crate::publish::archive::{Archive, NewestResults};
 use crate::publish::json::{Time, single};
 use crate::publish::past::{self, DAYS_MAX, Day};
 use crate::publish::scope::Scope;
 use crate::publish::wording::Words;
 use crate::publish::{Fault, Parameters};
 
-/// Most results in one answer; there is no answer for a range that holds more.
+/// Most results in one answer. There is no answer for a range that holds more, and the newest of the
+/// last day where no begin is named.
 const RESULTS_MAX: usize = 10_000;
 
 /// Most intervals in one answer; there is no answer for a range that holds more.
@@ -65,13 +66,20 @@ pub(in crate::publish) fn results(
 ) -> Result<Vec<u8>, Fault> {
     let id = &scope.snapshot.catalogue.components.get(component as usize).ok_or(Fault::NotFound)?.id;
     let range = range(scope, parameters, DAY, RESULTS_DAYS_MAX)?;
-    let found = archive.results(id, range.from, range.until, RESULTS_MAX)?;
+    let NewestResults { from, results: found } = match parameters.from {
+        Some(_) => {
+            let results = archive.results(id, range.from, range.until, RESULTS_MAX)?;
+            NewestResults { from: range.from, results }
+        }
+        // Nobody named how far back: as far as one answer goes.
+        None => archive.newest_results(id, range.from, range.until, RESULTS_MAX)?,
+    };
     let mut checks: BTreeMap<&CheckId, Vec<ResultJson>> = BTreeMap::new();
     for result in &found {
         checks.entry(&result.check).or_default().push(ResultJson::new(result));
     }
     let checks = checks.into_iter().map(|(id, results)| CheckJson { id, results }).collect();
-    Ok(single(scope, "results", &ResultsJson { id, from: Time(range.from), to: Time(range.until), checks }))
+    Ok(single(scope, "results", &ResultsJson { id, from: Time(from), to: Time(range.until), checks }))
 }
 
 /// A single result.

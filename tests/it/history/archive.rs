@@ -10,6 +10,7 @@ use turmwacht::history::writer::WriterOptions;
 use turmwacht::model::catalogue::Catalogue;
 use turmwacht::model::event::{Event, StoredResult};
 use turmwacht::model::id::ComponentId;
+use turmwacht::model::look::{Logo, Picture};
 use turmwacht::model::past::PastResult;
 use turmwacht::model::status::Status;
 use turmwacht::model::time::Timestamp;
@@ -268,4 +269,127 @@ fn a_start_does_not_depend_on_how_far_folding_has_come() {
     assert!(restored.checkpoint.is_some());
     let told = told(&restored.evidence);
     assert_eq!(told, [("portal/main".to_owned(), 9_000_000, 9_000_000, Verdict::Down)]);
+}
+
+#[test]
+fn what_was_internal_stays_so_when_the_name_is_published() {
+    let ground = Ground::new();
+    let pen = ground.pen();
+    let declared = |names: &[&str], public: bool| {
+        let mut declared = catalogue(names).declared().clone();
+        declared.components[0].public = public;
+        Arc::new(Catalogue::new(declared))
+    };
+    let adopt = |version, catalogue| Event::CatalogueAdopted { version, catalogue };
+    // Events are a second apart from the first one, which is at second 1.
+    pen.events(&logged(
+        1,
+        [adopt(1, declared(&["secret", "login"], false)), changed("secret", Status::MajorOutage, 1)],
+    ));
+    pen.results(&[result(0, 2, Verdict::Down), result(1, 2, Verdict::Up)]);
+    let archive = ArchiveReader::open(&ground.path).unwrap();
+    // It gets another name together with its publication, at second 10.
+    let published = Event::CatalogueAdopted { version: 2, catalogue: declared(&["portal<secret", "login"], true) };
+    let mut second = logged(3, [published]);
+    second[0].at = at(10);
+    pen.events(&second);
+    pen.results(&[result(0, 20, Verdict::Up)]);
+    let told = |component: &str| -> Vec<Verdict> {
+        results(&archive, component, ALWAYS).iter().map(|result| result.verdict).collect()
+    };
+    assert_eq!(told("portal"), [Verdict::Up], "not what failed before");
+    assert_eq!(told("login"), [Verdict::Up]);
+    let newest = archive.newest_results(&ComponentId::new("portal"), at(0), at(100), 10).unwrap();
+    assert_eq!((newest.from, newest.results.len()), (at(10), 1));
+    let intervals = archive.intervals(&ComponentId::new("portal"), at(0), at(100), 10).unwrap();
+    assert_eq!(intervals.iter().map(|interval| interval.from).collect::<Vec<_>>(), [at(10)]);
+    // A later adoption changes nothing.
+    let mut third = logged(4, [adopt(3, declared(&["portal", "login"], true))]);
+    third[0].at = at(30);
+    pen.events(&third);
+    assert_eq!(told("portal"), [Verdict::Up]);
+}
+
+#[test]
+fn of_too_many_results_the_newest_are_told_and_from_when_on() {
+    let ground = Ground::new();
+    let pen = ground.pen();
+    pen.events(&logged(1, [adopted(1, &["portal"])]));
+    for second in 0..50 {
+        // Two at the same instant.
+        pen.results(&[result(0, second, Verdict::Up), result(0, second, Verdict::Up)]);
+    }
+    let archive = ArchiveReader::open(&ground.path).unwrap();
+    let newest = |most| archive.newest_results(&ComponentId::new("portal"), at(0), at(1_000), most).unwrap();
+    for (most, count) in [(100, 100), (99, 98), (10, 10), (11, 10), (1, 0)] {
+        let found = newest(most);
+        assert_eq!(found.results.len(), count, "{most}");
+        assert!(found.results.is_sorted_by_key(|result| result.at));
+        let all = archive.results(&ComponentId::new("portal"), found.from, at(1_000), 1_000).unwrap();
+        assert_eq!(all, found.results, "from there on it is all of them");
+    }
+    assert_eq!(newest(100).from, at(0));
+}
+
+#[test]
+fn a_clock_that_jumps_ahead_costs_hours_of_results_and_not_all() {
+    let ground = Ground::new();
+    let retain = Duration::from_secs(2 * 86_400);
+    let pen = Pen::new(ground.store(), WriterOptions { retain_results: retain, pages_max: None });
+    pen.events(&logged(1, [adopted(1, &["portal"])]));
+    for hour in 1_000..1_048 {
+        pen.results(&[result(0, hour * HOUR, Verdict::Up)]);
+    }
+    until_folded(&ground, 2);
+    let archive = ArchiveReader::open(&ground.path).unwrap();
+    let hours = || -> Vec<i64> {
+        results(&archive, "portal", ALWAYS).iter().map(|result| result.at.as_millis() / 1000 / HOUR).collect()
+    };
+    let before = hours();
+    assert_eq!(before, (1_000..1_048).collect::<Vec<_>>());
+    // A year ahead for a minute, over a start, and back again.
+    let year = 365 * 24;
+    pen.results(&[result(0, (1_048 + year) * HOUR, Verdict::Up)]);
+    drop(pen);
+    let pen = Pen::new(ground.store(), WriterOptions { retain_results: retain, pages_max: None });
+    for second in 1..60 {
+        pen.results(&[result(0, (1_048 + year) * HOUR + second, Verdict::Up)]);
+    }
+    for second in 0..60 {
+        pen.results(&[result(0, 1_048 * HOUR + second, Verdict::Up)]);
+    }
+    std::thread::sleep(Duration::from_millis(300));
+    let after = hours();
+    assert_eq!(after[..48], before[..], "{after:?}");
+    // With time, what is old enough goes.
+    for hour in 1_049..1_120 {
+        pen.results(&[result(0, hour * HOUR, Verdict::Up)]);
+    }
+    until_rows(&ground, "chunk WHERE from_ms < 1056 * 3600000", 0);
+}
+
+#[test]
+fn a_logo_is_stored_once_however_often_a_catalogue_is_adopted() {
+    let ground = Ground::new();
+    let pen = ground.pen();
+    let logo = Logo {
+        picture: Picture::Png,
+        content: (0..90_000u32).map(|n| (n.wrapping_mul(2_654_435_761) >> 24) as u8).collect(),
+    };
+    let name = logo.name();
+    let adopt = |version: u32, components: &[&str]| {
+        let mut declared = catalogue(components).declared().clone();
+        declared.logos.insert(name.clone(), logo.clone());
+        Event::CatalogueAdopted { version, catalogue: Arc::new(Catalogue::new(declared)) }
+    };
+    pen.events(&logged(1, [adopt(1, &["portal"]), adopt(2, &["portal", "login"]), adopt(3, &["login"])]));
+    drop(pen);
+    assert_eq!(count(&ground, "logo"), 1);
+    let longest: i64 = ground.sql().query_row("SELECT max(length(body)) FROM catalogue", [], |row| row.get(0)).unwrap();
+    assert!(longest < 10_000, "{longest}");
+    let catalogue = ground.restore().last_catalogue.expect("one in force").1;
+    assert_eq!(catalogue.logos.get(&name), Some(&logo));
+    ground.sql().execute("DELETE FROM logo", []).unwrap();
+    let fault = ground.store().restore().map(|_| ()).unwrap_err().to_string();
+    assert!(fault.contains(&name), "{fault}");
 }

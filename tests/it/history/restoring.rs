@@ -143,19 +143,19 @@ fn evidence_begins_after_the_checkpoint_and_follows_a_renamed_check() {
 #[test]
 fn old_results_are_dropped_in_small_steps() {
     let ground = Ground::new();
-    let day = std::time::Duration::from_secs(86_400);
-    let pen = Pen::new(ground.store(), WriterOptions { retain_results: day, pages_max: None });
+    let hour = std::time::Duration::from_secs(3_600);
+    let pen = Pen::new(ground.store(), WriterOptions { retain_results: hour, pages_max: None });
     pen.events(&logged(1, [adopted(1, &["portal"])]));
     for minute in 0..40 {
         pen.results(&[result(0, minute * 60, Verdict::Up)]);
     }
     let count = || ground.sql().query_row("SELECT count(*) FROM tail", [], |row| row.get::<_, u32>(0)).unwrap();
     assert_eq!(count(), 40);
-    pen.results(&[result(0, 86_400 + 10 * 60, Verdict::Up)]);
+    pen.results(&[result(0, 3_600 + 10 * 60, Verdict::Up)]);
     assert_eq!(count(), 31);
-    pen.results(&[result(0, 10 * 86_400, Verdict::Up)]);
+    pen.results(&[result(0, 10 * 3_600, Verdict::Up)]);
     assert_eq!(count(), 16, "at most 16 per commit");
-    pen.results(&[result(0, 10 * 86_400 + 60, Verdict::Up)]);
+    pen.results(&[result(0, 10 * 3_600 + 60, Verdict::Up)]);
     assert_eq!(count(), 2);
 }
 

@@ -8,6 +8,7 @@ use turmwacht::model::event::MaintenancePhase;
 use turmwacht::model::id::{CheckId, ComponentId};
 use turmwacht::model::incident::{IncidentStatus, MessageCode};
 use turmwacht::model::local::PublicLocal;
+use turmwacht::model::past::NewestResults;
 use turmwacht::model::past::{PastInterval, PastResult};
 use turmwacht::model::snapshot::{PublicMaintenance, Snapshot};
 use turmwacht::model::status::{Evidence, Mode, Status};
@@ -230,6 +231,16 @@ impl Archive for Three {
             duration: Duration::from_millis(120),
         };
         Ok((1..).zip(all).map(result).collect())
+    }
+
+    fn newest_results(
+        &self,
+        component: &ComponentId,
+        from: Timestamp,
+        until: Timestamp,
+        most: usize,
+    ) -> Result<NewestResults, Unavailable> {
+        Ok(NewestResults { from, results: self.results(component, from, until, most)? })
     }
 
     fn intervals(

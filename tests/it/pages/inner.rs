@@ -13,7 +13,7 @@ use turmwacht::model::snapshot::Snapshot;
 use turmwacht::model::status::{Evidence, Mode, Status};
 use turmwacht::model::time::Timestamp;
 use turmwacht::model::verdict::{Reason, Verdict};
-use turmwacht::publish::archive::{Archive, Nothing, Unavailable};
+use turmwacht::publish::archive::{Archive, NewestResults, Nothing, Unavailable};
 use turmwacht::publish::html;
 use turmwacht::publish::month::Month;
 
@@ -39,6 +39,19 @@ impl Archive for Recorded {
         if found.len() > most { Err(Unavailable) } else { Ok(found) }
     }
 
+    fn newest_results(
+        &self,
+        id: &ComponentId,
+        from: Timestamp,
+        until: Timestamp,
+        most: usize,
+    ) -> Result<NewestResults, Unavailable> {
+        let mut results = self.results(id, from, until, usize::MAX)?;
+        let left_out = results.len().saturating_sub(most);
+        let from = results.drain(..left_out).next_back().map_or(from, |last| last.at.shifted(1));
+        Ok(NewestResults { from, results })
+    }
+
     fn intervals(
         &self,
         _: &ComponentId,
@@ -56,6 +69,16 @@ struct Broken;
 
 impl Archive for Broken {
     fn results(&self, _: &ComponentId, _: Timestamp, _: Timestamp, _: usize) -> Result<Vec<PastResult>, Unavailable> {
+        Err(Unavailable)
+    }
+
+    fn newest_results(
+        &self,
+        _: &ComponentId,
+        _: Timestamp,
+        _: Timestamp,
+        _: usize,
+    ) -> Result<NewestResults, Unavailable> {
         Err(Unavailable)
     }
 
@@ -433,4 +456,22 @@ fn component_names_lead_to_their_pages_and_every_head_names_its_feeds() {
         &read(&english),
         &["Not available.", "The last 90 days", "About this service", "All services: Stadt Hattingen"],
     );
+}
+
+#[test]
+fn of_more_results_than_a_chart_takes_the_newest_whole_hours_are_drawn() {
+    let end = at("2023-10-30T07:15:00Z");
+    let result = |second: u64| PastResult {
+        check: CheckId::new("anmeldung"),
+        at: end.minus(Duration::from_secs(second + 1)),
+        verdict: Verdict::Up,
+        reason: None,
+        duration: Duration::from_millis(90),
+    };
+    let many = Recorded { results: (0..50_000).rev().map(result).collect(), intervals: Vec::new() };
+    let text = read(&component(&morning(), &many, "hattingen", "serviceportal-en", "de"));
+    // Of 40,000 seconds, eleven hours are whole.
+    assert!(text.contains("Antwortzeiten der letzten 11 Stunden"), "{text}");
+    assert!(text.contains("von 39600 Antworten"), "{text}");
+    assert!(!text.contains("lassen sich zurzeit nicht lesen"), "{text}");
 }

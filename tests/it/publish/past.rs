@@ -12,7 +12,7 @@ use turmwacht::model::snapshot::Snapshot;
 use turmwacht::model::status::{Evidence, Status};
 use turmwacht::model::time::Timestamp;
 use turmwacht::model::verdict::{Reason, Verdict};
-use turmwacht::publish::archive::{Archive, PastInterval, PastResult, Unavailable};
+use turmwacht::publish::archive::{Archive, NewestResults, PastInterval, PastResult, Unavailable};
 use turmwacht::publish::past::{BINS_MAX, DAYS_MAX, daily, response_times};
 use turmwacht::publish::{Rendered, render_with};
 
@@ -54,6 +54,19 @@ impl Archive for Told {
         let inside = self.results.iter().filter(|result| from <= result.at && result.at < until);
         let found: Vec<PastResult> = inside.cloned().collect();
         if found.len() > most { Err(Unavailable) } else { Ok(found) }
+    }
+
+    fn newest_results(
+        &self,
+        id: &ComponentId,
+        from: Timestamp,
+        until: Timestamp,
+        most: usize,
+    ) -> Result<NewestResults, Unavailable> {
+        let mut results = self.results(id, from, until, usize::MAX)?;
+        let left_out = results.len().saturating_sub(most);
+        let from = results.drain(..left_out).next_back().map_or(from, |last| last.at.shifted(1));
+        Ok(NewestResults { from, results })
     }
 
     fn intervals(
@@ -191,8 +204,14 @@ fn too_much_and_an_archive_that_does_not_answer_are_unavailable() {
             .collect(),
         ..Told::default()
     };
-    assert!(matches!(answer(&many(10_000), RESULTS), Rendered::Document(_)));
-    assert_eq!(answer(&many(10_001), RESULTS), Rendered::Unavailable);
+    let from = format!("{RESULTS}?from=2023-11-05T09:30:00Z");
+    assert!(matches!(answer(&many(10_000), &from), Rendered::Document(_)));
+    assert_eq!(answer(&many(10_001), &from), Rendered::Unavailable);
+    // Who names no begin is told of as many as there is room for, and from when on.
+    let told = &value(&sample(), &many(10_003), RESULTS)["results"];
+    assert_eq!(told["from"], "2023-11-06T00:00:00.003Z");
+    assert_eq!(told["checks"][0]["results"].as_array().map(Vec::len), Some(10_000));
+    assert_eq!(value(&sample(), &many(10_000), RESULTS)["results"]["from"], "2023-11-05T09:30:00Z");
 }
 
 /// A component that was gone for a month, and was out for six hours of a day in spring.
@@ -380,4 +399,16 @@ proptest! {
         prop_assert!(found.windows(2).all(|pair| pair[0].until == pair[1].from && pair[0].from < pair[0].until));
         prop_assert!(found.iter().all(|bin| bin.times.is_some() == (bin.answered > 0)));
     }
+}
+
+#[test]
+fn the_longest_range_shows_all_days_that_it_touches() {
+    let snapshot = sample();
+    // From half past nine to half past nine: 401 dates.
+    let from = time("2023-11-06T09:30:00Z").minus(Duration::from_secs(400 * 86_400));
+    let answer = &value(&snapshot, &Told::default(), &format!("{AVAILABILITY}?from={from}"))["availability"];
+    let days = answer["days"].as_array().expect("days");
+    assert_eq!((days.len(), &days[400]["date"]), (401, &"2023-11-06".into()));
+    let sum: u64 = days.iter().filter_map(|day| day["measured_s"].as_u64()).sum();
+    assert_eq!(answer["measured_s"].as_u64(), Some(sum), "days add up");
 }

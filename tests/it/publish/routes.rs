@@ -1,11 +1,13 @@
 //! Which paths exist, where they move, and what makes no sense.
 
+use std::sync::Arc;
+
 use proptest::prelude::*;
 use sha2::Digest as _;
-use turmwacht::publish::{Rendered, Target, known_query, problem, render, route_label};
+use turmwacht::publish::{Rendered, Row, Target, known_query, problem, render, route_label, row};
 
 use super::sample::{INTERNAL_ID, sample};
-use super::{ROUTES, answer, document, text};
+use super::{ROUTES, answer, document, target, text};
 
 #[test]
 fn every_route_answers_with_its_media_type_in_both_languages() {
@@ -147,6 +149,10 @@ fn what_is_not_watched_any_more_is_gone() {
         "/hattingen/fundbuero-hattingen/feed.atom",
     ] {
         assert_eq!(answer(&snapshot, path), Rendered::Gone, "{path}");
+    }
+    // What never existed is not gone.
+    for path in ["/nobody/fundbuero-hattingen", "/en/nobody/fundbuero-hattingen/feed.atom"] {
+        assert_eq!(answer(&snapshot, path), Rendered::NotFound, "{path}");
     }
     for path in ["/hattingen/fundbuero", "/fundbuero-hattingen", &format!("/hattingen/{INTERNAL_ID}")] {
         assert_eq!(answer(&snapshot, path), Rendered::NotFound, "{path}");
@@ -314,4 +320,34 @@ proptest! {
             prop_assert!(to.is_ascii() && !to.contains(['\r', '\n', '\\', ' ']), "{}", to);
         }
     }
+}
+
+#[test]
+fn only_what_may_ask_the_archive_waits_in_its_row() {
+    let mut snapshot = sample();
+    let mut catalogue = (*snapshot.catalogue).clone();
+    catalogue.site.languages.push(Arc::from("nds"));
+    snapshot.catalogue = Arc::new(catalogue);
+    for (path, expected) in [
+        ("/hattingen", Row::Present),
+        ("/nds/hattingen", Row::Present),
+        ("/hattingen/serviceportal-en", Row::Past),
+        ("/nds/hattingen/serviceportal-en", Row::Past),
+        ("/en/hattingen/history", Row::Past),
+        ("/api/v1/components/serviceportal-en/results", Row::PastData),
+        ("/nds/api/v1/components/serviceportal-en/availability.json", Row::PastData),
+        ("/incidents/nobody", Row::Present),
+    ] {
+        assert_eq!(row(&snapshot, &target(path)), expected, "{path}");
+    }
+    // An incident that began while all it concerns was watched, and one from before.
+    let held = |snapshot: &_, incident: &turmwacht::model::snapshot::PublicIncident| {
+        row(snapshot, &target(&format!("/incidents/{}", incident.id)))
+    };
+    let incident = Arc::clone(&snapshot.incidents[0]);
+    assert_eq!(held(&snapshot, &incident), Row::Present);
+    let mut old = (*incident).clone();
+    old.started_at = old.started_at.minus(std::time::Duration::from_secs(400 * 86_400));
+    snapshot.incidents[0] = Arc::new(old);
+    assert_eq!(held(&snapshot, &incident), Row::Past);
 }

@@ -12,7 +12,7 @@ use super::hostile::CORPUS;
 use super::sample::{
     INTERNAL_ID, catalogue, component, organisation, plain_site, sample, sample_in_the_words_of, state, time,
 };
-use super::{answer, document, text, value};
+use super::{answer, document, target, text, value};
 
 fn both(german: &str, english: &str) -> Text {
     Text::from_languages([(Arc::from("de"), Plain::new(german)), (Arc::from("en"), Plain::new(english))])
@@ -302,10 +302,19 @@ fn what_is_internal_is_found_by_nothing() {
 #[test]
 fn only_answers_to_somebodys_own_words_are_not_kept() {
     for path in ["/search", "/en/search", "/nds/search", "/api/v1/search", "/api/v1/search.json", "/en/api/v1/search"] {
-        assert!(!is_kept(path), "{path}");
+        assert!(!is_kept(&target(path)), "{path}");
     }
     for path in ["/", "/hattingen", "/api/v1/components", "/feed.atom", "/search/x", "/unknown/a/b/c"] {
-        assert!(is_kept(path), "{path}");
+        assert!(is_kept(&target(path)), "{path}");
+    }
+    // Nor are those to ranges that somebody thought of.
+    for data in ["results", "availability", "results.json"] {
+        for prefix in ["", "/en", "/nds"] {
+            let path = format!("{prefix}/api/v1/components/portal/{data}");
+            assert!(is_kept(&target(&path)) && is_kept(&target(&format!("{path}?from=&to="))), "{path}");
+            assert!(!is_kept(&target(&format!("{path}?from=2023-11-05"))), "{path}");
+            assert!(!is_kept(&target(&format!("{path}?to=2023-11-05"))), "{path}");
+        }
     }
 }
 

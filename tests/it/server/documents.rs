@@ -253,3 +253,70 @@ fn what_looks_back_holds_up_only_its_like_and_has_its_own_bound() {
     }
     assert!(matches!(documents.get(target("/slow-0/history")), Lookup::Ready(_)));
 }
+
+/// A range of results that nobody keeps.
+fn range(number: usize) -> Target {
+    let from = format!("2023-11-05T00:00:{number:02}Z");
+    Target { path: "/api/v1/components/portal/results".to_owned(), query: vec![("from".to_owned(), from)] }
+}
+
+#[test]
+fn nothing_is_rendered_for_those_who_have_left() {
+    let (renderer, documents) = documents(at_once());
+    documents.publish(snapshot(1));
+    let Lookup::Wait(first) = documents.get(target("/slow/history")) else { panic!() };
+    until(|| (renderer.count() == 1).then_some(()));
+    for number in 0..3 {
+        let Lookup::Wait(left) = documents.get(target(&format!("/slow-{number}/history"))) else { panic!() };
+        drop(left);
+    }
+    // One of two who ask for the same stays.
+    let Lookup::Wait(left) = documents.get(target("/slow-3/history")) else { panic!() };
+    let Lookup::Wait(stays) = documents.get(target("/slow-3/history")) else { panic!() };
+    drop(left);
+    for number in 0..16 {
+        assert!(matches!(documents.get(range(number)), Lookup::Wait(_)), "{number}");
+    }
+    renderer.gate.open();
+    for waiting in [first, stays] {
+        assert!(matches!(waiting.blocking_recv().unwrap(), Answer::Document(_)));
+    }
+    // Their places are free again, and whoever asks for the same gets it.
+    let rendered = until(|| match documents.get(range(99)) {
+        Lookup::Wait(rendering) => Some(rendering),
+        Lookup::Busy => None,
+        other => panic!("{other:?}"),
+    });
+    assert!(matches!(rendered.blocking_recv().unwrap(), Answer::Document(_)));
+    assert!(matches!(answer(&documents, "/slow-0/history"), Answer::Document(_)));
+    assert_eq!(renderer.count(), 4);
+}
+
+#[test]
+fn ranges_of_data_have_a_short_row_and_pages_go_before_them() {
+    let (renderer, documents) = documents(at_once());
+    documents.publish(snapshot(1));
+    let Lookup::Wait(first) = documents.get(target("/slow/history")) else { panic!() };
+    until(|| (renderer.count() == 1).then_some(()));
+    let mut waiting = vec![first];
+    for number in 0..16 {
+        let Lookup::Wait(rendering) = documents.get(range(number)) else { panic!("{number}") };
+        waiting.push(rendering);
+    }
+    assert!(matches!(documents.get(range(16)), Lookup::Busy));
+    // Questions have places of their own, and so has the range that nobody named.
+    for other in [question("/api/v1/search", 1), target("/api/v1/components/portal/results"), target("/slow-1/history")]
+    {
+        let Lookup::Wait(rendering) = documents.get(other) else { panic!("no room") };
+        waiting.push(rendering);
+    }
+    let before = documents.size();
+    renderer.gate.open();
+    for rendering in waiting {
+        assert!(matches!(rendering.blocking_recv().unwrap(), Answer::Document(_)));
+    }
+    let paths = renderer.paths.lock().unwrap().clone();
+    let place = |path: &str| paths.iter().position(|rendered| rendered == path).unwrap();
+    assert!(place("/slow-1/history") < place("/api/v1/components/portal/results"), "{paths:?}");
+    assert_eq!(documents.size().1, before.1 + 3, "two pages and the usual range are kept");
+}

@@ -60,6 +60,8 @@ impl Gate {
 #[derive(Default)]
 pub(super) struct Renderer {
     pub(super) renders: AtomicUsize,
+    /// What was rendered, in order.
+    pub(super) paths: Mutex<Vec<String>>,
     pub(super) gate: Gate,
 }
 
@@ -70,6 +72,7 @@ impl Renderer {
 
     fn render(&self, snapshot: &Snapshot, target: &Target) -> Rendered {
         self.renders.fetch_add(1, Ordering::SeqCst);
+        self.paths.lock().unwrap().push(target.path.clone());
         let json = |body: String| {
             let cache_control = "public, max-age=15, stale-while-revalidate=60, stale-if-error=300";
             Rendered::Document(Document::new("application/json", cache_control, body.into_bytes()))
@@ -97,7 +100,7 @@ impl Renderer {
                 self.gate.pass();
                 json(format!("{:?}", target.query))
             }
-            path if path.starts_with("/slow") => {
+            path if path.starts_with("/slow") || path.ends_with("/results") => {
                 self.gate.pass();
                 json(text_of(1000, snapshot.position))
             }
