@@ -52,8 +52,11 @@ pub(super) fn render(page: &Page<'_>, component: u32) -> String {
         ));
     }
     let status = status_of(page, &view);
-    // A file that is exported has no query.
-    let query = snapshot.exported.is_none().then(|| format!("?organisation={}", organisation.id)).unwrap_or_default();
+    // A file server takes no notice of a query.
+    let query = match snapshot.exported {
+        Some(_) => String::new(),
+        None => format!("?organisation={}", organisation.id),
+    };
     let json = format!("/api/v1/components/{id}{query}");
     let texts: Vec<&Text> = [Some(&view.component.name), view.local.text].into_iter().flatten().collect();
     let frame = Frame {
