@@ -19,7 +19,7 @@ use crate::model::text::Text;
 use crate::publish::html::link::{self, Leads};
 use crate::publish::html::maintenance;
 use crate::publish::html::organisation::{headline, top_level};
-use crate::publish::html::page::Page;
+use crate::publish::html::page::{Page, has_legal};
 use crate::publish::html::status::class;
 use crate::publish::wording;
 
@@ -58,10 +58,12 @@ pub(super) fn document(page: &Page<'_>, component: Option<u32>) -> Option<String
                     h1 { (page.text(piece.name())) }
                     (piece.content())
                 }
-                nav aria-label=(page.say("Rechtliches und Kontakt", "Legal information and contact")) {
-                    ul {
-                        @for (link, name) in legal {
-                            @if let Some(link) = link { li { (piece.link(link, &html! { (name) })) } }
+                @if has_legal(links) {
+                    nav aria-label=(page.say("Rechtliches und Kontakt", "Legal information and contact")) {
+                        ul {
+                            @for (link, name) in legal {
+                                @if let Some(link) = link { li { (piece.link(link, &html! { (name) })) } }
+                            }
                         }
                     }
                 }
