@@ -4,6 +4,7 @@ mod crisis;
 mod hostile;
 mod inner;
 mod look;
+mod misread;
 mod people;
 mod sample;
 
