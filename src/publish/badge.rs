@@ -245,7 +245,7 @@ mod tests {
         let long = "Zweckverband für die gemeinsame Datenverarbeitung der Städte und Gemeinden";
         let svg = badge(long).svg();
         assert!(svg.contains(&format!("<title>{long}: verfügbar</title>")), "{svg}");
-        assert!(svg.contains(">Zweckverband für die gemeinsame Datenverar…</text>"), "{svg}");
+        assert!(svg.contains(">Zweckverband für die gemeinsame Datenve…</text>"), "{svg}");
         assert!(width(&cut(long)) <= NAME_WIDTH_MAX);
         assert_eq!(cut("Stadt Hattingen"), "Stadt Hattingen");
         assert!(width(&cut(&"W".repeat(10_000))) <= NAME_WIDTH_MAX);

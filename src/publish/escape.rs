@@ -166,7 +166,6 @@ mod tests {
         assert_eq!(line(&text), "<script>alert(\"1\")</script> & 'x' ]]> \\");
         assert_eq!(line(&Plain::new(" a\u{2028}b\t\n\u{85} c\u{1b}[0m ")), "a b c[0m");
         assert_eq!(label_text(&text), "<script>alert(\\\"1\\\")</script> & 'x' ]]>\\n\\\\");
-        assert_eq!(line(&Plain::new("a\nContact: b\t")), "aContact: b");
         assert_eq!(terminal("a\u{1b}[31m\r"), "a\\u{1b}[31m\\r");
     }
 }

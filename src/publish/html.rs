@@ -43,7 +43,7 @@ use crate::model::catalogue::SiteLinks;
 use crate::model::look::Theme;
 use crate::model::snapshot::{PublicIncident, PublicMaintenance, Snapshot};
 use crate::publish::archive::{Archive, Nothing};
-use crate::publish::html::page::{Page, legal};
+use crate::publish::html::page::{Page, has_legal, legal};
 use crate::publish::month::Month;
 use crate::publish::scope::Scope;
 use crate::publish::search::Findings;
@@ -59,9 +59,9 @@ pub(super) const LIVE_SCRIPT: &str = include_str!("html/live.js");
 const SYMBOLS: &str = include_str!("html/symbols.svg");
 
 /// A small tower, so that browsers do not ask for `/favicon.ico`.
-const ICON: &str = "data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 24 24'%3E\
-    %3Crect width='24' height='24' rx='5' fill='%2312324d'/%3E\
-    %3Cpath d='M6 4h2.4v2h2.4V4h2.4v2h2.4V4H18v5.5L16.5 11v9h-9v-9L6 9.500z' fill='%23fff'/%3E%3C/svg%3E";
+const ICON: &str = "data:image/svg+xml,%3Csvg%20xmlns='http://www.w3.org/2000/svg'%20viewBox='0%200%2024%2024'%3E\
+    %3Crect%20width='24'%20height='24'%20rx='5'%20fill='%2312324d'/%3E\
+    %3Cpath%20d='M6%204h2.4v2h2.4V4h2.4v2h2.4V4H18v5.5L16.5%2011v9h-9v-9L6%209.500z'%20fill='%23fff'/%3E%3C/svg%3E";
 
 /// The start page: all that is open, and every organisation with its status.
 pub fn overview(snapshot: &Snapshot, language: &str) -> String {
@@ -164,7 +164,7 @@ pub fn problem(language: &str, status: u16, title: &str, detail: &str, links: Op
                     h1 { (title) }
                     p.about { (detail) }
                 }
-                @if let Some(links) = links {
+                @if let Some(links) = links.filter(|links| has_legal(links)) {
                     footer.foot { div.foot-in { (legal(words, links)) } }
                 }
             }

@@ -5,6 +5,7 @@ mod honest;
 mod hostile;
 mod inner;
 mod look;
+mod misread;
 mod people;
 mod sample;
 

@@ -36,24 +36,40 @@ impl<'a> Page<'a> {
         let differs = |view: &View<'a>| {
             self.component(&view.component.id).is_some_and(|(index, _)| self.rests_on(index, &changed))
         };
+        let is_lesser = measured.iter().any(|(_, figures)| figures.partial_s + figures.degraded_s > 0);
         html! {
             @if !measured.is_empty() {
                 section aria-labelledby="s_figures" {
                     h2 id="s_figures" { (self.say("Verfügbarkeit der letzten Zeit", "Recent availability")) }
                     div.sheet.figures {
                         @for (view, availability) in measured {
-                            details {
+                            details id={ "a_" (view.component.id) } {
                                 summary {
                                     (self.text(&view.component.name)) ": "
                                     span { (percent(self.words, availability.ratio)) }
-                                    span.soft { (self.say(" in 30 Tagen", " in 30 days")) }
+                                    span.soft { (self.say(" in 30 Tagen", " in 30 days")) (self.basis(&availability)) }
                                 }
                                 (self.figures(view))
                                 @if differs(view) { (self.as_a_whole()) }
                             }
                         }
                     }
+                    @if is_lesser {
+                        p.hours.lead.after {
+                            (self.say("In den Prozenten zählt nur, was ganz ausgefallen ist.", "The percentages count only what was out completely."))
+                        }
+                    }
                 }
+            }
+        }
+    }
+
+    /// What the closed state's figure rests on, where that is not nearly all of its window.
+    fn basis(&self, availability: &Availability) -> Markup {
+        html! {
+            @if availability.measured_s < HEADLINE / 100 * 99 {
+                (self.say(", gemessen: ", ", measured: "))
+                (time::duration(self.words, Duration::from_secs(availability.measured_s)))
             }
         }
     }

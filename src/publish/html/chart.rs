@@ -271,8 +271,8 @@ pub(super) fn line(caption: &Caption, bins: &[Bin]) -> Markup {
             aria-labelledby={ (caption.id) "_t" } aria-describedby={ (caption.id) "_d" } {
             title id={ (caption.id) "_t" } { (caption.title) }
             desc id={ (caption.id) "_d" } { (caption.text) }
-            path.grid d={ "M0 0.5h" (width) "M0 " (LINE / 2.0) "h" (width) "M0 " (LINE) "h" (width) } {}
-            @if !band.is_empty() { path.spread d=(band) {} path.median d=(medians) {} }
+            path.grid vector-effect="non-scaling-stroke" d={ "M0 0.5h" (width) "M0 " (LINE / 2.0) "h" (width) "M0 " (LINE) "h" (width) } {}
+            @if !band.is_empty() { path.spread d=(band) {} path.median vector-effect="non-scaling-stroke" d=(medians) {} }
             @if !failed.is_empty() { path.c-out d=(failed) {} }
         }
     }

@@ -146,7 +146,7 @@ impl<'a> Page<'a> {
     /// Of a part only what its whole does not say already.
     fn part_meta(&self, whole: &View<'a>, part: &View<'a>) -> Markup {
         html! {
-            @if part.status != Status::Operational && part.since != whole.since {
+            @if part.status != Status::Operational && self.moment(part.since).0 != self.moment(whole.since).0 {
                 p.meta { (self.say("Seit ", "Since ")) (self.moment(part.since)) "." }
             }
             (self.evidence(part))

@@ -20,7 +20,7 @@ use crate::publish::cause;
 use crate::publish::html::link::{self, Leads};
 use crate::publish::html::maintenance;
 use crate::publish::html::organisation::{headline, top_level};
-use crate::publish::html::page::Page;
+use crate::publish::html::page::{Page, has_legal};
 use crate::publish::html::status::class;
 use crate::publish::wording;
 
@@ -59,10 +59,12 @@ pub(super) fn document(page: &Page<'_>, component: Option<u32>) -> Option<String
                     h1 { (page.text(piece.name())) }
                     (piece.content())
                 }
-                nav aria-label=(page.say("Rechtliches und Kontakt", "Legal information and contact")) {
-                    ul {
-                        @for (link, name) in legal {
-                            @if let Some(link) = link { li { (piece.link(link, &html! { (name) })) } }
+                @if has_legal(links) {
+                    nav aria-label=(page.say("Rechtliches und Kontakt", "Legal information and contact")) {
+                        ul {
+                            @for (link, name) in legal {
+                                @if let Some(link) = link { li { (piece.link(link, &html! { (name) })) } }
+                            }
                         }
                     }
                 }

@@ -237,6 +237,9 @@ impl Page<'_> {
                     }
                 }
                 (self.legend(measured.iter().flat_map(|(_, bars)| bars), None))
+                @if measured.iter().flat_map(|(_, bars)| bars).any(|bar| bar.worst.is_none() && bar.slot.from < now) {
+                    p.hours { (self.say("Von Tagen ohne Balken gibt es keine Angaben.", "Nothing is recorded of days without a bar.")) }
+                }
                 @if measured.iter().flat_map(|(_, bars)| bars).any(|bar| bar.worst.is_some_and(is_partial)) {
                     p.hours {
                         (self.say("In den Prozenten zählt nur, was ganz ausgefallen ist.", "The percentages count only what was out completely."))
@@ -338,6 +341,7 @@ impl Page<'_> {
                                 (self.moment(incident.started_at))
                                 @if incident.is_open() { (self.say(", dauert an", ", continues")) } @else { (self.lasted(incident)) }
                             }
+                            (self.continued(incident))
                         }
                     }
                     @if more > 0 { li { (self.say("und ", "and ")) (more) (self.say(" weitere", " more")) } }

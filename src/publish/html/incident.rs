@@ -151,7 +151,7 @@ impl<'a> Page<'a> {
                             dd {
                                 @let names: Vec<Markup> = incident.components.iter().filter_map(|(id, ..)| {
                                     let (index, _) = self.component(id)?;
-                                    organisation.shows.contains(&index).then(|| self.named(id))?
+                                    organisation.shows.contains(&index).then(|| self.affected(id))?
                                 }).collect();
                                 (self.folded(&names, self.say("Angebote", "services")))
                             }
@@ -215,6 +215,17 @@ impl<'a> Page<'a> {
         applying
     }
 
+    /// The name of a component that an incident concerns, linked, and that it is available, if it
+    /// is by now.
+    fn affected(&self, id: &ComponentId) -> Option<Markup> {
+        let available = self.view_of(id).filter(|view| view.status == Status::Operational);
+        let word = available.map(|view| self.words.status(view.status, Some(view.component.kind)));
+        Some(html! {
+            (self.named(id)?)
+            @if let Some(word) = word { span.soft { (self.say(" (zurzeit ", " (")) (word) (self.say(")", " at present)")) } }
+        })
+    }
+
     /// The section of open incidents; nothing if there is none.
     pub(super) fn open_incidents<'b>(&self, incidents: impl Iterator<Item = &'b PublicIncident>) -> Markup {
         let open: Vec<_> = incidents.filter(|incident| incident.is_open()).collect();
@@ -262,7 +273,7 @@ impl<'a> Page<'a> {
     }
 
     /// Where an incident that belongs to another one is continued.
-    fn continued(&self, incident: &PublicIncident) -> Markup {
+    pub(super) fn continued(&self, incident: &PublicIncident) -> Markup {
         let other =
             incident.merged_into.as_ref().and_then(|id| self.snapshot.incidents.iter().find(|other| other.id == *id));
         html! {

@@ -22,13 +22,18 @@ pub(super) fn render(page: &Page<'_>) -> String {
     let of = |wanted: fn(&View<'_>) -> bool| views.iter().filter(move |view| wanted(view));
     let live: Vec<View<'_>> = of(|view| view.state.lifecycle == Lifecycle::Live).copied().collect();
     let announced: Vec<&View<'_>> = of(|view| view.state.lifecycle == Lifecycle::Announced).collect();
-    let mut affected: Vec<&View<'_>> =
-        live.iter().filter(|view| !matches!(view.status, Status::Operational | Status::Unknown)).collect();
+    let mut affected: Vec<&View<'_>> = live.iter().filter(|view| is_affected(view.status)).collect();
     affected.sort_by_key(|view| Reverse(view.status));
     let unknown: Vec<&View<'_>> = live.iter().filter(|view| view.status == Status::Unknown).collect();
     let operational: Vec<&View<'_>> = live.iter().filter(|view| view.status == Status::Operational).collect();
     let incidents = || snapshot.incidents_of(index).map(|incident| &**incident);
+    // What an open incident names was affected, even if it is available by now.
+    let is_named = |view: &&View<'_>| {
+        let mut open = incidents().filter(|incident| incident.is_open()).flat_map(|incident| &incident.components);
+        open.any(|(named, ..)| *named == view.component.id)
+    };
     let is_disturbed = !affected.is_empty() || incidents().any(|incident| incident.is_open());
+    let is_spared = is_disturbed && !operational.iter().any(is_named);
     let path = format!("/{}", organisation.id);
     let roll_up = snapshot.organisation_status(index);
     let headline = headline(page.words, &live, roll_up.status, roll_up.evidence, roll_up.unknown);
@@ -51,7 +56,7 @@ pub(super) fn render(page: &Page<'_>) -> String {
         (page.open_incidents(incidents()))
         (cards(page, "s_affected", page.say("Zurzeit nicht oder nur eingeschränkt verfügbar", "Not available or limited at present"), &affected))
         (cards(page, "s_unknown", page.say("Stand unbekannt", "Status unknown"), &unknown))
-        (rows(page, is_disturbed, &operational))
+        (rows(page, is_spared, &operational))
         (page.planned_work(snapshot.maintenances_of(index).map(|maintenance| &**maintenance)))
         (soon(page, &announced))
         (page.availabilities(&live))
@@ -73,6 +78,11 @@ pub(super) fn top_level<'a>(page: &Page<'a>, organisation: &PublicOrganisation) 
         .collect()
 }
 
+/// Whether something is to be said of it: neither available nor unknown.
+const fn is_affected(status: Status) -> bool {
+    !matches!(status, Status::Operational | Status::Unknown)
+}
+
 pub(super) fn headline(
     words: Words,
     live: &[View<'_>],
@@ -82,6 +92,10 @@ pub(super) fn headline(
 ) -> &'static str {
     if live.is_empty() {
         return words.pick("Hier ist noch nichts in Betrieb.", "Nothing is in operation here yet.");
+    }
+    // "A part" would be wrong where nothing is left.
+    if status == Status::PartialOutage && live.len() > 1 && live.iter().all(|view| is_affected(view.status)) {
+        return words.pick("Alle Angebote sind gestört oder eingeschränkt.", "All services are disrupted or limited.");
     }
     sentence(words, status, evidence != Evidence::Declared, unknown)
 }
@@ -98,6 +112,12 @@ fn more(page: &Page<'_>, live: &[View<'_>], affected: &[&View<'_>], unknown: u32
         @if !affected.is_empty() {
             p.more {
                 @match page.words {
+                    Words::German if affected.len() == live.len() && live.len() > 2 => {
+                        "Betroffen sind alle " (live.len()) " Angebote."
+                    },
+                    Words::English if affected.len() == live.len() && live.len() > 2 => {
+                        "All " (live.len()) " services are affected."
+                    },
                     Words::German => {
                         @if affected.len() == 1 { "Betroffen ist 1 von " } @else { "Betroffen sind " (affected.len()) " von " }
                         (live.len()) " Angeboten."
@@ -140,12 +160,12 @@ fn cards(page: &Page<'_>, id: &str, heading: &str, views: &[&View<'_>]) -> Marku
     }
 }
 
-fn rows(page: &Page<'_>, is_disturbed: bool, views: &[&View<'_>]) -> Markup {
+fn rows(page: &Page<'_>, is_spared: bool, views: &[&View<'_>]) -> Markup {
     html! {
         @if !views.is_empty() {
             section aria-labelledby="s_available" {
                 h2 id="s_available" {
-                    @if is_disturbed { (page.say("Nicht betroffen", "Not affected")) }
+                    @if is_spared { (page.say("Nicht betroffen", "Not affected")) }
                     @else { (page.say("Verfügbar", "Available")) }
                 }
                 ul.sheet.rows { @for view in views { (page.row(view)) } }

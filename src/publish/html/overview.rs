@@ -101,6 +101,10 @@ fn affected_organisations(page: &Page<'_>, entries: &[Entry<'_>]) -> Option<Stri
     let affected =
         entries.iter().filter(|entry| entry.status.is_some_and(|roll_up| is_affected(roll_up.status))).count();
     let said = match page.words {
+        Words::German if affected == watched && watched > 2 => {
+            format!("Einschränkungen gibt es bei allen {watched} Organisationen.")
+        }
+        Words::English if affected == watched && watched > 2 => format!("All {watched} organisations are affected."),
         Words::German => format!("Einschränkungen gibt es bei {affected} von {watched} Organisationen."),
         Words::English => format!("{affected} of {watched} organisations are affected."),
     };

@@ -471,14 +471,21 @@ pub(super) fn legal(words: Words, links: &SiteLinks) -> Markup {
         (&links.contact, words.pick("Kontakt", "Contact")),
     ];
     html! {
-        nav aria-label=(words.pick("Rechtliches und Kontakt", "Legal information and contact")) {
-            ul {
-                @for (link, name) in legal {
-                    @if let Some(link) = link { li { a href=(link) { (name) } } }
+        @if has_legal(links) {
+            nav aria-label=(words.pick("Rechtliches und Kontakt", "Legal information and contact")) {
+                ul {
+                    @for (link, name) in legal {
+                        @if let Some(link) = link { li { a href=(link) { (name) } } }
+                    }
                 }
             }
         }
     }
+}
+
+/// Whether any of what every page must link is known.
+pub(super) const fn has_legal(links: &SiteLinks) -> bool {
+    links.imprint.is_some() || links.privacy.is_some() || links.accessibility.is_some() || links.contact.is_some()
 }
 
 /// Whether any of these texts stands in easy language.

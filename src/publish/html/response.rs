@@ -155,7 +155,7 @@ impl Page<'_> {
                         }
                     }
                     tbody {
-                        @for bin in hours.iter().rev() {
+                        @for bin in hours.iter().rev().filter(|bin| bin.times.is_some() || bin.failed + bin.unknown > 0) {
                             tr {
                                 th scope="row" { (time::clock_text(self.words, &self.zone, bin.from)) }
                                 @match bin.times {
@@ -193,6 +193,9 @@ fn by_check(results: &[PastResult]) -> Vec<(&CheckId, Vec<PastResult>)> {
 /// `0,84 s`; below ten milliseconds in those.
 fn seconds(words: Words, time: Duration) -> String {
     let ms = time.as_millis();
+    if ms == 0 {
+        return words.pick("unter 1\u{a0}ms", "below 1\u{a0}ms").to_owned();
+    }
     if ms < 10 {
         return format!("{ms}\u{a0}ms");
     }
@@ -210,7 +213,7 @@ mod tests {
     #[test]
     fn times_read_in_seconds() {
         for (ms, german) in [
-            (0, "0\u{a0}ms"),
+            (0, "unter 1\u{a0}ms"),
             (9, "9\u{a0}ms"),
             (10, "0,01\u{a0}s"),
             (1_239, "1,23\u{a0}s"),

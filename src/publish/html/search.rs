@@ -38,12 +38,13 @@ pub(super) fn render(page: &Page<'_>, scope: &Scope<'_>, findings: &Findings, qu
     let query = if findings.too_long { "" } else { query };
     let heading = page.say("Suche", "Search");
     let path = format!("{SEARCH_PATH}{query}");
+    let above = [(SEARCH_PATH.to_owned(), html! { (heading) })];
     let frame = Frame {
-        title: html! { @if !asked.is_empty() { (asked) " – " } (heading) },
+        title: html! { @if asked.is_empty() { (heading) } @else { (asked) } },
         description: html! { (heading) },
         path: &path,
         folder: "",
-        above: &[],
+        above: if asked.is_empty() { &[] } else { &above },
         json: &format!("/api/v1/search{query}"),
         easy: false,
         links: &page.snapshot.catalogue.site.links,

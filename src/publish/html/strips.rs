@@ -343,6 +343,10 @@ impl<'a> Page<'a> {
             _ => Grain::Month,
         };
         let mut slots = chart::slots(&self.zone, grain, incident.started_at, until);
+        // A single bar would say only what stands above.
+        if slots.len() < 2 {
+            return Markup::default();
+        }
         if let Some(first) = slots.first_mut() {
             first.from = first.from.max(incident.started_at);
         }
