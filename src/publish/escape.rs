@@ -164,7 +164,7 @@ mod tests {
         assert_eq!(ics(&text), "<script>alert(\"1\")</script> & 'x' ]]>\\n\\\\");
         assert_eq!(ics_str("a;b,c\r\nEND:VEVENT\u{0}\u{85}\t"), "a\\;b\\,c\\nEND:VEVENT\t");
         assert_eq!(line(&text), "<script>alert(\"1\")</script> & 'x' ]]> \\");
-        assert_eq!(line(&Plain::new(" a\u{2028}b\t\n\u{85} c\u{1b}[0m ")), "a b c[0m");
+        assert_eq!(line(&Plain::new(" a\u{2028}b\t\n\u{85} c\u{1b}[0m ")), "ab c[0m");
         assert_eq!(label_text(&text), "<script>alert(\\\"1\\\")</script> & 'x' ]]>\\n\\\\");
         assert_eq!(terminal("a\u{1b}[31m\r"), "a\\u{1b}[31m\\r");
     }

@@ -121,7 +121,9 @@ impl<'a> Page<'a> {
     }
 
     fn path_in(&self, language: &str, path: &str) -> String {
-        if language == self.site_language() { path.to_owned() } else { format!("/{language}{path}") }
+        // The description of the interface is one for all languages.
+        let is_one = language == self.site_language() || path == "/openapi.json";
+        if is_one { path.to_owned() } else { format!("/{language}{path}") }
     }
 
     /// The language of the words on this page: German stands in where we have no words.

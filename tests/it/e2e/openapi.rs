@@ -36,19 +36,20 @@ fn the_examples_of_the_page_work() {
         let page = program.get(page);
         for example in page.split("<code class=\"example\">").skip(1).map(|rest| rest.split("</code>").next().unwrap())
         {
+            // A stream has no end; `server::events` reads it.
+            if example.contains("/api/v1/events") {
+                continue;
+            }
             // The test listens on a port that the configuration does not know.
             let command = example.replace(&base, &format!("http://{}", program.address())).replace("&amp;", "&");
             let asked = command.replacen("curl ", "curl -sS -o answer -w '%{http_code} %{content_type}' ", 1);
             let run = Command::new("sh").args(["-c", &asked]).current_dir(place.path("")).stdin(Stdio::null()).output();
             let run = run.unwrap();
             let said = String::from_utf8_lossy(&run.stdout).into_owned();
-            assert_eq!(
-                said,
-                "200 application/json; charset=utf-8",
-                "{command}: {}",
-                String::from_utf8_lossy(&run.stderr)
-            );
-            serde_json::from_slice::<Value>(&std::fs::read(place.path("answer")).unwrap()).unwrap();
+            assert!(said.starts_with("200 "), "{command}: {said}: {}", String::from_utf8_lossy(&run.stderr));
+            if said.contains(" application/json;") {
+                serde_json::from_slice::<Value>(&std::fs::read(place.path("answer")).unwrap()).unwrap();
+            }
             count += 1;
         }
     }

@@ -178,7 +178,7 @@ fn an_answer_to_a_question_has_a_tag_though_nobody_keeps_it() {
     let host = format!("Host: {SITE}");
     let again = Client::to(server.local_addr()).ask("GET", "/search?q=hattingen", &[&host, &tag]);
     assert_eq!((reply.status, again.status), (200, 304));
-    let refused = ask(&server, SITE, "/search?q=a+b+c+d+e+f+g+h+i");
+    let refused = ask(&server, SITE, "/api/v1/search?q=a+b+c+d+e+f+g+h+i");
     assert_eq!(refused.status, 400);
     assert!(refused.text().contains("höchstens 200 Byte und 8 Wörter"));
 }
