@@ -305,8 +305,8 @@ impl State {
     /// changes is decided anew.
     pub(super) fn recompute_given(&mut self) {
         let mut given: BTreeMap<u32, Status> = BTreeMap::new();
-        self.set_roots.clear();
-        self.attached.clear();
+        let set_roots = std::mem::take(&mut self.set_roots);
+        let attached = std::mem::take(&mut self.attached);
         let index = |id: &ComponentId| self.catalogue.component_index(id.as_str());
         for incident in self.record.incidents.values().filter(|incident| incident.is_open()) {
             let root = index(&incident.root);
@@ -324,17 +324,21 @@ impl State {
                     .extend(continued.filter(|component| *component != root).map(|component| (component, root)));
             }
         }
-        if given == self.given {
-            return;
-        }
+        // Where an incident stands decides what else it concerns, even where no status changes.
+        self.touched.extend(differing(&set_roots, &self.set_roots));
+        self.touched.extend(differing(&attached, &self.attached));
         let before = std::mem::replace(&mut self.given, given);
-        let both: BTreeSet<u32> = before.keys().chain(self.given.keys()).copied().collect();
-        let changed: Vec<u32> = both.into_iter().filter(|index| before.get(index) != self.given.get(index)).collect();
-        for index in changed {
+        for index in differing(&before, &self.given) {
             self.mark_dirty(index);
             self.touched.insert(index);
         }
     }
+}
+
+/// The keys that are in one map only, or with another value in each.
+fn differing<V: PartialEq>(one: &BTreeMap<u32, V>, other: &BTreeMap<u32, V>) -> Vec<u32> {
+    let both: BTreeSet<u32> = one.keys().chain(other.keys()).copied().collect();
+    both.into_iter().filter(|key| one.get(key) != other.get(key)).collect()
 }
 
 /// An update keeps how bad the incident was when it was said.

@@ -72,6 +72,10 @@ async function look(browser, axe, address, how, shots) {
     colorScheme: how.dark ? "dark" : "light",
   });
   context.setDefaultTimeout(DEADLINE_MS);
+  // A page is looked at as it came. That it changes under a reader's hands is for live.mjs.
+  await context.addInitScript(() => {
+    globalThis.EventSource = class extends EventTarget { close() {} };
+  });
   const page = await context.newPage();
   page.on("console", (message) => {
     // That a page is an error page is no error of the page.
