@@ -26,7 +26,13 @@ impl State {
                 .find_map(|id| old.component_index(id.as_str()))
                 .filter(|&index| old_components.get(index as usize).is_some_and(Option::is_some));
             let kept = former.and_then(|index| old_components.get_mut(index as usize)?.take());
-            self.record.components.push(kept.unwrap_or_else(|| ComponentRecord::new(at)));
+            let mut record = kept.unwrap_or_else(|| ComponentRecord::new(at));
+            let was_public = former.and_then(|index| old.component(index)).is_none_or(|before| before.public);
+            if component.public && !was_public {
+                // How it did while it was internal is nobody's business.
+                Arc::make_mut(&mut record.intervals).forget_before(at);
+            }
+            self.record.components.push(record);
             came_from.push(former);
         }
         for check in &catalogue.checks {

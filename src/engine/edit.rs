@@ -33,6 +33,8 @@ impl State {
         }
         self.decide_planned(&mut step, at);
         self.recompute_covered();
+        // Editors speak seldom, and what they say may bring anything under another incident.
+        self.all_touched = true;
         self.settle(&mut step, at);
         (step, Ok(subject))
     }

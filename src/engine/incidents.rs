@@ -90,6 +90,7 @@ impl State {
         }
         open.sort_by(|a, b| (a.opened_at, &a.id).cmp(&(b.opened_at, &b.id)));
         let mut at_root: BTreeMap<u32, IncidentId> = BTreeMap::new();
+        let before = self.record.position;
         for incident in &open {
             match self.root_for(incident, &failing) {
                 Some(root) => match at_root.get(&root).cloned() {
@@ -108,6 +109,11 @@ impl State {
         let new: BTreeSet<u32> = failing.values().copied().filter(|root| !at_root.contains_key(root)).collect();
         self.deferred.retain(|root, _| new.contains(root) || !relevant.contains(root));
         let due: Vec<u32> = new.into_iter().filter(|&root| !self.defers(root, at)).collect();
+        if self.record.position > before {
+            // What moved may have come to stand over these: they are looked at once more.
+            self.touched.extend(due);
+            return;
+        }
         self.open_all(step, &due, &failing, at);
     }
 

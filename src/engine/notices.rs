@@ -23,7 +23,8 @@ const CHANGES_MAX: usize = 2_000;
 impl State {
     pub(super) fn incident_edited(&mut self, id: &IncidentId, edit: &IncidentEdit, position: u64, at: Timestamp) {
         let Some(incident) = self.record.incidents.get_mut(id) else { return };
-        let before: Vec<u32> = concerned_indexes(&self.catalogue, incident);
+        let concerned_before: Vec<u32> = concerned_indexes(&self.catalogue, incident);
+        let before = Arc::clone(incident);
         let incident = Arc::make_mut(incident);
         let edit = edit.clone();
         incident.revision = position;
@@ -66,10 +67,11 @@ impl State {
             incident.merged_into = edit.merged_into;
         }
         incident.updates.extend(edit.update);
+        incident.note_head(&before, at);
         if let Some(by) = incident.next_update_by {
             self.timers.set(by, Timer::Planned);
         }
-        for component in before {
+        for component in concerned_before {
             self.public.stale.insert(component);
             self.touched.insert(component);
             if let Some(there) = self.public.incidents_of.get_mut(&component) {

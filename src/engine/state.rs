@@ -334,6 +334,7 @@ impl State {
             }
             Event::IncidentMoved { id, status, impact, root, title, merged_into, concerned, attached, update } => {
                 if let Some(incident) = self.record.incidents.get_mut(id) {
+                    let before = Arc::clone(incident);
                     let incident = Arc::make_mut(incident);
                     incident.revision = logged.position;
                     notices::turn(incident, *status, logged.at);
@@ -346,6 +347,7 @@ impl State {
                     notices::concern(incident, concerned);
                     incident.attached.extend(attached.iter().cloned());
                     incident.updates.extend(update.as_deref().cloned());
+                    incident.note_head(&before, logged.at);
                 }
                 self.incident_applied(id, logged.at);
             }

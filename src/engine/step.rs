@@ -345,7 +345,7 @@ impl State {
                 self.orphans_due = false;
             }
             self.changed.clear();
-            if self.dirty.is_empty() {
+            if self.dirty.is_empty() && self.touched.is_empty() {
                 break;
             }
         }

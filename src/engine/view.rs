@@ -283,6 +283,7 @@ impl State {
             references: incident.references.clone(),
             alternatives: incident.alternatives.clone(),
             unaffected: incident.unaffected.iter().filter(|id| self.is_public(id)).cloned().collect(),
+            headed_at: incident.headed_at,
             overlays: incident.overlays.clone(),
             withdrawn: incident.withdrawn.clone(),
             components: incident

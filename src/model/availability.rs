@@ -150,6 +150,13 @@ impl Intervals {
         self.0.drain(..old.max(excess));
     }
 
+    /// Forgets what was before an instant, as if the open interval had begun there.
+    pub fn forget_before(&mut self, at: Timestamp) {
+        if let Some(open) = self.0.pop() {
+            self.0 = vec![Interval { from: open.from.max(at), before: Sums::default(), ..open }];
+        }
+    }
+
     /// The open interval.
     pub fn last(&self) -> Option<&Interval> {
         self.0.last()

@@ -359,6 +359,9 @@ pub struct Incident {
     /// When an editor last touched it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub touched_at: Option<Timestamp>,
+    /// When its title, its status or its impact last changed: what stands above all that was said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub headed_at: Option<Timestamp>,
     /// Whether the root is set and the engine does not move it.
     #[serde(default, skip_serializing_if = "is_default")]
     pub root_set: bool,
@@ -420,6 +423,7 @@ impl Incident {
             merged_into: None,
             touched: false,
             touched_at: None,
+            headed_at: None,
             root_set: false,
             given: BTreeMap::new(),
             attached: BTreeSet::new(),
@@ -433,6 +437,14 @@ impl Incident {
             revision: 0,
             concerned: Vec::new(),
             updates: Vec::new(),
+        }
+    }
+
+    /// Notes when what stands above all that was said is not as it was `before`.
+    pub fn note_head(&mut self, before: &Self, at: Timestamp) {
+        let is_as_before = self.title == before.title && self.status == before.status && self.impact == before.impact;
+        if !is_as_before {
+            self.headed_at = Some(at);
         }
     }
 

@@ -20,6 +20,9 @@ pub const QUERY_WORDS_MAX: usize = 8;
 /// Most answers of a kind.
 pub const FOUND_MAX: usize = 50;
 
+/// Of so many towns a question may speak; of more it speaks of none in particular.
+const TOWNS_MAX: usize = 10;
+
 /// Where a word stands, the best first. What is found is only as good as its worst word.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 #[repr(u8)]
@@ -61,8 +64,9 @@ impl Clone for Searchable {
 pub struct Found {
     /// Organisations, at most [`FOUND_MAX`].
     pub organisations: Vec<u32>,
-    /// Components, at most [`FOUND_MAX`].
-    pub components: Vec<u32>,
+    /// Components, at most [`FOUND_MAX`], each with the organisation on whose page it was found
+    /// if the question names one; else it is found on its owner's.
+    pub components: Vec<(u32, Option<u32>)>,
     /// How many organisations there are in all.
     pub organisations_in_all: usize,
     /// How many components there are in all.
@@ -124,7 +128,8 @@ impl PublicCatalogue {
             return Found::default();
         }
         let index = self.searchable.0.get_or_init(|| Index::new(self, kind_words));
-        let ranks = index.ranks(question);
+        let of_terms: Vec<Vec<u8>> = question.terms.iter().map(|term| index.ranks_of_term(term)).collect();
+        let ranks = index.ranks(question, &of_terms);
         let (organisations, components) =
             ranks.split_at_checked(self.organisations.len()).unwrap_or((ranks.as_slice(), &[]));
         let (organisations, organisations_in_all) = best(
@@ -132,10 +137,58 @@ impl PublicCatalogue {
             |_| true,
             |index| self.organisations.get(index as usize).map_or("", |organisation| organisation.id.as_str()),
         );
-        let (components, components_in_all) = best(components, is_shown, |index| {
+        let (elsewhere, elsewhere_in_all) = best(components, &is_shown, |index| {
             self.components.get(index as usize).map_or("", |component| component.id.as_str())
         });
-        Found { organisations, components, organisations_in_all, components_in_all }
+        let mut found = self.find_in_towns(&of_terms, components, &is_shown);
+        let components_in_all = found.len() + elsewhere_in_all;
+        found.extend(elsewhere.into_iter().map(|component| (component, None)));
+        found.truncate(FOUND_MAX);
+        Found { organisations, components: found, organisations_in_all, components_in_all }
+    }
+
+    /// Components on the page of a town that the question names beside them: "Wohngeld Menden" is
+    /// the provider's service as Menden shows it. `ranks` are those of all components: what is
+    /// found without a town is not found twice.
+    fn find_in_towns(
+        &self,
+        of_terms: &[Vec<u8>],
+        ranks: &[u8],
+        is_shown: impl Fn(u32) -> bool,
+    ) -> Vec<(u32, Option<u32>)> {
+        let rank = |term: usize, entity: usize| of_terms.get(term).and_then(|ranks| ranks.get(entity)).copied();
+        let named = |organisation: usize| -> Vec<usize> {
+            let names = |term: &usize| rank(*term, organisation).is_some_and(|rank| rank <= Field::Beside as u8);
+            (0..of_terms.len()).filter(names).collect()
+        };
+        let all = (0..self.organisations.len()).map(|organisation| (named(organisation), organisation));
+        let mut towns: Vec<(Vec<usize>, usize)> =
+            all.filter(|(named, _)| !named.is_empty() && named.len() < of_terms.len()).collect();
+        let most = towns.iter().map(|(named, _)| named.len()).max().unwrap_or_default();
+        towns.retain(|(named, _)| named.len() == most);
+        if towns.len() > TOWNS_MAX {
+            return Vec::new();
+        }
+        let mut found: Vec<(u8, &str, &str, u32, u32)> = Vec::new();
+        for (named, town) in &towns {
+            let Some((organisation, index)) = self.organisations.get(*town).zip(u32::try_from(*town).ok()) else {
+                continue;
+            };
+            for &component in organisation.shows.iter() {
+                let is_new = ranks.get(component as usize) == Some(&RANK_NONE) && is_shown(component);
+                let entity = self.organisations.len() + component as usize;
+                let rest = (0..of_terms.len()).filter(|term| !named.contains(term));
+                let worst = rest.map(|term| rank(term, entity).unwrap_or(RANK_NONE)).max().unwrap_or(RANK_NONE);
+                if let Some(known) = self.components.get(component as usize)
+                    && is_new
+                    && worst < Field::Owner as u8
+                {
+                    found.push((worst, known.id.as_str(), organisation.id.as_str(), component, index));
+                }
+            }
+        }
+        found.sort_unstable();
+        found.into_iter().map(|(.., component, town)| (component, Some(town))).collect()
     }
 }
 
@@ -180,13 +233,12 @@ impl Index {
     }
 
     /// The rank of each entity.
-    fn ranks(&self, question: &Question) -> Vec<u8> {
+    fn ranks(&self, question: &Question, of_terms: &[Vec<u8>]) -> Vec<u8> {
         let mut ranks = vec![0; self.names.len()];
         // Whether anything but the owner's name was asked for.
         let mut is_meant = vec![false; self.names.len()];
-        for term in &question.terms {
-            let of_term = self.ranks_of_term(term);
-            for ((rank, meant), of_term) in ranks.iter_mut().zip(&mut is_meant).zip(of_term) {
+        for of_term in of_terms {
+            for ((rank, meant), &of_term) in ranks.iter_mut().zip(&mut is_meant).zip(of_term) {
                 *rank = of_term.max(*rank);
                 *meant |= of_term < Field::Owner as u8;
             }

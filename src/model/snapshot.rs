@@ -260,6 +260,8 @@ pub struct PublicIncident {
     pub alternatives: Vec<Alternative>,
     /// The public components that stay as they are.
     pub unaffected: Vec<ComponentId>,
+    /// When its title, its status or its impact last changed.
+    pub headed_at: Option<Timestamp>,
     /// Towns' own words on it.
     pub overlays: BTreeMap<OrganisationId, Overlay>,
     /// Towns' own words that were taken back, the last ones of each town.

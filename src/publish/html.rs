@@ -129,7 +129,7 @@ pub(super) fn history_pages(snapshot: &Snapshot, archive: &dyn Archive, organisa
 
 /// The page of a search. `query` is the question as it stands in addresses.
 pub(super) fn search(scope: &Scope<'_>, findings: &Findings, query: &str) -> String {
-    search::render(&Page::new(scope.snapshot, &Nothing, scope.language, None), scope, findings, query)
+    search::render(&Page::new(scope.snapshot, &Nothing, scope.language, None), findings, query)
 }
 
 /// The page that tells how to use the interface.

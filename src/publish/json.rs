@@ -201,7 +201,7 @@ pub(super) fn maintenance(scope: &Scope<'_>, maintenance: &PublicMaintenance) ->
 pub(super) fn found(scope: &Scope<'_>, findings: &Findings, parameters: &Parameters<'_>) -> Vec<u8> {
     let found = &findings.found;
     let organisations = found.organisations.iter().filter_map(|&index| FoundOrganisation::new(scope, index));
-    let components = found.components.iter().filter_map(|&index| FoundComponent::new(scope, index));
+    let components = found.components.iter().filter_map(|&(index, town)| FoundComponent::new(scope, index, town));
     let mut object = Object::new(scope.snapshot);
     object.field("q", parameters.q.unwrap_or_default());
     object.list("organisations", organisations.map(|organisation| ((), organisation)));

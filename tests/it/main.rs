@@ -8,6 +8,7 @@
 )]
 #![allow(clippy::too_many_lines, clippy::or_fun_call, reason = "tables of cases are long and need not be quick")]
 
+mod archive;
 mod config;
 mod e2e;
 mod editing;

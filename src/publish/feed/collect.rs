@@ -191,8 +191,8 @@ impl<'a> Audience<'a> {
             let told = incident.updates.iter().filter(|update| scope.tells(update, self.page.as_ref()));
             let overlay = self.overlay(scope, incident).map(|(_, overlay)| overlay.at);
             let withdrawn = self.withdrawn(scope, incident).map(|(_, words)| words.withdrawn_at);
-            let last =
-                told.map(PublicUpdate::changed_at).chain(overlay).chain(withdrawn).chain(incident.resolved_at).max();
+            let own = overlay.into_iter().chain(withdrawn).chain(incident.resolved_at).chain(incident.headed_at);
+            let last = told.map(PublicUpdate::changed_at).chain(own).max();
             let said = Said::new(What::Incident(incident));
             Said { at: last.map_or(said.published, |last| last.max(said.published)), ..said }
         });

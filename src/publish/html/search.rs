@@ -7,7 +7,6 @@ use crate::model::status::Lifecycle;
 use crate::model::text::Plain;
 use crate::publish::html::page::{Frame, Page, SEARCH_PATH};
 use crate::publish::html::status::{common_pill, pill};
-use crate::publish::scope::Scope;
 use crate::publish::search::Findings;
 use crate::publish::wording::{Words, number};
 
@@ -32,7 +31,7 @@ pub(super) fn form(page: &Page<'_>, asked: &Plain) -> Markup {
 }
 
 /// Writes the page.
-pub(super) fn render(page: &Page<'_>, scope: &Scope<'_>, findings: &Findings, query: &str) -> String {
+pub(super) fn render(page: &Page<'_>, findings: &Findings, query: &str) -> String {
     let asked = &findings.asked;
     // What is too long for the interface has no address there.
     let query = if findings.too_long { "" } else { query };
@@ -56,7 +55,7 @@ pub(super) fn render(page: &Page<'_>, scope: &Scope<'_>, findings: &Findings, qu
         @if findings.too_long {
             (too_long(page))
         } @else if !asked.is_empty() {
-            (answer(page, scope, findings))
+            (answer(page, findings))
         }
     };
     page.document(&frame, &main)
@@ -83,7 +82,7 @@ fn too_long(page: &Page<'_>) -> Markup {
     }
 }
 
-fn answer(page: &Page<'_>, scope: &Scope<'_>, findings: &Findings) -> Markup {
+fn answer(page: &Page<'_>, findings: &Findings) -> Markup {
     let found = &findings.found;
     if found.organisations.is_empty() && found.components.is_empty() {
         return nothing(page, &findings.asked);
@@ -100,7 +99,7 @@ fn answer(page: &Page<'_>, scope: &Scope<'_>, findings: &Findings) -> Markup {
             section aria-labelledby="s_found_services" {
                 h2 id="s_found_services" { (page.say("Angebote", "Services")) }
                 (first_of(page, found.components.len(), found.components_in_all))
-                ul.sheet.rows { @for &index in &found.components { (component(page, scope, index)) } }
+                ul.sheet.rows { @for &(index, town) in &found.components { (component(page, index, town)) } }
             }
         }
     }
@@ -164,14 +163,19 @@ fn organisation(page: &Page<'_>, index: u32) -> Markup {
     }
 }
 
-fn component(page: &Page<'_>, scope: &Scope<'_>, index: u32) -> Markup {
-    let Some(view) = scope.view(index, None) else { return Markup::default() };
+fn component(page: &Page<'_>, index: u32, town: Option<u32>) -> Markup {
+    let Some(view) = page.snapshot.view(index, town) else { return Markup::default() };
     let component = view.component;
     let whole = component.part_of.and_then(|whole| page.snapshot.catalogue.components.get(whole as usize));
     html! {
         li {
             div.head {
-                (page.named(&component.id).unwrap_or_default())
+                @match town.and_then(|town| page.snapshot.catalogue.organisations.get(town as usize)) {
+                    Some(town) => a href=(page.path(&format!("/{}/{}", town.id, component.id))) {
+                        (page.text(&component.name)) " – " (page.text(&town.name))
+                    },
+                    None => (page.named(&component.id).unwrap_or_default()),
+                }
                 @if view.state.lifecycle == Lifecycle::Announced {
                     span.soft { (page.say("Demnächst", "Soon")) ", " (page.available_from(&view)) }
                 } @else {

@@ -51,7 +51,8 @@ impl<'a> FoundOrganisation<'a> {
     }
 }
 
-/// A component that was found. However many towns it serves, it is one, on its owner's page.
+/// A component that was found. However many towns it serves, it is one, on its owner's page, unless
+/// the question names a town.
 #[derive(Serialize, JsonSchema)]
 pub(super) struct FoundComponent<'a> {
     id: &'a ComponentId,
@@ -68,10 +69,12 @@ pub(super) struct FoundComponent<'a> {
 }
 
 impl<'a> FoundComponent<'a> {
-    pub(super) fn new(scope: &Scope<'a>, index: u32) -> Option<Self> {
-        let view = scope.view(index, None)?;
+    pub(super) fn new(scope: &Scope<'a>, index: u32, town: Option<u32>) -> Option<Self> {
+        let view = scope.snapshot.view(index, town)?;
         let component = view.component;
-        let owner = &scope.snapshot.catalogue.organisations.get(component.owner as usize)?.id;
+        let organisations = &scope.snapshot.catalogue.organisations;
+        let owner = &organisations.get(component.owner as usize)?.id;
+        let organisation = &organisations.get(town.unwrap_or(component.owner) as usize)?.id;
         Some(Self {
             id: &component.id,
             name: scope.text(&component.name),
@@ -79,9 +82,9 @@ impl<'a> FoundComponent<'a> {
             lifecycle: view.state.lifecycle,
             status: view.status,
             owner,
-            organisation: owner,
+            organisation,
             leika: &component.leika,
-            path: format!("{}/{owner}/{}", scope.prefix(), component.id),
+            path: format!("{}/{organisation}/{}", scope.prefix(), component.id),
         })
     }
 }

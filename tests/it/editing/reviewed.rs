@@ -205,3 +205,25 @@ fn a_towns_words_go_on_with_the_incident_and_stand_beside_the_owners() {
     let view = snapshot.view(snapshot.catalogue.component_index["portal"], Some(town)).unwrap();
     assert_eq!((view.mode.as_str(), view.released, view.local.text.is_some()), ("emergency", Some(true), true));
 }
+
+#[test]
+fn what_becomes_public_has_no_past() {
+    let mut world = World::new();
+    let index = world.state.catalogue().component_index("netz").expect("declared");
+    world.pass(3600);
+    let before = world.state.record.components[index as usize].intervals.iter().count();
+    assert!(before >= 1);
+    let since = world.now.plus(std::time::Duration::from_secs(60));
+    world.now = since;
+    reload(&mut world, &super::WORLD.replace("owner = \"kreis\"\npublic = false", "owner = \"kreis\""));
+    let snapshot = world.snapshot();
+    let public = snapshot.catalogue.component_index[&super::id("netz")];
+    let intervals: Vec<_> = snapshot.states[public as usize].intervals.iter().collect();
+    assert!(!intervals.is_empty() && intervals.iter().all(|interval| interval.from >= since), "{intervals:?}");
+    // A further change of the catalogue takes nothing away.
+    world.pass(3600);
+    reload(&mut world, &super::WORLD.replace("owner = \"kreis\"\npublic = false", "owner = \"kreis\"\nozg = 1"));
+    let snapshot = world.snapshot();
+    assert!(snapshot.states[public as usize].intervals.iter().any(|interval| interval.from == intervals[0].from));
+    world.assert_restores();
+}

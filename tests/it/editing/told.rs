@@ -136,3 +136,30 @@ fn an_entry_says_what_held_when_it_was_told() {
     frozen(&told, &mut world, "", "maintenance");
     world.assert_restores();
 }
+
+#[test]
+fn an_incident_s_own_entry_changes_its_date_with_its_head() {
+    let mut world = World::new();
+    let incident = json!({ "title": text("Vorher"), "text": text("x"), "root": "provider", "impact": "minor" });
+    let made = world.done(&admin(), "POST /incidents", &incident);
+    let entry = |world: &mut World| {
+        let feed = crate::publish::value(&world.snapshot(), "/feed-incidents.json");
+        let items = feed["items"].as_array().expect("a list").clone();
+        items.into_iter().find(|item| item["id"].as_str().unwrap().ends_with(&made)).expect("its entry")
+    };
+    let told = entry(&mut world);
+    world.pass(60);
+    // What nobody reads there changes nothing.
+    let internal = json!({ "next_update_by": "2023-11-01T08:00:00Z" });
+    world.done(&admin(), &format!("PATCH /incidents/{made}"), &internal);
+    assert_eq!(entry(&mut world), told);
+    for change in [json!({ "title": text("Nachher") }), json!({ "impact": "critical" })] {
+        let before = entry(&mut world);
+        world.pass(60);
+        world.done(&admin(), &format!("PATCH /incidents/{made}"), &change);
+        let after = entry(&mut world);
+        assert_ne!(after["date_modified"], before["date_modified"], "{change}");
+        assert_eq!(after["date_published"], before["date_published"]);
+    }
+    world.assert_restores();
+}

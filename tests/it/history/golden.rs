@@ -59,6 +59,7 @@ fn incident() -> Incident {
         merged_into: None,
         touched: true,
         touched_at: None,
+        headed_at: None,
         root_set: false,
         given: BTreeMap::new(),
         attached: BTreeSet::new(),

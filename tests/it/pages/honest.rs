@@ -5,18 +5,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use turmwacht::model::event::MaintenancePhase;
-use turmwacht::model::id::{CheckId, ComponentId};
+use turmwacht::model::id::CheckId;
 use turmwacht::model::incident::{IncidentStatus, MessageCode};
 use turmwacht::model::local::PublicLocal;
-use turmwacht::model::past::NewestResults;
-use turmwacht::model::past::{PastInterval, PastResult};
+use turmwacht::model::past::PastResult;
 use turmwacht::model::snapshot::{PublicMaintenance, Snapshot};
 use turmwacht::model::status::{Evidence, Mode, Status};
-use turmwacht::model::time::Timestamp;
 use turmwacht::model::verdict::{Reason, Verdict};
-use turmwacht::publish::archive::{Archive, Nothing, Unavailable};
+use turmwacht::publish::archive::{Archive, Nothing};
 use turmwacht::publish::html;
 
+use crate::archive::Told;
 use crate::pages::crisis::crisis;
 use crate::pages::read;
 use crate::pages::sample::{at, automatic, basic, differ, from, local, maintenance, morning, through, update};
@@ -210,54 +209,19 @@ fn a_town_s_page_leads_to_the_data_of_that_town() {
     assert!(page.contains("href=\"/api/v1/components/buergerbuero-menden\""), "{page}");
 }
 
-/// Three results of a check: an answer, a failure, and nothing.
-struct Three;
-
-impl Archive for Three {
-    fn results(
-        &self,
-        _: &ComponentId,
-        _: Timestamp,
-        until: Timestamp,
-        _: usize,
-    ) -> Result<Vec<PastResult>, Unavailable> {
-        let all =
-            [(Verdict::Up, None), (Verdict::Down, Some(Reason::Timeout)), (Verdict::Unknown, Some(Reason::Blocked))];
-        let result = |(minutes, (verdict, reason)): (u64, (Verdict, Option<Reason>))| PastResult {
-            check: CheckId::new("start"),
-            at: until.minus(Duration::from_secs(minutes * 60)),
-            verdict,
-            reason,
-            duration: Duration::from_millis(120),
-        };
-        Ok((1..).zip(all).map(result).collect())
-    }
-
-    fn newest_results(
-        &self,
-        component: &ComponentId,
-        from: Timestamp,
-        until: Timestamp,
-        most: usize,
-    ) -> Result<NewestResults, Unavailable> {
-        Ok(NewestResults { from, results: self.results(component, from, until, most)? })
-    }
-
-    fn intervals(
-        &self,
-        _: &ComponentId,
-        _: Timestamp,
-        _: Timestamp,
-        _: usize,
-    ) -> Result<Vec<PastInterval>, Unavailable> {
-        Ok(Vec::new())
-    }
-}
-
 #[test]
 fn what_says_nothing_did_not_fail() {
     let snapshot = morning();
-    let text = read(&component(&snapshot, &Three, "hattingen", "homepage-hattingen"));
+    let all = [(Verdict::Unknown, Some(Reason::Blocked)), (Verdict::Down, Some(Reason::Timeout)), (Verdict::Up, None)];
+    let result = |(minutes, (verdict, reason)): (u64, (Verdict, Option<Reason>))| PastResult {
+        check: CheckId::new("start"),
+        at: snapshot.at.minus(Duration::from_secs((10 - minutes) * 60)),
+        verdict,
+        reason,
+        duration: Duration::from_millis(120),
+    };
+    let three = Told { results: (1..).zip(all).map(result).collect(), ..Told::default() };
+    let text = read(&component(&snapshot, &three, "hattingen", "homepage-hattingen"));
     assert!(text.contains("von 1 Antwort. 1 Prüfung scheiterte. 1 ohne Ergebnis."), "{text}");
     assert!(text.contains("GescheitertOhne Ergebnis"), "{text}");
 }

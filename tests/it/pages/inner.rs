@@ -6,95 +6,24 @@ use std::time::Duration;
 
 use jiff::tz::TimeZone;
 use turmwacht::model::availability::Intervals;
-use turmwacht::model::id::{CheckId, ComponentId};
+use turmwacht::model::id::CheckId;
 use turmwacht::model::incident::IncidentStatus;
 use turmwacht::model::past::{PastInterval, PastResult};
 use turmwacht::model::snapshot::Snapshot;
 use turmwacht::model::status::{Evidence, Mode, Status};
 use turmwacht::model::time::Timestamp;
 use turmwacht::model::verdict::{Reason, Verdict};
-use turmwacht::publish::archive::{Archive, NewestResults, Nothing, Unavailable};
+use turmwacht::publish::archive::{Archive, Nothing};
 use turmwacht::publish::html;
 use turmwacht::publish::month::Month;
 
+use crate::archive::Told;
 use crate::pages::crisis::crisis;
 use crate::pages::read;
 use crate::pages::sample::{at, local, morning};
 
-/// Remembers the same of every component.
-struct Recorded {
-    results: Vec<PastResult>,
-    intervals: Vec<PastInterval>,
-}
-
-impl Archive for Recorded {
-    fn results(
-        &self,
-        _: &ComponentId,
-        from: Timestamp,
-        until: Timestamp,
-        most: usize,
-    ) -> Result<Vec<PastResult>, Unavailable> {
-        let found: Vec<_> = self.results.iter().filter(|one| from <= one.at && one.at < until).cloned().collect();
-        if found.len() > most { Err(Unavailable) } else { Ok(found) }
-    }
-
-    fn newest_results(
-        &self,
-        id: &ComponentId,
-        from: Timestamp,
-        until: Timestamp,
-        most: usize,
-    ) -> Result<NewestResults, Unavailable> {
-        let mut results = self.results(id, from, until, usize::MAX)?;
-        let left_out = results.len().saturating_sub(most);
-        let from = results.drain(..left_out).next_back().map_or(from, |last| last.at.shifted(1));
-        Ok(NewestResults { from, results })
-    }
-
-    fn intervals(
-        &self,
-        _: &ComponentId,
-        from: Timestamp,
-        until: Timestamp,
-        _: usize,
-    ) -> Result<Vec<PastInterval>, Unavailable> {
-        let touches = |one: &&PastInterval| one.from < until && one.until.is_none_or(|end| end > from);
-        Ok(self.intervals.iter().filter(touches).copied().collect())
-    }
-}
-
-/// Cannot be read.
-struct Broken;
-
-impl Archive for Broken {
-    fn results(&self, _: &ComponentId, _: Timestamp, _: Timestamp, _: usize) -> Result<Vec<PastResult>, Unavailable> {
-        Err(Unavailable)
-    }
-
-    fn newest_results(
-        &self,
-        _: &ComponentId,
-        _: Timestamp,
-        _: Timestamp,
-        _: usize,
-    ) -> Result<NewestResults, Unavailable> {
-        Err(Unavailable)
-    }
-
-    fn intervals(
-        &self,
-        _: &ComponentId,
-        _: Timestamp,
-        _: Timestamp,
-        _: usize,
-    ) -> Result<Vec<PastInterval>, Unavailable> {
-        Err(Unavailable)
-    }
-}
-
 /// A result a minute for a day until the morning's outage, then failures; slower by day.
-fn recorded() -> Recorded {
+fn recorded() -> Told {
     let end = at("2023-10-30T07:15:00Z");
     let result = |minute: u64| {
         let fails = minute < 70;
@@ -113,7 +42,7 @@ fn recorded() -> Recorded {
         status,
         evidence: Evidence::Own,
     };
-    Recorded {
+    Told {
         results: (0..1440).rev().map(result).collect(),
         intervals: vec![
             old("2022-05-20T08:00:00Z", "2023-02-03T10:00:00Z", Status::Operational),
@@ -122,6 +51,7 @@ fn recorded() -> Recorded {
             old("2023-06-01T00:00:00Z", "2023-06-03T00:00:00Z", Status::UnderMaintenance),
             old("2023-06-03T00:00:00Z", "2023-08-12T00:00:00Z", Status::Operational),
         ],
+        ..Told::default()
     }
 }
 
@@ -233,7 +163,7 @@ fn what_nothing_checks_and_what_is_to_come_have_no_figures() {
         ],
     );
     assert!(!rathaus.contains("Verfügbarkeit in Zahlen"));
-    let unread = read(&component(&snapshot, &Broken, "hattingen", "rathaus-hattingen", "de"));
+    let unread = read(&component(&snapshot, &Told::broken(), "hattingen", "rathaus-hattingen", "de"));
     assert!(!unread.contains("Antwortzeiten"), "nobody waits for an answer of a town hall");
     let kita = read(&component(&snapshot, &Nothing, "hattingen", "kita-hattingen", "de"));
     says(&kita, &["Noch nicht in Betrieb.", "In Betrieb ab Freitag, 1. Dezember 2023."]);
@@ -299,12 +229,12 @@ fn response_times_have_figures_and_a_table() {
 fn pages_stand_without_their_archive() {
     const SORRY: &str = "Die Aufzeichnungen lassen sich zurzeit nicht lesen.";
     let snapshot = morning();
-    let text = read(&component(&snapshot, &Broken, "hattingen", "serviceportal-en", "de"));
+    let text = read(&component(&snapshot, &Told::broken(), "hattingen", "serviceportal-en", "de"));
     says(&text, &["Nicht verfügbar.", "Bürgertelefon", SORRY, "Über dieses Angebot"]);
-    says(&read(&history(&snapshot, &Broken, "hattingen", None)), &["Rückblick", SORRY]);
+    says(&read(&history(&snapshot, &Told::broken(), "hattingen", None)), &["Rückblick", SORRY]);
     let mut old = morning();
     Arc::make_mut(&mut old.incidents[0]).started_at = at("2022-10-30T06:04:00Z");
-    let text = read(&html::incident(&old, &Broken, &old.incidents[0], "de"));
+    let text = read(&html::incident(&old, &Told::broken(), &old.incidents[0], "de"));
     says(&text, &["Die Störung dauert an.", SORRY, "Verlauf"]);
 }
 
@@ -394,14 +324,14 @@ fn a_strip_of_an_incident_has_at_most_a_hundred_and_twenty_bars() {
     ] {
         let mut snapshot = morning();
         Arc::make_mut(&mut snapshot.incidents[0]).started_at = at(started);
-        let archive = Recorded {
-            results: Vec::new(),
+        let archive = Told {
             intervals: vec![PastInterval {
                 from: at("2018-01-01T00:00:00Z"),
                 until: Some(at("2023-08-12T00:00:00Z")),
                 status: Status::MajorOutage,
                 evidence: Evidence::Own,
             }],
+            ..Told::default()
         };
         let page = html::incident(&snapshot, &archive, &snapshot.incidents[0], "de");
         let strip =
@@ -468,7 +398,7 @@ fn of_more_results_than_a_chart_takes_the_newest_whole_hours_are_drawn() {
         reason: None,
         duration: Duration::from_millis(90),
     };
-    let many = Recorded { results: (0..50_000).rev().map(result).collect(), intervals: Vec::new() };
+    let many = Told { results: (0..50_000).rev().map(result).collect(), ..Told::default() };
     let text = read(&component(&morning(), &many, "hattingen", "serviceportal-en", "de"));
     // Of 40,000 seconds, eleven hours are whole.
     assert!(text.contains("Antwortzeiten der letzten 11 Stunden"), "{text}");

@@ -226,6 +226,7 @@ pub(super) fn incident(id: &str, title: Body, started_at: &str) -> PublicInciden
         unaffected: Vec::new(),
         overlays: BTreeMap::new(),
         withdrawn: BTreeMap::new(),
+        headed_at: None,
         components: Vec::new(),
         updates: Vec::new(),
         revision: 1,

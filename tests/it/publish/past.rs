@@ -1,87 +1,26 @@
 //! Looking back: results, availability over a range and by day, with an archive of the tests' own.
 
-use std::sync::Mutex;
 use std::time::Duration;
 
 use jiff::civil::date;
 use jiff::tz::TimeZone;
 use proptest::prelude::*;
 use serde_json::{Value, json};
-use turmwacht::model::id::{CheckId, ComponentId};
+use turmwacht::model::id::CheckId;
 use turmwacht::model::snapshot::Snapshot;
 use turmwacht::model::status::{Evidence, Status};
 use turmwacht::model::time::Timestamp;
 use turmwacht::model::verdict::{Reason, Verdict};
-use turmwacht::publish::archive::{Archive, NewestResults, PastInterval, PastResult, Unavailable};
+use turmwacht::publish::archive::{PastInterval, PastResult, Unavailable};
 use turmwacht::publish::past::{BINS_MAX, DAYS_MAX, daily, response_times};
 use turmwacht::publish::{Rendered, render_with};
 
 use super::sample::{sample, time};
 use super::target;
+use crate::archive::Told;
 
 const RESULTS: &str = "/api/v1/components/serviceportal-en/results";
 const AVAILABILITY: &str = "/api/v1/components/serviceportal-en/availability";
-
-/// Knows what it is told, and remembers what it was asked for.
-#[derive(Default)]
-struct Told {
-    results: Vec<PastResult>,
-    intervals: Vec<PastInterval>,
-    is_broken: bool,
-    asked: Mutex<Vec<String>>,
-}
-
-impl Told {
-    fn note(&self, what: &str, id: &ComponentId, from: Timestamp, until: Timestamp) -> Result<(), Unavailable> {
-        self.asked.lock().unwrap().push(format!("{what} of {id} from {from} until {until}"));
-        if self.is_broken { Err(Unavailable) } else { Ok(()) }
-    }
-
-    fn asked(&self) -> Vec<String> {
-        std::mem::take(&mut self.asked.lock().unwrap())
-    }
-}
-
-impl Archive for Told {
-    fn results(
-        &self,
-        id: &ComponentId,
-        from: Timestamp,
-        until: Timestamp,
-        most: usize,
-    ) -> Result<Vec<PastResult>, Unavailable> {
-        self.note("results", id, from, until)?;
-        let inside = self.results.iter().filter(|result| from <= result.at && result.at < until);
-        let found: Vec<PastResult> = inside.cloned().collect();
-        if found.len() > most { Err(Unavailable) } else { Ok(found) }
-    }
-
-    fn newest_results(
-        &self,
-        id: &ComponentId,
-        from: Timestamp,
-        until: Timestamp,
-        most: usize,
-    ) -> Result<NewestResults, Unavailable> {
-        let mut results = self.results(id, from, until, usize::MAX)?;
-        let left_out = results.len().saturating_sub(most);
-        let from = results.drain(..left_out).next_back().map_or(from, |last| last.at.shifted(1));
-        Ok(NewestResults { from, results })
-    }
-
-    fn intervals(
-        &self,
-        id: &ComponentId,
-        from: Timestamp,
-        until: Timestamp,
-        most: usize,
-    ) -> Result<Vec<PastInterval>, Unavailable> {
-        self.note("intervals", id, from, until)?;
-        let touching = |i: &&PastInterval| i.from < until && i.until.is_none_or(|end| end > from);
-        let found: Vec<PastInterval> = self.intervals.iter().filter(touching).copied().collect();
-        if found.len() > most { Err(Unavailable) } else { Ok(found) }
-    }
-}
 
 fn past(check: &str, at: &str, verdict: Verdict, reason: Option<Reason>, us: u64) -> PastResult {
     PastResult { check: CheckId::new(check), at: time(at), verdict, reason, duration: Duration::from_micros(us) }
@@ -189,7 +128,7 @@ fn ranges_that_make_no_sense_are_told_in_a_sentence() {
 
 #[test]
 fn too_much_and_an_archive_that_does_not_answer_are_unavailable() {
-    let broken = Told { is_broken: true, ..Told::default() };
+    let broken = Told::broken();
     let answer = |archive: &Told, address: &str| render_with(&sample(), archive, &target(address));
     assert_eq!(answer(&broken, RESULTS), Rendered::Unavailable);
     // What the snapshot knows itself needs no archive; what lies before does.
@@ -331,7 +270,7 @@ fn days_are_counted_from_the_first_and_bounded() {
     assert_eq!(days[1].until, snapshot.at);
     assert_eq!(daily(&snapshot, &year(), component, date(2022, 1, 1), 9_999, &zone).unwrap().len(), DAYS_MAX);
     assert_eq!(daily(&snapshot, &year(), component, date(9999, 12, 28), 9, &zone).unwrap().len(), 2);
-    let broken = Told { is_broken: true, ..Told::default() };
+    let broken = Told::broken();
     assert_eq!(daily(&snapshot, &broken, component, date(2023, 1, 1), 9, &zone), Err(Unavailable));
     assert_eq!(daily(&snapshot, &broken, 9_999, date(2023, 1, 1), 9, &zone).map(|days| days.len()), Ok(9));
 }

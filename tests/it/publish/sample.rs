@@ -314,6 +314,7 @@ pub(super) fn incident(id: &str, title: Body, root: Shown, started_at: Timestamp
         unaffected: Vec::new(),
         overlays: BTreeMap::new(),
         withdrawn: BTreeMap::new(),
+        headed_at: None,
         updates: Vec::new(),
         revision: 1,
     }

@@ -94,6 +94,10 @@ fn words_find_what_begins_with_them_however_they_are_spelled() {
         ("Rechenzentrum", &["dienstleister"], &[]),
         ("wohngeld rechenzentrum süd", &[], &["wohngeld"]),
         ("Standesamt Dortmund", &[], &[]),
+        // What somebody else provides, on the page of the town that is named.
+        ("wohngeld hattingen", &[], &["wohngeld"]),
+        ("Ennepe-Ruhr-Kreis Wohngeld", &[], &["wohngeld"]),
+        ("altes wohngeld hattingen", &[], &[]),
         // Not within a word, and nothing that is retired.
         ("amt", &[], &[]),
         ("altes", &[], &[]),
@@ -110,6 +114,31 @@ fn words_find_what_begins_with_them_however_they_are_spelled() {
 
 fn owned<'a>(ids: &[&str]) -> &'a [String] {
     ids.iter().map(|id| (*id).to_owned()).collect::<Vec<_>>().leak()
+}
+
+#[test]
+fn a_service_beside_a_town_is_found_on_that_towns_page() {
+    let mut snapshot = country();
+    let at = |snapshot: &Snapshot, question: &str| -> Vec<String> {
+        let question = question.replace(' ', "+");
+        let value = value(snapshot, &format!("/api/v1/search?q={question}"));
+        let items = value["components"].as_array().expect("a list");
+        items.iter().map(|item| item["path"].as_str().expect("a path").to_owned()).collect()
+    };
+    assert_eq!(at(&snapshot, "wohngeld"), ["/dienstleister/wohngeld"]);
+    assert_eq!(at(&snapshot, "wohngeld hattingen"), ["/hattingen/wohngeld"]);
+    // Two towns may be meant; the county is not.
+    assert_eq!(at(&snapshot, "hatt wohngeld"), ["/hatten/wohngeld", "/hattenhofen/wohngeld", "/hattingen/wohngeld"]);
+    let page = text(&snapshot, "/search?q=wohngeld+hattingen");
+    assert!(page.contains("<a href=\"/hattingen/wohngeld\">Wohngeld – Stadt Hattingen</a>"), "{page}");
+    // A word that most towns bear names none of them.
+    let catalogue = Arc::make_mut(&mut snapshot.catalogue);
+    for organisation in &mut catalogue.organisations {
+        organisation.name = Text::single("de", "Stadt X");
+    }
+    let town = catalogue.organisations[2].clone();
+    catalogue.organisations.extend(std::iter::repeat_n(town, 10));
+    assert_eq!(at(&snapshot, "stadt wohngeld"), Vec::<String>::new());
 }
 
 #[test]
