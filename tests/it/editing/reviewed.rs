@@ -217,7 +217,7 @@ fn what_becomes_public_has_no_past() {
     world.now = since;
     reload(&mut world, &super::WORLD.replace("owner = \"kreis\"\npublic = false", "owner = \"kreis\""));
     let snapshot = world.snapshot();
-    let public = snapshot.catalogue.component_index[&super::id("netz")];
+    let public = snapshot.catalogue.component_index[&id("netz")];
     let intervals: Vec<_> = snapshot.states[public as usize].intervals.iter().collect();
     assert!(!intervals.is_empty() && intervals.iter().all(|interval| interval.from >= since), "{intervals:?}");
     // A further change of the catalogue takes nothing away.
