@@ -6,6 +6,8 @@ mod editing;
 mod export;
 mod openapi;
 pub(crate) mod program;
+mod reload;
+mod supervised;
 mod tokens;
 
 use std::net::{SocketAddr, TcpListener};
