@@ -14,5 +14,6 @@ mod include;
 mod journey;
 mod nginx;
 mod process;
+mod proxies;
 mod statuspage;
 mod unbound;
