@@ -578,17 +578,6 @@ impl Core {
         self.metrics.config_last_reload_successful.set(i64::from(!stale));
     }
 
-    /// What is watched, in a few words for the service manager.
-    pub(super) fn summary(&self) -> String {
-        let catalogue = self.state.catalogue();
-        format!(
-            "organisations: {}, components: {}, checks: {}",
-            catalogue.organisations.len(),
-            catalogue.components.len(),
-            catalogue.checks.len()
-        )
-    }
-
     /// The catalogue in force.
     pub(super) const fn catalogue(&self) -> &Arc<Catalogue> {
         self.state.catalogue()

@@ -299,7 +299,7 @@ async fn run_loop(
         }
         core.turn(planned, adopt.take(), std::mem::take(&mut asked));
         if !std::mem::replace(&mut told, true) {
-            supervisor.ready(core.summary());
+            supervisor.ready(summary(core.catalogue()));
         }
         let earliest = monotonic() + TURN_EVERY;
         planned = core.next_turn().max(earliest);
@@ -331,6 +331,16 @@ async fn run_loop(
     supervisor.stopping();
     core.shutdown();
     result
+}
+
+/// What is watched, in a few words for the service manager.
+fn summary(catalogue: &Catalogue) -> String {
+    format!(
+        "organisations: {}, components: {}, checks: {}",
+        catalogue.organisations.len(),
+        catalogue.components.len(),
+        catalogue.checks.len()
+    )
 }
 
 /// The state from the store: the last checkpoint and everything after it. An event whose

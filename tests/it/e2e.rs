@@ -7,6 +7,7 @@ mod export;
 mod openapi;
 pub(crate) mod program;
 mod reload;
+mod restore;
 mod supervised;
 mod tokens;
 

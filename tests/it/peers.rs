@@ -16,4 +16,5 @@ mod nginx;
 mod process;
 mod proxies;
 mod statuspage;
+mod systemd;
 mod unbound;

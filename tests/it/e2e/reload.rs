@@ -64,8 +64,7 @@ fn a_changed_file_is_taken_up_once_it_is_whole() {
     assert_eq!(log.matches("the new files are faulty").count(), 1, "{log}");
     assert!(log.contains("probes.toml:"), "{log}");
     place.write("probes.toml", &services(8));
-    program.until("the eighth service is there", |program| has(program, "dienst-7"));
-    assert!(!is_stale(&program));
+    program.until("the eighth service is there", |program| has(program, "dienst-7") && !is_stale(program));
 
     // A new file of another body.
     place.write(
@@ -132,8 +131,7 @@ fn what_would_take_away_much_needs_a_signal() {
     place.write("probes.d/b.toml", "[[organisation]]\nid = \"b\"\nkind = \"provider\"\nname = \"B\"\n");
     let program = place.serve();
     let refused = |words: &str, still: &str| {
-        program.until("it says so", |program| program.log().contains(words));
-        assert!(is_stale(&program), "{}", program.log());
+        program.until("it says so", |program| program.log().contains(words) && is_stale(program));
         assert!(has(&program, still));
     };
     let adopted = |version: u32| {
@@ -180,9 +178,9 @@ fn a_component_with_an_open_incident_goes_only_by_a_signal() {
     let (_, rest) = text.split_once("[[component]]\nid = \"antrag\"").unwrap();
     let without = format!("{begin}[[component]]\nid = \"antrag\"{}", rest.replace("depends_on = [\"portal\"]\n", ""));
     place.write("probes.toml", &without);
-    program.until("it says so", |program| program.log().contains("`portal` would be gone, of which the open incident"));
-    assert!(is_stale(&program) && has(&program, "portal"));
+    let said = "`portal` would be gone, of which the open incident";
+    program.until("it says so", |program| program.log().contains(said) && is_stale(program));
+    assert!(has(&program, "portal"));
     program.signal(Signal::HUP);
-    program.until("the signal settles it", |program| !has(program, "portal"));
-    assert!(!is_stale(&program));
+    program.until("the signal settles it", |program| !has(program, "portal") && !is_stale(program));
 }
