@@ -28,7 +28,7 @@ mod show;
 mod svg;
 mod values;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
@@ -63,8 +63,8 @@ pub struct Loaded {
     pub warnings: Report,
     /// Every file that was read, config.toml first.
     pub files: Vec<PathBuf>,
-    /// The patterns of `probes` that match a file.
-    pub patterns: BTreeSet<String>,
+    /// The patterns of `probes`, and whether a file matches.
+    pub patterns: BTreeMap<String, bool>,
 }
 
 /// Why a configuration is refused, by what can still be done.
@@ -175,10 +175,10 @@ fn read_text(path: &Path) -> Result<String, String> {
     String::from_utf8(bytes).map_err(|_| "not UTF-8".to_owned())
 }
 
-/// The files that the globs of `probes` match, sorted, each once, and the globs that match any.
-fn expand(patterns: &[diagnostic::At<&str>], base: &Path, faults: &Faults) -> (Vec<PathBuf>, BTreeSet<String>) {
+/// The files that the globs of `probes` match, sorted, each once, and whether each glob matches any.
+fn expand(patterns: &[diagnostic::At<&str>], base: &Path, faults: &Faults) -> (Vec<PathBuf>, BTreeMap<String, bool>) {
     let mut found: BTreeSet<PathBuf> = BTreeSet::new();
-    let mut matching = BTreeSet::new();
+    let mut matching = BTreeMap::new();
     for pattern in patterns {
         let absolute = Path::new(pattern.value).is_absolute();
         let prefix = glob::Pattern::escape(&base.to_string_lossy());
@@ -191,9 +191,7 @@ fn expand(patterns: &[diagnostic::At<&str>], base: &Path, faults: &Faults) -> (V
             Ok(paths) => {
                 let mut paths =
                     paths.filter_map(Result::ok).filter(|path| path.is_file()).take(PROBE_FILES_MAX + 1).peekable();
-                if paths.peek().is_some() {
-                    matching.insert(pattern.value.to_owned());
-                }
+                matching.insert(pattern.value.to_owned(), paths.peek().is_some());
                 found.extend(paths);
             }
             Err(error) => {
@@ -235,7 +233,7 @@ fn build(
     let operator_fails = faults.has_errors();
     let mut complete = true;
     let (paths, patterns) =
-        if from_files { expand(&operator.probes, base, &faults) } else { (Vec::new(), BTreeSet::new()) };
+        if from_files { expand(&operator.probes, base, &faults) } else { (Vec::new(), BTreeMap::new()) };
     let glob_fails = faults.has_errors() && !operator_fails;
     let mut total = config.text.len() as u64;
     if paths.len() > PROBE_FILES_MAX {

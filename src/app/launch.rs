@@ -1,6 +1,6 @@
 //! Starting and stopping: configuration, store, server, loop.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
@@ -155,7 +155,7 @@ pub fn serve(config_file: &Path, log_lines_dropped: Arc<AtomicU64>) -> Result<()
                 "the probe files are faulty, starting on the last good catalogue:\n{}",
                 report.render(false)
             );
-            (*settings, None, BTreeSet::new())
+            (*settings, None, BTreeMap::new())
         }
     };
     run(Start {

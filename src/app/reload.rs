@@ -1,6 +1,6 @@
 //! What becomes of files that were read again.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::app::core::Core;
@@ -11,9 +11,19 @@ use crate::model::catalogue::Catalogue;
 /// What to do about files that nobody asked to be read again and that would take away much.
 const IF_MEANT: &str = "if that is meant, send SIGHUP (`systemctl reload turmwacht`); the catalogue in force stays";
 
-/// The new catalogue, if the files are good, say something new, and may be taken up. `patterns` are those
-/// that matched a file when a catalogue was last taken up.
-pub(super) fn reloaded(core: &mut Core, reading: Reading, patterns: &mut BTreeSet<String>) -> Option<Arc<Catalogue>> {
+/// The patterns of `probes`, and whether a file matches.
+type Patterns = BTreeMap<String, bool>;
+
+/// A pattern that matched a file before, and still stands there, but matches none now.
+fn emptied<'n>(old: &Patterns, new: &'n Patterns) -> Option<&'n str> {
+    new.iter()
+        .find(|(pattern, matches)| !**matches && old.get(*pattern) == Some(&true))
+        .map(|(pattern, _)| pattern.as_str())
+}
+
+/// The new catalogue, if the files are good, say something new, and may be taken up. `patterns` are those of
+/// the files that were last taken up.
+pub(super) fn reloaded(core: &mut Core, reading: Reading, patterns: &mut Patterns) -> Option<Arc<Catalogue>> {
     let loaded = match reading.loaded {
         Some(Ok(loaded)) => loaded,
         Some(Err(LoadFailure::Settings(report) | LoadFailure::Catalogue { report, .. })) => {
@@ -28,8 +38,7 @@ pub(super) fn reloaded(core: &mut Core, reading: Reading, patterns: &mut BTreeSe
         }
     };
     if reading.by == By::Change {
-        let emptied = patterns.difference(&loaded.patterns).next();
-        let loss = emptied
+        let loss = emptied(patterns, &loaded.patterns)
             .map(|pattern| format!("the pattern {pattern:?} matches no file any more"))
             .or_else(|| core.state.loss(&loaded.catalogue).map(|loss| loss.to_string()));
         if let Some(loss) = loss {
@@ -48,4 +57,20 @@ pub(super) fn reloaded(core: &mut Core, reading: Reading, patterns: &mut BTreeSe
         "the files were read again; changes under [server], [storage] and [probing] take effect at the next start"
     );
     Some(Arc::new(loaded.catalogue))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pattern_is_emptied_only_if_it_matched_before_and_still_stands_there() {
+        let patterns = |list: &[(&str, bool)]| list.iter().map(|(p, m)| ((*p).to_owned(), *m)).collect::<Patterns>();
+        let old = patterns(&[("a/*.toml", true), ("b/*.toml", false)]);
+        assert_eq!(emptied(&old, &patterns(&[("a/*.toml", false), ("b/*.toml", false)])), Some("a/*.toml"));
+        assert_eq!(emptied(&old, &patterns(&[("a/*.toml", true), ("b/*.toml", false)])), None);
+        assert_eq!(emptied(&old, &patterns(&[("c/*.toml", true)])), None, "renamed");
+        assert_eq!(emptied(&old, &patterns(&[("c/*.toml", false)])), None, "what it declared is looked at by itself");
+        assert_eq!(emptied(&Patterns::new(), &patterns(&[("a/*.toml", false)])), None);
+    }
 }

@@ -5,7 +5,7 @@
 //! and what was read counts only if nothing changed meanwhile: so half a file is never in force. What
 //! becomes of what was read is decided by the loop.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::os::unix::fs::MetadataExt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
@@ -74,8 +74,8 @@ pub struct Watched {
     pub file: PathBuf,
     /// All files as they lay on disk before they were read.
     pub files: Files,
-    /// The patterns that matched something.
-    pub patterns: BTreeSet<String>,
+    /// The patterns of `probes`, and whether a file matched.
+    pub patterns: BTreeMap<String, bool>,
 }
 
 /// Who asked for files to be read again.

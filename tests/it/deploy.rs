@@ -31,9 +31,7 @@ fn the_shipped_configurations_are_in_order() {
         // As it is, and with all that is only proposed.
         let proposed: String = text
             .lines()
-            .map(|line| {
-                if line.starts_with("# ") && line.contains(" = ") { &line[2..] } else { line }.to_owned() + "\n"
-            })
+            .map(|line| line.strip_prefix("# ").filter(|rest| rest.contains(" = ")).unwrap_or(line).to_owned() + "\n")
             .collect();
         for text in [text, proposed] {
             std::fs::write(&file, &text).unwrap();

@@ -57,7 +57,7 @@ fn a_changed_file_is_taken_up_once_it_is_whole() {
     assert!(!log.contains("not taken up") && !log.contains("faulty"), "half a file was read:\n{log}");
 
     // Half a file that stays is faulty, is said to be so once, and changes nothing.
-    fs::write(place.path("probes.toml"), &whole[..whole.len() - 4]).unwrap();
+    fs::write(place.path("probes.toml"), whole.trim_end_matches("\"\n")).unwrap();
     program.until("it is found to be faulty", is_stale);
     meanwhile(&program, |program| is_stale(program) && has(program, "dienst-6"));
     let log = program.log();

@@ -2,7 +2,6 @@
 
 use std::process::Command;
 
-use super::program::Place;
 use super::{Site, published};
 
 /// The block of the document that restores.

@@ -85,7 +85,7 @@ impl Proxy {
         let body = answer.split_off(end + 4);
         let head = String::from_utf8(answer).unwrap();
         let (version, rest) = head.split_once(' ').unwrap();
-        let (version, status) = (version.to_owned(), rest[..3].parse().unwrap());
+        let (version, status) = (version.to_owned(), rest.split_whitespace().next().unwrap().parse().unwrap());
         Some(Reply { status, version, head, body })
     }
 
@@ -201,6 +201,7 @@ impl Proxy {
             let refused = self.ask(&[&asked[..], more].concat(), &format!("http://{SITE}{path}"));
             assert_eq!(refused.status, 403, "{}", refused.head);
         }
+        assert_eq!(self.ask(&[], &format!("http://{SITE}/admin")).status, 403);
         let opened = self.ask(&asked, &format!("https://{SITE}{path}"));
         assert_eq!(opened.status, 201, "{}", String::from_utf8_lossy(&opened.body));
         let read = self.ask(&["-H", &bearer], &format!("https://{SITE}{path}"));
