@@ -26,8 +26,13 @@ const LOOK_AGAIN: Duration = Duration::from_millis(100);
 /// A change counts after so long without another.
 const STABLE_FOR: Duration = Duration::from_millis(500);
 
-/// Looking takes at most one part in so many of a processor, however many files there are.
+/// Looking takes at most one part in so many of a processor, however many files there are; while something is
+/// changing, one in [`SHARE_AGAIN`].
 const SHARE: u32 = 50;
+const SHARE_AGAIN: u32 = 4;
+
+/// But a look comes at the latest after this, also where a slow disk makes it long.
+const LOOK_LATEST: Duration = Duration::from_secs(10);
 
 /// What tells one state of a file from another without reading it. A swapped link leads to another
 /// inode; the time of its last change of any kind shows what keeps its time of writing.
@@ -184,7 +189,11 @@ fn watch(watched: Watched, signals: &Receiver<()>, out: &mpsc::Sender<Reading>) 
         let files = Files::of(&file);
         let change = settling.look(files.clone(), began);
         let took = began.elapsed();
-        pause = if change == Change::None { LOOK_EVERY } else { LOOK_AGAIN }.max(took * SHARE);
+        pause = match change {
+            Change::None => LOOK_EVERY.max(took * SHARE),
+            Change::Under | Change::Settled => LOOK_AGAIN.max(took * SHARE_AGAIN),
+        };
+        pause = pause.min(LOOK_LATEST);
         if by == By::Change && change != Change::Settled {
             continue;
         }
