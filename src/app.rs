@@ -13,9 +13,13 @@ mod launch;
 mod log_limit;
 mod outbox;
 mod recent;
+mod reload;
+mod supervisor;
+mod watch;
 
 pub use export::{Exported, FolderFault};
 pub use launch::{AppFault, Running, Start, export, run, serve};
+pub use watch::{Files, Watched};
 
 /// Most descriptors the public server may use: half of what there is.
 pub const SERVER_SHARE: u64 = 2;

@@ -28,7 +28,7 @@ mod show;
 mod svg;
 mod values;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
@@ -63,6 +63,8 @@ pub struct Loaded {
     pub warnings: Report,
     /// Every file that was read, config.toml first.
     pub files: Vec<PathBuf>,
+    /// The patterns of `probes`, and whether a file matches.
+    pub patterns: BTreeMap<String, bool>,
 }
 
 /// Why a configuration is refused, by what can still be done.
@@ -149,7 +151,7 @@ pub fn files(config_file: &Path) -> Vec<PathBuf> {
     let faults = Faults::default();
     let table = Table::new(document.get_ref(), Spot::new(0, 0..0), &faults);
     let patterns = table.strings("probes");
-    files.extend(expand(&patterns, &folder(config_file), &faults));
+    files.extend(expand(&patterns, &folder(config_file), &faults).0);
     files
 }
 
@@ -173,9 +175,10 @@ fn read_text(path: &Path) -> Result<String, String> {
     String::from_utf8(bytes).map_err(|_| "not UTF-8".to_owned())
 }
 
-/// The files that the globs of `probes` match, sorted, each once.
-fn expand(patterns: &[diagnostic::At<&str>], base: &Path, faults: &Faults) -> Vec<PathBuf> {
+/// The files that the globs of `probes` match, sorted, each once, and whether each glob matches any.
+fn expand(patterns: &[diagnostic::At<&str>], base: &Path, faults: &Faults) -> (Vec<PathBuf>, BTreeMap<String, bool>) {
     let mut found: BTreeSet<PathBuf> = BTreeSet::new();
+    let mut matching = BTreeMap::new();
     for pattern in patterns {
         let absolute = Path::new(pattern.value).is_absolute();
         let prefix = glob::Pattern::escape(&base.to_string_lossy());
@@ -186,7 +189,10 @@ fn expand(patterns: &[diagnostic::At<&str>], base: &Path, faults: &Faults) -> Ve
         let before = found.len();
         match glob::glob(&whole) {
             Ok(paths) => {
-                found.extend(paths.filter_map(Result::ok).filter(|path| path.is_file()).take(PROBE_FILES_MAX + 1))
+                let mut paths =
+                    paths.filter_map(Result::ok).filter(|path| path.is_file()).take(PROBE_FILES_MAX + 1).peekable();
+                matching.insert(pattern.value.to_owned(), paths.peek().is_some());
+                found.extend(paths);
             }
             Err(error) => {
                 let fault = Fault::error(format!("{} is no pattern for files", quote(pattern.value)));
@@ -200,7 +206,7 @@ fn expand(patterns: &[diagnostic::At<&str>], base: &Path, faults: &Faults) -> Ve
             faults.push(fault.help("the pattern is relative to the folder of config.toml"));
         }
     }
-    found.into_iter().collect()
+    (found.into_iter().collect(), matching)
 }
 
 /// All steps. `files` says whether the probe files are to be read.
@@ -226,7 +232,8 @@ fn build(
     let operator = read_operator(table, base, extra.loopback);
     let operator_fails = faults.has_errors();
     let mut complete = true;
-    let paths = if from_files { expand(&operator.probes, base, &faults) } else { Vec::new() };
+    let (paths, patterns) =
+        if from_files { expand(&operator.probes, base, &faults) } else { (Vec::new(), BTreeMap::new()) };
     let glob_fails = faults.has_errors() && !operator_fails;
     let mut total = config.text.len() as u64;
     if paths.len() > PROBE_FILES_MAX {
@@ -262,7 +269,13 @@ fn build(
     if faults.has_errors() {
         return Err(LoadFailure::Catalogue { settings: Box::new(settings), report: faults.into_report(&sources) });
     }
-    Ok(Loaded { settings, catalogue: Catalogue::new(declared), warnings: faults.into_report(&sources), files })
+    Ok(Loaded {
+        settings,
+        catalogue: Catalogue::new(declared),
+        warnings: faults.into_report(&sources),
+        files,
+        patterns,
+    })
 }
 
 /// Reads every source but the first and puts them together.

@@ -93,7 +93,7 @@ pub fn run(
     app::run(Start {
         settings,
         catalogue: Some(Catalogue::new(declared)),
-        reload_from: None,
+        watched: None,
         log_lines_dropped,
         started: Box::new(started),
     })?;

@@ -11,6 +11,7 @@ mod edit;
 pub mod graph;
 mod incidents;
 pub mod judge;
+mod losses;
 mod maintenance;
 mod measure;
 mod merge;
@@ -25,6 +26,7 @@ mod umbrella;
 pub mod vantage;
 mod view;
 
+pub use losses::Loss;
 pub use measure::measure;
 pub use state::{CHECKPOINT_FORMAT, CheckRecord, ComponentRecord, Record, State, evidence_lasts};
 pub use step::{Effect, Input, Step};

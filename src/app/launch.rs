@@ -1,5 +1,6 @@
 //! Starting and stopping: configuration, store, server, loop.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
@@ -12,12 +13,15 @@ use arc_swap::ArcSwap;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
-use tokio::task::{JoinHandle, LocalSet};
+use tokio::task::LocalSet;
 
 use crate::app::archive::Past;
 use crate::app::core::{Core, Parts, Shared};
 use crate::app::export::{self, Exported, Exporter, FolderFault};
 use crate::app::outbox::{Acks, Outbox};
+use crate::app::reload::reloaded;
+use crate::app::supervisor::Supervisor;
+use crate::app::watch::{Files, Watch, Watched};
 use crate::clock::{Clock, monotonic, system_time};
 use crate::config::{self, LoadFailure};
 use crate::engine::{CHECKPOINT_FORMAT, Record, State};
@@ -101,8 +105,8 @@ pub struct Start {
     pub settings: Settings,
     /// The catalogue to adopt; `None` = the last good one of the store.
     pub catalogue: Option<Catalogue>,
-    /// The file to read again on SIGHUP.
-    pub reload_from: Option<PathBuf>,
+    /// The files to read again on SIGHUP, and when they change.
+    pub watched: Option<Watched>,
     /// Log lines that were dropped, counted by the log's writer.
     pub log_lines_dropped: Arc<AtomicU64>,
     /// Called once, when the server listens.
@@ -131,7 +135,8 @@ impl std::fmt::Debug for Start {
 /// # Errors
 /// If it cannot start; the message is for the operator.
 pub fn serve(config_file: &Path, log_lines_dropped: Arc<AtomicU64>) -> Result<(), AppFault> {
-    let (settings, catalogue) = match config::load_or_settings(config_file) {
+    let files = Files::of(config_file);
+    let (settings, catalogue, patterns) = match config::load_or_settings(config_file) {
         Ok(loaded) => {
             if !loaded.warnings.is_empty() {
                 tracing::warn!(
@@ -139,7 +144,7 @@ pub fn serve(config_file: &Path, log_lines_dropped: Arc<AtomicU64>) -> Result<()
                     loaded.warnings.warning_count()
                 );
             }
-            (loaded.settings, Some(loaded.catalogue))
+            (loaded.settings, Some(loaded.catalogue), loaded.patterns)
         }
         Err(LoadFailure::Settings(report)) => return Err(AppFault::Config(report.render(false))),
         Err(LoadFailure::Catalogue { settings, report }) => {
@@ -150,13 +155,13 @@ pub fn serve(config_file: &Path, log_lines_dropped: Arc<AtomicU64>) -> Result<()
                 "the probe files are faulty, starting on the last good catalogue:\n{}",
                 report.render(false)
             );
-            (*settings, None)
+            (*settings, None, BTreeMap::new())
         }
     };
     run(Start {
         settings,
         catalogue,
-        reload_from: Some(config_file.to_owned()),
+        watched: Some(Watched { file: config_file.to_owned(), files, patterns }),
         log_lines_dropped,
         started: Box::new(|running| tracing::info!("listening on http://{}/", running.listen)),
     })
@@ -234,14 +239,15 @@ pub fn run(start: Start) -> Result<(), AppFault> {
         references,
         outbox: Outbox::new(writer, Arc::clone(&acks), documents, exporter),
         metrics,
-        health,
+        health: Arc::clone(&health),
         shared,
         config_stale,
         recovered,
     });
     (start.started)(&Running { listen: server.local_addr(), metrics_listen: server.metrics_addr(), desk });
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let result = LocalSet::new().block_on(&runtime, run_loop(core, adopt, &acks, asked, start.reload_from, &server));
+    let result =
+        LocalSet::new().block_on(&runtime, run_loop(core, adopt, &acks, asked, start.watched, &server, health));
     runtime.shutdown_background();
     server.shutdown();
     result
@@ -273,14 +279,18 @@ async fn run_loop(
     mut adopt: Option<Arc<Catalogue>>,
     acks: &Acks,
     mut desk: mpsc::Receiver<Asked>,
-    reload_from: Option<PathBuf>,
+    watched: Option<Watched>,
     server: &server::ServerHandle,
+    health: Arc<Health>,
 ) -> Result<(), AppFault> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut hang_up = signal(SignalKind::hangup())?;
     let landing = core.landing();
-    let mut reloading: Option<JoinHandle<Result<config::Loaded, LoadFailure>>> = None;
+    let mut patterns = watched.as_ref().map(|watched| watched.patterns.clone()).unwrap_or_default();
+    let mut watch = watched.map(Watch::start).transpose()?;
+    let mut supervisor = Supervisor::start(health)?;
+    let mut told = false;
     let mut planned = monotonic();
     let mut asked = Vec::new();
     let result = loop {
@@ -288,20 +298,24 @@ async fn run_loop(
             break Err(AppFault::ServerDied);
         }
         core.turn(planned, adopt.take(), std::mem::take(&mut asked));
+        if !std::mem::replace(&mut told, true) {
+            supervisor.ready(summary(core.catalogue()));
+        }
         let earliest = monotonic() + TURN_EVERY;
         planned = core.next_turn().max(earliest);
         tokio::select! {
             biased;
             _ = terminate.recv() => break Ok(()),
             _ = interrupt.recv() => break Ok(()),
-            _ = hang_up.recv(), if reloading.is_none() => {
-                if let Some(file) = reload_from.clone() {
-                    reloading = Some(tokio::task::spawn_blocking(move || config::load_or_settings(&file)));
+            _ = hang_up.recv() => {
+                if let Some(watch) = &watch {
+                    supervisor.reloading();
+                    watch.read_again();
                 }
             }
-            loaded = wait_for(&mut reloading) => {
-                reloading = None;
-                adopt = reloaded(&mut core, loaded);
+            Some(reading) = Watch::next(&mut watch) => {
+                adopt = reloaded(&mut core, reading, &mut patterns);
+                told = false;
             }
             Some(one) = desk.recv() => asked.push(one),
             () = landing.arrived.notified() => {}
@@ -314,41 +328,19 @@ async fn run_loop(
         }
     };
     tracing::info!("stopping");
+    supervisor.stopping();
     core.shutdown();
     result
 }
 
-/// The reload's result, once there is one.
-async fn wait_for<T>(task: &mut Option<JoinHandle<T>>) -> Option<T> {
-    match task {
-        Some(task) => task.await.ok(),
-        None => std::future::pending().await,
-    }
-}
-
-/// A new catalogue, if the files are good and say something new.
-fn reloaded(core: &mut Core, loaded: Option<Result<config::Loaded, LoadFailure>>) -> Option<Arc<Catalogue>> {
-    match loaded {
-        Some(Ok(loaded)) => {
-            core.set_config_stale(false);
-            if loaded.catalogue.hash() == core.catalogue().hash() {
-                tracing::info!("reloaded: nothing has changed");
-                return None;
-            }
-            tracing::info!("reloaded; changes under [server], [storage] and [probing] take effect at the next start");
-            Some(Arc::new(loaded.catalogue))
-        }
-        Some(Err(LoadFailure::Settings(report) | LoadFailure::Catalogue { report, .. })) => {
-            core.set_config_stale(true);
-            tracing::error!("the new files are faulty, the catalogue in force stays:\n{}", report.render(false));
-            None
-        }
-        None => {
-            core.set_config_stale(true);
-            tracing::error!("reading the files panicked: this is a defect; the catalogue in force stays");
-            None
-        }
-    }
+/// What is watched, in a few words for the service manager.
+fn summary(catalogue: &Catalogue) -> String {
+    format!(
+        "organisations: {}, components: {}, checks: {}",
+        catalogue.organisations.len(),
+        catalogue.components.len(),
+        catalogue.checks.len()
+    )
 }
 
 /// The state from the store: the last checkpoint and everything after it. An event whose

@@ -37,9 +37,15 @@ impl Health {
         self.last_beat_ms.store(millis(self.since.elapsed()), Ordering::Relaxed);
     }
 
+    /// When the loop last beat, in milliseconds since the start; `None` before its first beat. Two equal
+    /// answers say that it has not beaten in between.
+    pub fn last_beat(&self) -> Option<i64> {
+        Some(self.last_beat_ms.load(Ordering::Relaxed)).filter(|&last| last != NEVER)
+    }
+
     /// Whether the loop has beaten lately.
     pub fn is_alive(&self) -> bool {
-        let last = self.last_beat_ms.load(Ordering::Relaxed);
-        last != NEVER && millis(self.since.elapsed()).saturating_sub(last) <= millis(self.stopped_after)
+        let since = |last| millis(self.since.elapsed()).saturating_sub(last);
+        self.last_beat().is_some_and(|last| since(last) <= millis(self.stopped_after))
     }
 }

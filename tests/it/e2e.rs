@@ -6,6 +6,9 @@ mod editing;
 mod export;
 mod openapi;
 pub(crate) mod program;
+mod reload;
+mod restore;
+mod supervised;
 mod tokens;
 
 use std::net::{SocketAddr, TcpListener};

@@ -10,6 +10,7 @@
 
 mod archive;
 mod config;
+mod deploy;
 mod e2e;
 mod editing;
 mod engine;

@@ -14,5 +14,7 @@ mod include;
 mod journey;
 mod nginx;
 mod process;
+mod proxies;
 mod statuspage;
+mod systemd;
 mod unbound;

@@ -67,10 +67,17 @@ impl Place {
 
     /// Starts something that serves, and waits until it is ready.
     pub(crate) fn start(&self, arguments: &[&str]) -> Program {
+        self.start_with(&[], arguments)
+    }
+
+    /// The same, with these variables in its environment.
+    pub(crate) fn start_with(&self, variables: &[(&str, &str)], arguments: &[&str]) -> Program {
         let log = self.path("log");
         File::create(&log).unwrap();
         let stderr = OpenOptions::new().append(true).open(&log).unwrap();
-        let child = self.command(arguments).stdout(Stdio::null()).stderr(stderr).spawn().unwrap();
+        let mut command = self.command(arguments);
+        command.envs(variables.iter().copied());
+        let child = command.stdout(Stdio::null()).stderr(stderr).spawn().unwrap();
         let mut program = Program { child, log, address: SocketAddr::from(([0, 0, 0, 0], 0)) };
         let started = monotonic();
         while monotonic().duration_since(started) < PATIENCE && program.child.try_wait().unwrap().is_none() {

@@ -41,6 +41,24 @@ impl Peer {
         ports: Ports,
         configuration: impl Fn(&Path, &[u16]) -> String,
     ) -> Option<Self> {
+        Self::start_with(
+            name,
+            |folder| {
+                let file = folder.join("conf").to_string_lossy().into_owned();
+                arguments.iter().map(|argument| (*argument).to_owned()).chain(["-c".to_owned(), file]).collect()
+            },
+            ports,
+            configuration,
+        )
+    }
+
+    /// The same, with all arguments; they get the folder, in which the program runs.
+    pub(super) fn start_with(
+        name: &str,
+        arguments: impl Fn(&Path) -> Vec<String>,
+        ports: Ports,
+        configuration: impl Fn(&Path, &[u16]) -> String,
+    ) -> Option<Self> {
         let program = installed(name)?;
         for attempt in 1..=ATTEMPTS {
             let folder = tempfile::tempdir().unwrap();
@@ -51,10 +69,9 @@ impl Peer {
             std::fs::write(folder.path().join("conf"), configuration(folder.path(), &ports)).unwrap();
             let log = std::fs::File::create(folder.path().join("log")).unwrap();
             let child = Command::new(&program)
-                .args(arguments)
-                .arg("-c")
-                .arg(folder.path().join("conf"))
+                .args(arguments(folder.path()))
                 .current_dir(folder.path())
+                .env("HOME", folder.path())
                 .stdin(Stdio::null())
                 .stdout(Stdio::null())
                 .stderr(log)
@@ -106,7 +123,7 @@ impl Drop for Peer {
 }
 
 /// Where a program is. Debian keeps servers out of a user's `PATH`.
-fn installed(name: &str) -> Option<PathBuf> {
+pub(super) fn installed(name: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let found = std::env::split_paths(&path)
         .chain(["/usr/sbin".into(), "/usr/local/sbin".into()])
