@@ -20,7 +20,7 @@ pub(super) fn one_line(text: &str, chars_max: usize) -> String {
     let mut line = String::new();
     let mut count = 0;
     for word in text.split(|c: char| c.is_whitespace() || c.is_control() || matches!(c, '\u{2028}' | '\u{2029}')) {
-        let kept: String = word.chars().filter(|c| !is_hidden(*c)).collect();
+        let kept: String = word.chars().filter(|c| !is_hidden(*c)).take(chars_max.saturating_add(1)).collect();
         if kept.is_empty() {
             continue;
         }

@@ -150,7 +150,7 @@ fn read(sources: &[Source<'_>], report: &mut Report) -> Result<Services, Fault> 
         }
     }
     if idle > 0 {
-        report.notes.push(format!("{idle} rows are not active and were left out"));
+        report.notes.push(format!("rows that are not active and were left out: {idle}"));
     }
     Ok(services)
 }

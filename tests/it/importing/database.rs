@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use rusqlite::Connection;
+use rusqlite::{Connection, OpenFlags};
 use turmwacht::history::foreign::{ForeignFault, Rows, is_sqlite, read, unread_beside};
 use turmwacht::importing::ENTRIES_MAX;
 use turmwacht::importing::uptime_kuma::{COLUMNS, TABLES, import_rows};
@@ -15,8 +15,12 @@ const VERSION_1: &str = include_str!("uptime-kuma-1.sql");
 /// Version 2: what knex adds.
 const VERSION_2: &str = include_str!("uptime-kuma-2.sql");
 
+fn opened(path: &Path) -> Connection {
+    Connection::open_with_flags(path, OpenFlags::default()).unwrap()
+}
+
 fn made(path: &Path, statements: &[&str]) {
-    let connection = Connection::open(path).unwrap();
+    let connection = opened(path);
     for statement in statements {
         connection.execute_batch(statement).unwrap_or_else(|error| panic!("{error}: {statement}"));
     }
@@ -98,7 +102,7 @@ fn columns_that_are_missing_are_as_if_nothing_were_set() {
 fn changes_that_are_not_in_the_file_yet_are_told() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("kuma.db");
-    let connection = Connection::open(&path).unwrap();
+    let connection = opened(&path);
     connection.pragma_update(None, "journal_mode", "WAL").unwrap();
     connection.execute_batch("CREATE TABLE monitor (id INTEGER PRIMARY KEY)").unwrap();
     assert_eq!(unread_beside(&path), Some(folder.path().join("kuma.db-wal")));

@@ -281,7 +281,7 @@ fn a_group_is_the_whole_of_its_monitors() {
 #[test]
 fn nothing_becomes_public_by_itself() {
     let page = monitor(1, "Intern", "http", &json!({ "url": "https://www.musterstadt.example/" }));
-    let imported = import(&[page.clone()]);
+    let imported = import(std::slice::from_ref(&page));
     assert!(!imported.loaded.catalogue.components[0].public);
     let imported = import_with(&[page], &Options { public: true, ..options() });
     assert!(imported.loaded.catalogue.components[0].public);
