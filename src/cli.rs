@@ -18,6 +18,7 @@ mod config;
 mod demo;
 mod edit;
 mod export;
+mod import;
 mod openapi;
 mod replay;
 mod token;
@@ -50,6 +51,9 @@ enum Command {
     Backup(backup::Arguments),
     /// Write the whole site as files for any file server, beside a running server if there is one.
     Export(export::Arguments),
+    /// Make a probe file of what another program knows, and say what could not be carried over.
+    #[command(subcommand)]
+    Import(import::Command),
     /// Print the description of the interfaces, as /openapi.json serves it.
     Openapi,
     /// Make, list and revoke the tokens of editors, beside a running server.
@@ -85,6 +89,7 @@ pub fn main() -> ExitCode {
         Command::Demo(demo) => demo::run(&demo),
         Command::Backup(backup) => backup::run(&arguments.config, &backup),
         Command::Export(export) => export::run(&arguments.config, &export),
+        Command::Import(command) => import::run(&command),
         Command::Openapi => openapi::run(&arguments.config),
         Command::Token(command) => token::run(&arguments.config, &command),
         Command::Audit(command) => audit::run(&arguments.config, &command),

@@ -24,6 +24,7 @@ mod chunk;
 mod codec;
 mod entity;
 mod fold;
+pub mod foreign;
 mod horizon;
 mod interval;
 mod log;

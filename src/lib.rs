@@ -16,6 +16,7 @@ pub mod desk;
 pub mod editing;
 pub mod engine;
 pub mod history;
+pub mod importing;
 pub mod model;
 pub mod probe;
 pub mod publish;

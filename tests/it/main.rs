@@ -15,6 +15,7 @@ mod e2e;
 mod editing;
 mod engine;
 mod history;
+mod importing;
 mod pages;
 mod peers;
 mod probe;

@@ -10,6 +10,7 @@ mod cache;
 mod calendar;
 mod exported;
 mod feeds;
+mod imported;
 mod include;
 mod journey;
 mod nginx;

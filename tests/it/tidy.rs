@@ -256,6 +256,7 @@ const DOCS: &[&str] = &[
     "docs/editing.md",
     "docs/export.md",
     "docs/feeds.md",
+    "docs/import.md",
     "docs/redaktion.md",
     "docs/scenarios.md",
     "docs/statuspage.md",

@@ -1,0 +1,11 @@
+-- Uptime Kuma 2: what its migrations add to `monitor`.
+ALTER TABLE monitor ADD COLUMN json_path_operator VARCHAR(255);
+ALTER TABLE monitor ADD COLUMN conditions TEXT NOT NULL DEFAULT '[]';
+ALTER TABLE monitor ADD COLUMN cache_bust BOOLEAN NOT NULL DEFAULT 0;
+ALTER TABLE monitor ADD COLUMN smtp_security VARCHAR(255) DEFAULT NULL;
+ALTER TABLE monitor ADD COLUMN ip_family VARCHAR(4) DEFAULT NULL;
+ALTER TABLE monitor ADD COLUMN remote_browser INTEGER DEFAULT NULL;
+ALTER TABLE monitor ADD COLUMN snmp_oid VARCHAR(255) DEFAULT NULL;
+ALTER TABLE monitor ADD COLUMN rabbitmq_password TEXT;
+ALTER TABLE monitor ADD COLUMN oauth_audience VARCHAR(255) DEFAULT NULL;
+ALTER TABLE monitor ADD COLUMN manual_status INTEGER DEFAULT NULL;
