@@ -9,6 +9,8 @@
 #![allow(clippy::too_many_lines, clippy::or_fun_call, reason = "tables of cases are long and need not be quick")]
 
 mod config;
+mod dashboards;
+mod desk;
 mod e2e;
 mod editing;
 mod engine;

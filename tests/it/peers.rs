@@ -14,5 +14,6 @@ mod include;
 mod journey;
 mod nginx;
 mod process;
+mod prometheus;
 mod statuspage;
 mod unbound;

@@ -106,7 +106,7 @@ impl Drop for Peer {
 }
 
 /// Where a program is. Debian keeps servers out of a user's `PATH`.
-fn installed(name: &str) -> Option<PathBuf> {
+pub(super) fn installed(name: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let found = std::env::split_paths(&path)
         .chain(["/usr/sbin".into(), "/usr/local/sbin".into()])
@@ -120,7 +120,7 @@ fn installed(name: &str) -> Option<PathBuf> {
 }
 
 /// Ports that are free for TCP and UDP at the moment.
-fn free_ports(count: usize) -> Vec<u16> {
+pub(super) fn free_ports(count: usize) -> Vec<u16> {
     let mut held = Vec::new();
     while held.len() < count {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
