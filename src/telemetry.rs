@@ -306,3 +306,21 @@ impl<'a> MakeWriter<'a> for LogWriter {
         self.clone()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_starts_are_remembered_and_no_more() {
+        let lag = Metrics::new().unwrap().schedule_lag;
+        assert_eq!(lag.lately(), Lately::default());
+        lag.observe(9.0);
+        assert_eq!(lag.lately(), Lately { probes: 1, p50: Some(9.0), p99: Some(9.0), max: Some(9.0) });
+        for milliseconds in 0..LAGS_MAX {
+            lag.observe(milliseconds as f64 / 1_000.0);
+        }
+        let Lately { probes, p50, p99, max } = lag.lately();
+        assert_eq!((probes, p50, p99, max), (LAGS_MAX, Some(0.511), Some(1.013), Some(1.023)));
+    }
+}

@@ -178,7 +178,7 @@ impl Operations<'_> {
 
     fn paths(&self) -> impl Iterator<Item = (Plain, bool)> {
         let paths = self.part("paths").as_array().map(Vec::as_slice).unwrap_or_default();
-        paths.iter().map(|path| (text(path, "path"), holds(path, "blind")))
+        paths.iter().map(|path| (way(path), holds(path, "blind")))
     }
 
     fn needs_somebody(&self, certificate: &Value) -> bool {
@@ -316,28 +316,22 @@ impl Operations<'_> {
         html! {
             section aria-labelledby="slowest" {
                 h2 id="slowest" { "Langsamste Gegenstellen" }
-                @if hosts.is_empty() { p { "Bisher hat keine geantwortet." } } @else {
-                    table {
-                        thead { tr { th scope="col" { "Gegenstelle" } th scope="col" { "Dauer" } th scope="col" { "Davon am längsten" } } }
-                        tbody {
-                            @for host in hosts {
-                                tr {
-                                    th scope="row" {
-                                        (text(host, "host"))
-                                        span.small { " " (text(host, "component")) "/" (text(host, "check")) }
-                                    }
-                                    td { (seconds(host.get("duration_s").unwrap_or(&Value::Null))) }
-                                    td {
-                                        (phase(host)) @if host.get("phase_s").is_some_and(Value::is_number) {
-                                            " " (seconds(host.get("phase_s").unwrap_or(&Value::Null)))
-                                        }
-                                    }
+                @if hosts.is_empty() { p { "Bisher hat keine geantwortet." } }
+                ul.matters {
+                    @for host in hosts {
+                        li {
+                            p { (seconds(host.get("duration_s").unwrap_or(&Value::Null))) " · " (text(host, "host")) }
+                            p.small {
+                                "Gesehen von " (text(host, "component")) "/" (text(host, "check"))
+                                @if host.get("phase_s").is_some_and(Value::is_number) {
+                                    ", am längsten dauerte " (phase(host)) ": "
+                                    (seconds(host.get("phase_s").unwrap_or(&Value::Null)))
                                 }
                             }
                         }
                     }
-                    (more(rest))
                 }
+                (more(rest))
             }
         }
     }
@@ -394,11 +388,22 @@ impl Operations<'_> {
 /// The phase of a probe in words.
 fn phase(host: &Value) -> &'static str {
     match host.get("phase").and_then(Value::as_str) {
-        Some("resolve") => "Namensauflösung",
-        Some("connect") => "Verbindung",
-        Some("tls") => "Verschlüsselung",
-        Some("processing") => "erste Antwort",
-        Some("transfer") => "Übertragung",
-        _ => "–",
+        Some("resolve") => "die Namensauflösung",
+        Some("connect") => "die Verbindung",
+        Some("tls") => "die Verschlüsselung",
+        Some("processing") => "die erste Antwort",
+        Some("transfer") => "die Übertragung",
+        _ => "etwas anderes",
     }
+}
+
+/// A path of our own as people call it.
+fn way(path: &Value) -> Plain {
+    Plain::new(match path.get("path").and_then(Value::as_str).unwrap_or_default() {
+        "resolver" => "Namensauflösung",
+        "ipv4" => "IPv4",
+        "ipv6" => "IPv6",
+        "tls" => "TLS",
+        other => other,
+    })
 }

@@ -165,6 +165,10 @@ fn certificates(seen: &[Seen<'_>]) -> Listed<Certificate> {
         let Some(tls) = seen.reading.tls.as_deref() else { continue };
         let (Some(leaf), Some(ends_at)) = (tls.chain.first(), tls.earliest_expiry()) else { continue };
         let known = all.entry((ends_at, &leaf.fingerprint_sha256)).or_insert_with(|| (tls, Vec::new()));
+        if known.0.refused.is_none() {
+            // One check may trust what another refuses.
+            known.0 = tls;
+        }
         known.1.push(seen.named());
     }
     let more = all.len().saturating_sub(CERTIFICATES_MAX);

@@ -120,6 +120,7 @@ fn a_quiet_program_says_so_and_a_troubled_one_begins_with_what_needs_somebody() 
     assert!(page.contains("Nichts: keine Prüfung schlägt fehl"), "{page}");
     assert!(page.contains("Stand: <time datetime=\"2026-11-22T06:04:05Z\">22.11.2026, 07:04 Uhr</time>"), "{page}");
     assert!(page.contains("<a class=\"button quiet\" href=\"/admin/operations\">Neu laden</a>"));
+    assert!(page.contains("IPv4 in Ordnung") && page.contains("Bisher hat keine geantwortet."));
     assert!(!page.contains("http-equiv") && !page.contains("<script"), "it neither reloads nor runs anything");
 
     let page = page_of(&troubled());
@@ -143,6 +144,7 @@ fn a_quiet_program_says_so_and_a_troubled_one_begins_with_what_needs_somebody() 
         "Der Dienst antwortet nicht rechtzeitig. (timeout)",
         "22.11.2026, 06:04 Uhr",
         "noch 2 Tage",
+        "1,2 s · &lt;script&gt;",
         "… und 41 weitere.",
         "und 6 weiteren",
         "Neues war versprochen bis",

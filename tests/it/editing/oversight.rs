@@ -117,7 +117,12 @@ fn a_certificate_is_told_once_and_the_soonest_end_comes_first() {
     all[0].tls = facts("b", 20_000);
     all[1].tls = facts("a", 10_000);
     all[2].tls = facts("b", 20_000);
+    let refused =
+        TlsFacts { refused: Some("an unknown issuer".to_owned()), ..(**all[2].tls.as_ref().unwrap()).clone() };
+    all[2].tls = Some(Arc::new(refused));
     let now = seen(&world, all, &[]);
+    let refusals: Vec<_> = now.certificates.listed.iter().map(|certificate| certificate.refused.as_deref()).collect();
+    assert_eq!(refusals, [None, Some("an unknown issuer")], "what one of two checks refuses is told");
     let told: Vec<(&str, usize)> = now
         .certificates
         .listed
