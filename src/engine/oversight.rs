@@ -1,5 +1,6 @@
 //! Readings and standings → what whoever is on call looks at first, as far as they may see it.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -17,7 +18,7 @@ use crate::model::oversight::{
     Standings,
 };
 use crate::model::time::Timestamp;
-use crate::model::verdict::Verdict;
+use crate::model::verdict::{Reason, Verdict};
 
 /// A check that the editor may see, with what is known of it.
 struct Seen<'a> {
@@ -34,6 +35,11 @@ impl Seen<'_> {
 
     fn has_run(&self) -> bool {
         self.reading.ended_at != Timestamp::default()
+    }
+
+    /// Why the last probe was not up.
+    fn last_reason(&self) -> Option<Reason> {
+        self.reading.reason.filter(|_| self.has_run())
     }
 }
 
@@ -54,21 +60,23 @@ impl State {
             })
             .collect();
         let mut checks = Standings::default();
-        let mut failing: Vec<Failing> = seen.iter().filter_map(|seen| self.standing(seen, at, &mut checks)).collect();
-        failing.sort_by_key(|failing| (rank(failing), std::cmp::Reverse(failing.since), failing.index));
+        // Only those that are told are written out: of a great outage they are a few of thousands.
+        let mut failing: Vec<&Seen<'_>> = seen.iter().filter(|seen| self.fails(seen, at, &mut checks)).collect();
+        failing.sort_by_cached_key(|seen| self.rank(seen, at));
+        let more = failing.len().saturating_sub(FAILING_MAX);
+        let listed = failing.into_iter().take(FAILING_MAX).filter_map(|seen| self.failing(seen, at)).collect();
         Ok(Oversight {
             checks,
-            failing: Listed::first(FAILING_MAX, failing),
+            failing: Listed { listed, more },
             slowest: slowest(&seen),
             certificates: certificates(&seen),
         })
     }
 
-    /// Counts a check, and tells of it if it is not as it should be.
-    fn standing(&self, seen: &Seen<'_>, at: Timestamp, counted: &mut Standings) -> Option<Failing> {
-        let record = self.record.checks.get(seen.index as usize)?;
-        let last = seen.reading.reason.filter(|_| seen.has_run());
-        let expired = record.seen_at.is_some() && !self.has_fresh_evidence(seen.index, at);
+    /// Counts a check, and says whether it is not as it should be.
+    fn fails(&self, seen: &Seen<'_>, at: Timestamp, counted: &mut Standings) -> bool {
+        let Some(record) = self.record.checks.get(seen.index as usize) else { return false };
+        let expired = self.has_expired(seen, at);
         let place = match record.verdict {
             Verdict::Unknown if record.seen_at.is_none() && !seen.has_run() => &mut counted.waiting,
             Verdict::Unknown => &mut counted.unknown,
@@ -78,10 +86,30 @@ impl State {
             Verdict::Down => &mut counted.down,
         };
         *place += 1;
-        let fails = matches!(record.verdict, Verdict::Down | Verdict::Degraded) || record.reason.is_some();
-        if !fails && !expired && last.is_none() {
-            return None;
-        }
+        let holds = matches!(record.verdict, Verdict::Down | Verdict::Degraded) || record.reason.is_some();
+        holds || expired || seen.last_reason().is_some()
+    }
+
+    fn has_expired(&self, seen: &Seen<'_>, at: Timestamp) -> bool {
+        let record = self.record.checks.get(seen.index as usize);
+        record.is_some_and(|record| record.seen_at.is_some()) && !self.has_fresh_evidence(seen.index, at)
+    }
+
+    /// The worst first, of those the latest; what is not confirmed comes last.
+    fn rank(&self, seen: &Seen<'_>, at: Timestamp) -> (u8, Reverse<Timestamp>, u32) {
+        let record = self.record.checks.get(seen.index as usize);
+        let worst = match record.map_or(Verdict::Unknown, |record| record.verdict) {
+            Verdict::Down => 0,
+            Verdict::Degraded => 1,
+            Verdict::Unknown => 2,
+            Verdict::Up if self.has_expired(seen, at) => 3,
+            Verdict::Up => 4,
+        };
+        (worst, Reverse(record.map(|record| record.since).unwrap_or_default()), seen.index)
+    }
+
+    fn failing(&self, seen: &Seen<'_>, at: Timestamp) -> Option<Failing> {
+        let record = self.record.checks.get(seen.index as usize)?;
         let catalogue = self.catalogue();
         let owner = catalogue.organisations.get(seen.component.owner as usize)?;
         let language = catalogue.site.language();
@@ -96,57 +124,42 @@ impl State {
             verdict: record.verdict,
             since: record.since,
             reason: record.reason,
-            unconfirmed: last.filter(|_| record.reason != last),
-            expired,
+            unconfirmed: seen.last_reason().filter(|last| record.reason != Some(*last)),
+            expired: self.has_expired(seen, at),
             seen_at: record.seen_at,
             detail: None,
         })
     }
 }
 
-/// The worst first; what is not confirmed comes last.
-const fn rank(failing: &Failing) -> u8 {
-    match failing.verdict {
-        Verdict::Down => 0,
-        Verdict::Degraded => 1,
-        Verdict::Unknown => 2,
-        Verdict::Up if failing.expired => 3,
-        Verdict::Up => 4,
-    }
-}
-
 /// Hosts that answered, by the slowest of their answers.
 fn slowest(seen: &[Seen<'_>]) -> Listed<Slow> {
-    let mut hosts: BTreeMap<&str, Slow> = BTreeMap::new();
+    let mut hosts: BTreeMap<&str, (&Seen<'_>, usize)> = BTreeMap::new();
     for seen in seen.iter().filter(|seen| seen.has_run() && seen.reading.success == Some(true)) {
+        let (slowest, checks) = hosts.entry(host(&seen.check.probe)).or_insert((seen, 0));
+        *checks += 1;
+        if seen.reading.duration > slowest.reading.duration {
+            *slowest = seen;
+        }
+    }
+    let mut all: Vec<_> = hosts.into_iter().collect();
+    all.sort_by_key(|(host, (seen, _))| (Reverse(seen.reading.duration), *host));
+    let more = all.len().saturating_sub(HOSTS_MAX);
+    let listed = all.into_iter().take(HOSTS_MAX).map(|(host, (seen, checks))| {
         let Named { component, check } = seen.named();
-        let longest = Phase::ALL
-            .iter()
-            .filter_map(|&phase| Some((seen.reading.phases.get(phase)?, phase)))
-            .max_by_key(|&(took, _)| took);
-        let slow = Slow {
-            host: host(&seen.check.probe).to_owned(),
-            checks: 1,
+        let phases = Phase::ALL.iter().filter_map(|&phase| Some((seen.reading.phases.get(phase)?, phase)));
+        let longest = phases.max_by_key(|&(took, _)| took);
+        Slow {
+            host: host.to_owned(),
+            checks,
             component,
             check,
             duration: seen.reading.duration,
             phase: longest.map(|(_, phase)| phase.as_str()),
             phase_took: longest.map(|(took, _)| took),
-        };
-        match hosts.get_mut(host(&seen.check.probe)) {
-            Some(known) => {
-                let checks = known.checks + 1;
-                if slow.duration > known.duration {
-                    *known = slow;
-                }
-                known.checks = checks;
-            }
-            None => drop(hosts.insert(host(&seen.check.probe), slow)),
         }
-    }
-    let mut all: Vec<Slow> = hosts.into_values().collect();
-    all.sort_by(|a, b| (b.duration, &a.host).cmp(&(a.duration, &b.host)));
-    Listed::first(HOSTS_MAX, all)
+    });
+    Listed { listed: listed.collect(), more }
 }
 
 fn host(probe: &Probe) -> &str {
@@ -160,7 +173,7 @@ fn host(probe: &Probe) -> &str {
 
 /// Each certificate once, however many checks saw it.
 fn certificates(seen: &[Seen<'_>]) -> Listed<Certificate> {
-    let mut all: BTreeMap<(Timestamp, &str), (&TlsFacts, Vec<Named>)> = BTreeMap::new();
+    let mut all: BTreeMap<(Timestamp, &str), (&TlsFacts, Vec<&Seen<'_>>)> = BTreeMap::new();
     for seen in seen {
         let Some(tls) = seen.reading.tls.as_deref() else { continue };
         let (Some(leaf), Some(ends_at)) = (tls.chain.first(), tls.earliest_expiry()) else { continue };
@@ -169,7 +182,7 @@ fn certificates(seen: &[Seen<'_>]) -> Listed<Certificate> {
             // One check may trust what another refuses.
             known.0 = tls;
         }
-        known.1.push(seen.named());
+        known.1.push(seen);
     }
     let more = all.len().saturating_sub(CERTIFICATES_MAX);
     let listed = all.into_iter().take(CERTIFICATES_MAX).filter_map(|((ends_at, fingerprint), (tls, checks))| {
@@ -183,7 +196,10 @@ fn certificates(seen: &[Seen<'_>]) -> Listed<Certificate> {
             names: Listed::first(NAMED_MAX, leaf.names.clone()),
             fingerprint_sha256: fingerprint.to_owned(),
             refused: tls.refused.clone(),
-            checks: Listed::first(NAMED_MAX, checks),
+            checks: Listed {
+                more: checks.len().saturating_sub(NAMED_MAX),
+                listed: checks.into_iter().take(NAMED_MAX).map(Seen::named).collect(),
+            },
         })
     });
     Listed { listed: listed.collect(), more }
