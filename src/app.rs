@@ -11,6 +11,7 @@ mod export;
 mod flight;
 mod launch;
 mod log_limit;
+mod operations;
 mod outbox;
 mod recent;
 mod reload;

@@ -11,6 +11,7 @@
 //! two visits but what stands in the forms.
 
 pub mod form;
+pub mod operations;
 pub mod page;
 
 use std::pin::Pin;
@@ -125,6 +126,9 @@ impl Reply {
 
 /// Answers a visit.
 pub async fn visit(visit: &Visit, ask: &dyn Ask) -> Reply {
-    let _ = ask;
-    page::not_found(visit)
+    let segments: Vec<&str> = visit.path.split('/').filter(|segment| !segment.is_empty()).collect();
+    match segments.as_slice() {
+        ["operations"] => operations::show(visit, ask).await,
+        _ => page::not_found(visit),
+    }
 }

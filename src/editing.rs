@@ -43,6 +43,8 @@ pub enum Read {
     Probes(ComponentId),
     /// The audit log, newest first.
     Audit,
+    /// What whoever is on call looks at first.
+    Operations,
 }
 
 /// Reads a request. `path` is what follows `/api/v1/admin`, without a query.
@@ -60,6 +62,7 @@ pub fn read(method: &str, path: &str, body: &[u8], catalogue: &Catalogue) -> Res
         ("GET", ["components", id]) => Ok(Request::Read(Read::Component(component(id)))),
         ("GET", ["components", id, "probes"]) => Ok(Request::Read(Read::Probes(component(id)))),
         ("GET", ["audit"]) => Ok(Request::Read(Read::Audit)),
+        ("GET", ["operations"]) => Ok(Request::Read(Read::Operations)),
         ("POST", ["incidents"]) => change(Command::OpenIncident(Box::new(reader.new_incident(parse(body)?)?))),
         ("PATCH", ["incidents", id]) => {
             change(Command::EditIncident(incident(id), Box::new(reader.incident_patch(parse(body)?)?)))
@@ -124,7 +127,7 @@ fn methods(segments: &[&str]) -> &'static [&'static str] {
     match segments {
         ["incidents" | "maintenance"] => &["GET", "POST"],
         ["incidents" | "maintenance", _] => &["GET", "PATCH"],
-        ["components", _] | ["components", _, "probes"] | ["audit"] => &["GET"],
+        ["components", _] | ["components", _, "probes"] | ["audit"] | ["operations"] => &["GET"],
         ["incidents" | "maintenance", _, "updates"] | ["incidents", _, "merge" | "split"] => &["POST"],
         ["incidents", _, "updates", _] => &["PATCH", "DELETE"],
         ["incidents", _, "overlays", _] | ["components", _, "override" | "local"] => &["PUT", "DELETE"],

@@ -16,6 +16,7 @@ mod maintenance;
 mod measure;
 mod merge;
 mod notices;
+mod oversight;
 mod resume;
 pub mod schedule;
 mod state;

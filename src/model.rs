@@ -18,6 +18,7 @@ pub mod look;
 pub mod measurements;
 pub mod notice;
 pub mod observation;
+pub mod oversight;
 pub mod past;
 pub mod recurrence;
 pub mod search;

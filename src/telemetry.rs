@@ -2,10 +2,13 @@
 //!
 //! Per-component families are not here: they are written from the snapshot by `publish::metrics`.
 
+mod process;
+
+use std::collections::VecDeque;
 use std::io::{IsTerminal, Write};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{SyncSender, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use prometheus::{
     Encoder, Histogram, HistogramOpts, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry, TextEncoder,
@@ -15,15 +18,17 @@ use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::MakeWriter;
 
 use crate::model::verdict::{Path, Verdict};
+use crate::telemetry::process::Process;
 
 /// The program's own metrics. Cloning shares them.
 #[derive(Clone)]
 pub struct Metrics {
     registry: Registry,
+    process: Process,
     /// Probes that ended.
     pub probes: IntCounterVec,
     /// How late probes started.
-    pub schedule_lag: Histogram,
+    pub schedule_lag: Lag,
     /// Requests answered.
     pub http_requests: IntCounterVec,
     /// Batches that wait for the disk.
@@ -38,6 +43,8 @@ pub struct Metrics {
     pub vantage_blind: IntGaugeVec,
     /// Whether the last reload succeeded.
     pub config_last_reload_successful: IntGauge,
+    /// When what is shown was last called fresh, as Unix time.
+    pub alive: IntGauge,
     /// Probes in flight.
     pub probes_in_flight: IntGauge,
     /// 1 if the site could be written as files the last time.
@@ -102,7 +109,7 @@ impl Metrics {
         }
         Ok(Self {
             probes,
-            schedule_lag,
+            schedule_lag: Lag { histogram: schedule_lag, last: Arc::default() },
             http_requests: counter(
                 "turmwacht_http_requests_total",
                 "Requests answered to the public and to editors, by route and status code.",
@@ -123,6 +130,10 @@ impl Metrics {
                 "turmwacht_config_last_reload_successful",
                 "1 if the files were good when they were last read.",
             )?,
+            alive: gauge(
+                "turmwacht_alive_timestamp_seconds",
+                "When what is shown was last called fresh, as Unix time: each minute, while due probes come back.",
+            )?,
             probes_in_flight: gauge("turmwacht_probes_in_flight", "Probes that have begun and not ended.")?,
             schedule_skipped_slots: gauge(
                 "turmwacht_schedule_skipped_slots",
@@ -142,12 +153,14 @@ impl Metrics {
                 "turmwacht_export_last_run_successful",
                 "1 if the site could be written as files the last time, 0 if not; 1 without an export.",
             )?,
+            process: Process::new(&registry)?,
             registry,
         })
     }
 
     /// Appends every family in the Prometheus text format.
     pub fn write(&self, out: &mut Vec<u8>) {
+        self.process.look();
         if let Err(error) = TextEncoder::new().encode(&self.registry.gather(), out) {
             tracing::error!("metrics cannot be encoded: {error}");
         }
@@ -156,6 +169,7 @@ impl Metrics {
     /// Appends every family as OpenMetrics, where a counter's family has its name without `_total`.
     /// The end mark is left to the last writer.
     pub fn write_openmetrics(&self, out: &mut Vec<u8>) {
+        self.process.look();
         let families = self.registry.gather();
         let mut text = Vec::new();
         for family in &families {
@@ -179,6 +193,49 @@ impl Metrics {
                 }
             }
         }
+    }
+}
+
+/// Starts of probes that are remembered for people who look at the lateness.
+const LAGS_MAX: usize = 1_024;
+
+/// How late probes start: a histogram for metrics, and the last starts for people. Cloning shares them.
+#[derive(Clone)]
+pub struct Lag {
+    histogram: Histogram,
+    last: Arc<Mutex<VecDeque<f64>>>,
+}
+
+/// How late the last probes started, in seconds; nothing before the first.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Lately {
+    /// How many they are.
+    pub probes: usize,
+    /// Half of them were not later.
+    pub p50: Option<f64>,
+    /// 99 of 100 were not later.
+    pub p99: Option<f64>,
+    /// None was later.
+    pub max: Option<f64>,
+}
+
+impl Lag {
+    /// A probe started so much later than planned.
+    pub fn observe(&self, seconds: f64) {
+        self.histogram.observe(seconds);
+        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        if last.len() >= LAGS_MAX {
+            last.pop_front();
+        }
+        last.push_back(seconds);
+    }
+
+    /// The last starts.
+    pub fn lately(&self) -> Lately {
+        let mut sorted: Vec<f64> = self.last.lock().unwrap_or_else(PoisonError::into_inner).iter().copied().collect();
+        sorted.sort_by(f64::total_cmp);
+        let rank = |percent: usize| sorted.get((sorted.len() * percent).div_ceil(100).saturating_sub(1)).copied();
+        Lately { probes: sorted.len(), p50: rank(50), p99: rank(99), max: sorted.last().copied() }
     }
 }
 
@@ -247,5 +304,23 @@ impl<'a> MakeWriter<'a> for LogWriter {
 
     fn make_writer(&'a self) -> Self {
         self.clone()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_starts_are_remembered_and_no_more() {
+        let lag = Metrics::new().unwrap().schedule_lag;
+        assert_eq!(lag.lately(), Lately::default());
+        lag.observe(9.0);
+        assert_eq!(lag.lately(), Lately { probes: 1, p50: Some(9.0), p99: Some(9.0), max: Some(9.0) });
+        for milliseconds in 0..LAGS_MAX {
+            lag.observe(milliseconds as f64 / 1_000.0);
+        }
+        let Lately { probes, p50, p99, max } = lag.lately();
+        assert_eq!((probes, p50, p99, max), (LAGS_MAX, Some(0.511), Some(1.013), Some(1.023)));
     }
 }

@@ -93,14 +93,14 @@ pub(super) struct Core {
     pub(super) answers: Answers,
     /// The last probes in full.
     pub(super) recent: Recent,
-    readings: Vec<Arc<Reading>>,
+    pub(super) readings: Vec<Arc<Reading>>,
     targets: Vec<Arc<str>>,
     trust: ClockTrust,
-    config_stale: bool,
+    pub(super) config_stale: bool,
     recovered: bool,
-    metrics: Metrics,
+    pub(super) metrics: Metrics,
     health: Arc<Health>,
-    shared: Arc<Shared>,
+    pub(super) shared: Arc<Shared>,
     log: LogLimit,
     discard_before: Instant,
     epoch_minute: i64,
@@ -451,6 +451,7 @@ impl Core {
             self.show_again_at = now + SHOW_EVERY;
             if renew {
                 self.epoch_minute = minute;
+                self.metrics.alive.set(at.as_millis() / 1_000);
                 // A promise may come due by the time alone.
                 self.measured_anything = true;
             }

@@ -253,6 +253,7 @@ impl Core {
             }
             Read::Probes(id) => self.probes(id, request),
             Read::Audit => Err(Refusal::not_found("the audit log is read from the store")),
+            Read::Operations => self.oversee(request, at),
         }
     }
 
@@ -293,7 +294,7 @@ impl Core {
         Ok(json_reply(200, Vec::new(), &json!({ "component": id.as_str(), "checks": checks })))
     }
 
-    fn incident_line(&self, incident: &Incident, at: Timestamp) -> Value {
+    pub(super) fn incident_line(&self, incident: &Incident, at: Timestamp) -> Value {
         let language = self.state.catalogue().site.language();
         json!({
             "id": incident.id,
@@ -310,7 +311,7 @@ impl Core {
         })
     }
 
-    fn maintenance_line(&self, notice: &MaintenanceNotice) -> Value {
+    pub(super) fn maintenance_line(&self, notice: &MaintenanceNotice) -> Value {
         let language = self.state.catalogue().site.language();
         json!({
             "id": notice.id,
@@ -477,7 +478,7 @@ fn etag(revision: u64) -> String {
     format!("\"{revision}\"")
 }
 
-fn json_reply(status: u16, headers: Vec<(String, String)>, body: &Value) -> AdminReply {
+pub(super) fn json_reply(status: u16, headers: Vec<(String, String)>, body: &Value) -> AdminReply {
     AdminReply { status, headers, body: body.to_string().into_bytes() }
 }
 

@@ -70,6 +70,8 @@ pub enum Shown {
     Probes,
     /// The audit log.
     Audit,
+    /// What whoever is on call looks at first.
+    Operations,
 }
 
 fn of<T: JsonSchema>(generator: &mut SchemaGenerator) -> Schema {
@@ -171,4 +173,10 @@ pub const OPERATIONS: &[Operation] = &[
     .with(of::<raw::Named>),
     Operation::read("getProbes", "/components/{id}/probes", "Shows the last probes in full", Shown::Probes),
     Operation::read("getAudit", "/audit", "Shows the audit log", Shown::Audit),
+    Operation::read(
+        "getOperations",
+        "/operations",
+        "Shows what fails, what ends soon, and how the program is",
+        Shown::Operations,
+    ),
 ];

@@ -6,7 +6,7 @@ mod incident;
 mod maintenance;
 mod rights;
 
-use crate::engine::edit::rights::Rights;
+pub(super) use crate::engine::edit::rights::Rights;
 use crate::engine::state::State;
 use crate::engine::step::Step;
 use crate::model::access::Editor;

@@ -9,6 +9,7 @@ use std::io::Write;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::model::availability::Availability;
 use crate::model::check::Phase;
 use crate::model::measurements::{Gauged, Measured, Measurements, Reading};
 use crate::model::observation::TlsFacts;
@@ -336,20 +337,44 @@ fn components(families: &mut Families<'_>, measurements: &Measurements) {
             samples.add(labels, &extra, Value::Unsigned(1));
         }
     });
-    families.family(
-        "turmwacht_component_availability_ratio",
-        "1 - outage / (measured time - maintenance) of the window; absent if nothing was measured.",
-        |samples| {
-            for (component, labels) in &labels {
-                for (window, days) in WINDOWS {
-                    let length = Duration::from_secs(days * 86_400);
-                    if let Some(availability) = component.intervals.window(measurements.at, length, None) {
-                        samples.add(labels, window, Value::Float(availability.ratio));
+    let windows = windows(measurements);
+    let mut window = |name: &str, help: &str, value: fn(&Availability) -> Value| {
+        families.family(name, help, |samples| {
+            for ((_, labels), windows) in labels.iter().zip(&windows) {
+                for ((extra, _), availability) in WINDOWS.iter().zip(windows) {
+                    if let Some(availability) = availability {
+                        samples.add(labels, extra, value(availability));
                     }
                 }
             }
-        },
+        });
+    };
+    window(
+        "turmwacht_component_availability_ratio",
+        "1 - outage / (measured time - maintenance) of the window; absent if nothing was measured.",
+        |availability| Value::Float(availability.ratio),
     );
+    window(
+        "turmwacht_component_outages",
+        "Outages that touch the window; absent if nothing was measured.",
+        |availability| Value::Unsigned(availability.outages),
+    );
+    window(
+        "turmwacht_component_outage_seconds",
+        "Seconds of the window without the component; absent if nothing was measured.",
+        |availability| Value::Unsigned(availability.major_s),
+    );
+}
+
+/// The availability of each component in each of [`WINDOWS`].
+fn windows(measurements: &Measurements) -> Vec<[Option<Availability>; WINDOWS.len()]> {
+    let of = |component: &Gauged| {
+        WINDOWS.map(|(_, days)| {
+            let length = Duration::from_secs(days * 86_400);
+            component.intervals.window(measurements.at, length, None)
+        })
+    };
+    measurements.components.iter().map(of).collect()
 }
 
 fn notices(families: &mut Families<'_>, measurements: &Measurements) {

@@ -6,6 +6,7 @@
 
 mod admin;
 mod files;
+mod operations;
 mod public;
 
 use schemars::SchemaGenerator;

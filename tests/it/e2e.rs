@@ -118,6 +118,10 @@ fn an_outage_is_published_and_survives_kill_9_to_the_letter() {
     let program = place.serve();
     program.until_status("portal", "operational");
     assert_eq!(program.json("/api/v1/summary")["indicator"], "none");
+    let metrics = program.get("/metrics");
+    let fresh = metrics.lines().find_map(|line| line.strip_prefix("turmwacht_alive_timestamp_seconds ")).unwrap();
+    let now = program.json("/api/v1/alive")["valid_until"].as_str().unwrap().parse::<jiff::Timestamp>().unwrap();
+    assert!((0..300).contains(&(now.as_second() - fresh.parse::<i64>().unwrap())), "{fresh} is not lately");
     assert!(!program.get("/feed.atom").contains("<entry>"));
 
     site.switch(false);

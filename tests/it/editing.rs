@@ -4,6 +4,7 @@
 mod incidents;
 mod locals;
 mod maintenance;
+mod oversight;
 mod properties;
 mod reviewed;
 mod scopes;

@@ -10,7 +10,9 @@
 
 mod archive;
 mod config;
+mod dashboards;
 mod deploy;
+mod desk;
 mod e2e;
 mod editing;
 mod engine;

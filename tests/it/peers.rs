@@ -15,6 +15,7 @@ mod include;
 mod journey;
 mod nginx;
 mod process;
+mod prometheus;
 mod proxies;
 mod statuspage;
 mod systemd;

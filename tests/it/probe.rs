@@ -10,7 +10,7 @@ mod prepare;
 mod queue;
 pub(crate) mod server;
 mod tcp;
-mod tls;
+pub(crate) mod tls;
 
 use std::collections::BTreeMap;
 use std::future::Future;

@@ -247,6 +247,7 @@ const DOCS: &[&str] = &[
     "README.md",
     "ARCHITECTURE.md",
     "CONTRIBUTING.md",
+    "dashboards/README.md",
     "docs/operate.md",
     "docs/probes.md",
     "docs/api.md",

@@ -7,13 +7,13 @@ use crate::model::editing::Refusal;
 use crate::model::id::{ComponentId, OrganisationId};
 
 /// An editor's rights under the catalogue in force.
-pub(super) struct Rights<'a> {
+pub(in crate::engine) struct Rights<'a> {
     editor: &'a Editor,
     catalogue: &'a Catalogue,
 }
 
 impl<'a> Rights<'a> {
-    pub(super) fn new(editor: &'a Editor, catalogue: &'a Catalogue) -> Result<Self, Refusal> {
+    pub(in crate::engine) fn new(editor: &'a Editor, catalogue: &'a Catalogue) -> Result<Self, Refusal> {
         if editor.role == Role::Metrics {
             return Err(Refusal::forbidden("this token may read metrics only; ask the operator for an editor's token"));
         }
@@ -37,7 +37,7 @@ impl<'a> Rights<'a> {
     }
 
     /// Whether the editor may change a component.
-    pub(super) fn owns(&self, component: &Component) -> bool {
+    pub(in crate::engine) fn owns(&self, component: &Component) -> bool {
         self.speaks_for_index(component.owner)
     }
 

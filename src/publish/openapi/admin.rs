@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 
 use crate::editing::description::{OPERATIONS, Operation, Shown};
 use crate::model::catalogue::Site;
-use crate::publish::openapi::{members, path_parameters};
+use crate::publish::openapi::{members, operations, path_parameters};
 
 /// What all paths begin with.
 const PREFIX: &str = "/api/v1/admin";
@@ -148,6 +148,7 @@ fn shown(shown: Shown) -> Value {
         Shown::Maintenances => list("maintenance"),
         Shown::Probes => list("checks"),
         Shown::Audit => list("audit"),
+        Shown::Operations => operations::schema(),
     }
 }
 

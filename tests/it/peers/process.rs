@@ -137,7 +137,7 @@ pub(super) fn installed(name: &str) -> Option<PathBuf> {
 }
 
 /// Ports that are free for TCP and UDP at the moment.
-fn free_ports(count: usize) -> Vec<u16> {
+pub(super) fn free_ports(count: usize) -> Vec<u16> {
     let mut held = Vec::new();
     while held.len() < count {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();

@@ -45,6 +45,11 @@ impl Authority {
         Self { issuer: Issuer::new(params, key), der: certificate.der().clone(), file, _folder: folder }
     }
 
+    /// A site for a name that says "Anmelden" over TLS.
+    pub(crate) fn site(&self, name: &str) -> Server {
+        serve(config(issue(&leaf_params(name), &self.issuer)))
+    }
+
     /// An authority below this one.
     fn intermediate(&self, name: &str) -> (Issuer<'static, KeyPair>, CertificateDer<'static>) {
         let key = KeyPair::generate().unwrap();
