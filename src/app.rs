@@ -11,11 +11,14 @@ mod export;
 mod flight;
 mod launch;
 mod log_limit;
+mod notifier;
 mod outbox;
 mod recent;
+mod ways;
 
 pub use export::{Exported, FolderFault};
 pub use launch::{AppFault, Running, Start, export, run, serve};
+pub(crate) use notifier::test as notify_test;
 
 /// Most descriptors the public server may use: half of what there is.
 pub const SERVER_SHARE: u64 = 2;

@@ -18,6 +18,7 @@ mod config;
 mod demo;
 mod edit;
 mod export;
+mod notify;
 mod openapi;
 mod replay;
 mod token;
@@ -55,6 +56,9 @@ enum Command {
     /// Make, list and revoke the tokens of editors, beside a running server.
     #[command(subcommand)]
     Token(token::Command),
+    /// Look at what people and programs were told, and try whether messages arrive.
+    #[command(subcommand)]
+    Notify(notify::Command),
     /// Look at the log of what editors did.
     #[command(subcommand)]
     Audit(audit::Command),
@@ -87,6 +91,7 @@ pub fn main() -> ExitCode {
         Command::Export(export) => export::run(&arguments.config, &export),
         Command::Openapi => openapi::run(&arguments.config),
         Command::Token(command) => token::run(&arguments.config, &command),
+        Command::Notify(command) => notify::run(&arguments.config, &command),
         Command::Audit(command) => audit::run(&arguments.config, &command),
         Command::Incident(incident) => edit::run(&incident),
         Command::Maintenance(maintenance) => edit::run(&maintenance),

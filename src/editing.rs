@@ -24,6 +24,8 @@ pub enum Request {
     Change(Command),
     /// To read something that the public may not read, or not so.
     Read(Read),
+    /// To send a test message: to one recipient, or to everybody.
+    TestNotifications(Option<String>),
 }
 
 /// What an editor may read.
@@ -60,6 +62,11 @@ pub fn read(method: &str, path: &str, body: &[u8], catalogue: &Catalogue) -> Res
         ("GET", ["components", id]) => Ok(Request::Read(Read::Component(component(id)))),
         ("GET", ["components", id, "probes"]) => Ok(Request::Read(Read::Probes(component(id)))),
         ("GET", ["audit"]) => Ok(Request::Read(Read::Audit)),
+        ("POST", ["notifications", "test"]) => {
+            let asked: raw::NotificationTest =
+                if body.is_empty() { raw::NotificationTest::default() } else { parse(body)? };
+            Ok(Request::TestNotifications(asked.to))
+        }
         ("POST", ["incidents"]) => change(Command::OpenIncident(Box::new(reader.new_incident(parse(body)?)?))),
         ("PATCH", ["incidents", id]) => {
             change(Command::EditIncident(incident(id), Box::new(reader.incident_patch(parse(body)?)?)))
@@ -125,7 +132,9 @@ fn methods(segments: &[&str]) -> &'static [&'static str] {
         ["incidents" | "maintenance"] => &["GET", "POST"],
         ["incidents" | "maintenance", _] => &["GET", "PATCH"],
         ["components", _] | ["components", _, "probes"] | ["audit"] => &["GET"],
-        ["incidents" | "maintenance", _, "updates"] | ["incidents", _, "merge" | "split"] => &["POST"],
+        ["incidents" | "maintenance", _, "updates"]
+        | ["incidents", _, "merge" | "split"]
+        | ["notifications", "test"] => &["POST"],
         ["incidents", _, "updates", _] => &["PATCH", "DELETE"],
         ["incidents", _, "overlays", _] | ["components", _, "override" | "local"] => &["PUT", "DELETE"],
         _ => &[],

@@ -17,6 +17,7 @@ pub mod editing;
 pub mod engine;
 pub mod history;
 pub mod model;
+pub mod notify;
 pub mod probe;
 pub mod publish;
 pub mod replay;

@@ -13,6 +13,7 @@ mod e2e;
 mod editing;
 mod engine;
 mod history;
+mod notify;
 mod pages;
 mod peers;
 mod probe;

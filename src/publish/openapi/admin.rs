@@ -114,7 +114,9 @@ fn answers(operation: &Operation, changes: bool) -> Value {
         made.insert("headers".to_owned(), json!({ "Location": { "$ref": "#/components/headers/Location" } }));
         answers.insert("201".to_owned(), Value::Object(made));
     }
-    answers.insert("200".to_owned(), done);
+    // What is queued is not done yet, unless it only was to be shown.
+    let code = if operation.shown == Shown::Test { "202" } else { "200" };
+    answers.insert(code.to_owned(), done);
     Value::Object(answers)
 }
 
@@ -148,6 +150,11 @@ fn shown(shown: Shown) -> Value {
         Shown::Maintenances => list("maintenance"),
         Shown::Probes => list("checks"),
         Shown::Audit => list("audit"),
+        Shown::Test => json!({
+            "type": "object",
+            "required": ["queued"],
+            "properties": { "queued": { "type": "array", "items": { "type": "string" } } },
+        }),
     }
 }
 
