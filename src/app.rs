@@ -14,6 +14,7 @@ mod log_limit;
 mod notifier;
 mod outbox;
 mod recent;
+mod standing;
 mod ways;
 
 pub use export::{Exported, FolderFault};

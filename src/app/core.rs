@@ -19,14 +19,13 @@ use crate::engine::schedule::{Schedule, Timing};
 use crate::engine::{CHECKPOINT_FORMAT, Effect, Input, State, Step, measure};
 use crate::history::writer::{CheckpointBody, MakeCheckpoint};
 use crate::model::catalogue::Catalogue;
-use crate::model::check::Check;
 use crate::model::event::{Event, Logged};
 use crate::model::measurements::{Measurements, Operations, Reading};
 use crate::model::observation::Judged;
-use crate::model::snapshot::{HealthWord, Snapshot};
+use crate::model::snapshot::HealthWord;
 use crate::model::time::Timestamp;
 use crate::model::verdict::{Path, Verdict};
-use crate::notify::facts::{CertificateSeen, Facts};
+use crate::notify::facts::CertificateSeen;
 use crate::probe::prepare::PreparedRequest;
 use crate::probe::{Prober, observe, reading, travelled};
 use crate::publish::escape::terminal;
@@ -95,7 +94,7 @@ pub(super) struct Core {
     pub(super) answers: Answers,
     /// The last probes in full.
     pub(super) recent: Recent,
-    readings: Vec<Arc<Reading>>,
+    pub(super) readings: Vec<Arc<Reading>>,
     targets: Vec<Arc<str>>,
     trust: ClockTrust,
     config_stale: bool,
@@ -115,7 +114,7 @@ pub(super) struct Core {
     /// Start of the oldest probe in flight by request.
     started: Vec<Option<Instant>>,
     /// Certificates that may have to be told of.
-    certificates: Arc<Vec<CertificateSeen>>,
+    pub(super) certificates: Arc<Vec<CertificateSeen>>,
 }
 
 /// What the loop is made of.
@@ -444,34 +443,6 @@ impl Core {
             flight::start(&self.crew, due.request, at.minus(lag), due.unplanned);
         }
         self.metrics.probes_in_flight.set(i64::from(self.crew.landing.in_flight().get()));
-    }
-
-    /// Hands over what the public may see, and what people and programs are told of.
-    pub(super) fn show(&mut self, snapshot: Snapshot) {
-        let (record, at) = (&self.state.record, snapshot.at);
-        let (catalogue, certificates) = (self.state.catalogue(), &self.certificates);
-        self.outbox.show(snapshot);
-        self.outbox.tell(|| Facts {
-            position: record.position,
-            at,
-            catalogue: Arc::clone(catalogue),
-            incidents: record.incidents.clone(),
-            maintenance: record.maintenance.clone(),
-            changes: record.changes.clone(),
-            blind: record.blind.clone(),
-            certificates: Arc::clone(certificates),
-        });
-    }
-
-    /// The certificates that checks warn of, as they were last seen.
-    fn see_certificates(&self) -> Arc<Vec<CertificateSeen>> {
-        let seen = |(index, (check, reading)): (u32, (&Check, &Arc<Reading>))| {
-            let warn_before = check.warn.certificate_valid_for?;
-            let not_after = reading.tls.as_ref()?.earliest_expiry()?;
-            Some(CertificateSeen { check: self.state.catalogue().check_key(index)?, not_after, warn_before })
-        };
-        let checks = &self.state.catalogue().checks;
-        Arc::new((0u32..).zip(checks.iter().zip(&self.readings)).filter_map(seen).collect())
     }
 
     /// Shows what changed, and everything anew each wall minute while probes come back.

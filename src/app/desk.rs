@@ -168,7 +168,10 @@ impl Core {
         if named.is_empty() {
             return Err(nobody());
         }
-        if !request.dry_run && !notifier.test(&named) {
+        if request.dry_run {
+            return Ok(json_reply(200, Vec::new(), &json!({ "queued": named, "dry_run": true })));
+        }
+        if !notifier.test(&named) {
             return Ok(unavailable("too many tests wait already; nothing was sent"));
         }
         Ok(json_reply(202, Vec::new(), &json!({ "queued": named })))

@@ -13,6 +13,7 @@ mod feeds;
 mod include;
 mod journey;
 mod nginx;
+mod notify;
 mod process;
 mod statuspage;
 mod unbound;

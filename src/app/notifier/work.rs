@@ -341,7 +341,10 @@ impl Work {
         let (id, to) = (&message.id, &message.recipient);
         let later = |asked| retry::next(id, message.attempts, asked, now);
         let (state, next_at, fault) = match outcome {
-            Outcome::Accepted => (Delivery::Sent, now, None),
+            Outcome::Accepted => {
+                self.reopen(to, now);
+                (Delivery::Sent, now, None)
+            }
             Outcome::Later(why, asked) => match later(asked) {
                 Some(at) => (Delivery::Pending, at, Some(why)),
                 None => (Delivery::Dead, now, Some(why)),
@@ -384,6 +387,17 @@ impl Work {
         let closed = store.record(&[memo], &[], now).and_then(|()| store.give_up(recipient, why));
         if let Err(fault) = closed {
             tracing::warn!("that `{recipient}` wants no more is not recorded: {fault}");
+        }
+    }
+
+    /// One that wanted no more took a test.
+    fn reopen(&mut self, recipient: &str, now: Timestamp) {
+        let (Some(planner), Some(store)) = (&mut self.planner, &mut self.store) else { return };
+        if planner.memory().closed.contains_key(recipient) {
+            let memo = planner.close(recipient, None);
+            if let Err(fault) = store.record(&[memo], &[], now) {
+                tracing::warn!("that `{recipient}` is told again is not recorded: {fault}");
+            }
         }
     }
 
