@@ -132,9 +132,8 @@ fn methods(segments: &[&str]) -> &'static [&'static str] {
         ["incidents" | "maintenance"] => &["GET", "POST"],
         ["incidents" | "maintenance", _] => &["GET", "PATCH"],
         ["components", _] | ["components", _, "probes"] | ["audit"] => &["GET"],
-        ["incidents" | "maintenance", _, "updates"]
-        | ["incidents", _, "merge" | "split"]
-        | ["notifications", "test"] => &["POST"],
+        ["incidents" | "maintenance", _, "updates"] | ["incidents", _, "merge" | "split"] => &["POST"],
+        ["notifications", "test"] => &["POST"],
         ["incidents", _, "updates", _] => &["PATCH", "DELETE"],
         ["incidents", _, "overlays", _] | ["components", _, "override" | "local"] => &["PUT", "DELETE"],
         _ => &[],

@@ -66,12 +66,12 @@ pub fn alerts(
     now: Timestamp,
 ) -> Vec<Alert> {
     let base = &facts.catalogue.site.public_url;
-    let lately = |at: Option<Timestamp>| at.is_none_or(|at| at.plus(ENDED_SAID_FOR) > now);
+    let lately = |at: Timestamp| at.plus(ENDED_SAID_FOR) > now;
     let mut alerts = Vec::new();
     for incident in facts.incidents.values() {
         let ended_at = (!incident.is_open()).then(|| incident.resolved_at.unwrap_or(facts.at));
         // An end that an editor backdated is still news when it is told.
-        if !lately(ended_at) && !lately(incident.touched_at.filter(|_| ended_at.is_some())) {
+        if ended_at.is_some_and(|at| !lately(at) && !incident.touched_at.is_some_and(lately)) {
             continue;
         }
         let page = format!("{base}/incidents/{}", incident.id);

@@ -13,15 +13,14 @@ use crate::notify::Outcome;
 /// Most messages being sent at a time.
 const IN_FLIGHT_MAX: usize = 8;
 
+/// Who was sent a test, and why it was not accepted.
+pub(crate) type Tried = (String, Result<(), String>);
+
 /// Sends a test to everybody, or to one recipient. Returns who was told, and why not.
 ///
 /// # Errors
 /// If the ways cannot be made ready.
-pub(crate) fn test(
-    settings: &Settings,
-    catalogue: &Catalogue,
-    to: Option<&str>,
-) -> Result<Vec<(String, Result<(), String>)>, String> {
+pub(crate) fn test(settings: &Settings, catalogue: &Catalogue, to: Option<&str>) -> Result<Vec<Tried>, String> {
     let ways = Ways::new(settings, &catalogue.site.feed_authority)?;
     let frame = frame(catalogue);
     let keys = settings.notify.recipients.iter().map(|recipient| recipient.to.key());

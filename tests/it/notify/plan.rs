@@ -7,11 +7,12 @@ use std::time::Duration;
 use turmwacht::model::catalogue::Reach;
 use turmwacht::model::event::Event;
 use turmwacht::model::id::{CheckId, CheckKey, ComponentId, IncidentId, OrganisationId};
-use turmwacht::model::incident::{Body, Impact, IncidentEdit, IncidentStatus, Overlay, Update};
+use turmwacht::model::incident::{Body, Impact, Incident, IncidentEdit, IncidentStatus, Overlay, Update};
 use turmwacht::model::notification::{Edit, What};
 use turmwacht::model::notify::{Recipient, Rule, Topic};
 use turmwacht::model::text::Text;
 use turmwacht::model::verdict::Path;
+use turmwacht::notify::alertmanager::{alerts, ended};
 use turmwacht::notify::facts::CertificateSeen;
 use turmwacht::notify::plan::{HELD_MAX, WAITING_MAX, about_storage};
 
@@ -243,7 +244,7 @@ fn what_editors_do_is_told_to_the_owner_with_new_numbers_marked() {
     ]);
     ground.open("i1", "standesamt", Impact::None, -10);
     let text = "Bitte (02324) 204 3030 oder 0900 1234567 anrufen: https://evil.example/";
-    let edits = |first: u64| {
+    ground.edits = {
         let id = IncidentId::new("i1");
         let change = |text: &str| Event::IncidentEdited { id: id.clone(), edit: Box::new(says(text)) };
         let overlay = Overlay {
@@ -255,9 +256,8 @@ fn what_editors_do_is_told_to_the_owner_with_new_numbers_marked() {
         };
         let beside =
             Event::OverlaySet { id: id.clone(), organisation: OrganisationId::new("witten"), overlay: Some(overlay) };
-        vec![edit(first, change(text)), edit(first + 1, change(text)), edit(first + 2, beside)]
+        vec![edit(2, change(text)), edit(3, change(text)), edit(4, beside)]
     };
-    ground.edits = edits(2);
     let told = ground.watch(0..20);
     assert_eq!(shorts(&told), ["10 mail:a@hattingen.example +edit:2 +edit:3", "10 mail:b@witten.example +edit:4"]);
     let contacts = |item: usize| {
@@ -295,4 +295,23 @@ fn too_much_for_one_message_is_counted() {
     let told = ground.watch(0..20);
     assert_eq!(told[0].1.items.len(), HELD_MAX + 1);
     assert_eq!(told[0].1.items[HELD_MAX].what, What::More(7));
+}
+
+#[test]
+fn an_alert_ends_under_the_labels_that_it_had_and_is_said_for_a_while() {
+    let title = |_: &Incident| "Störung".to_owned();
+    let mut ground = Ground::new(Vec::new());
+    ground.open("i1", "portal", Impact::Minor, 0);
+    let before = alerts(&ground.facts, &title, None, at(10));
+    ground.change("i1", |incident| incident.impact = Impact::Critical);
+    let after = alerts(&ground.facts, &title, None, at(20));
+    assert_eq!((before.len(), &*before[0].labels["severity"], &*after[0].labels["severity"]), (1, "minor", "critical"));
+    assert_eq!(after[0].json(at(20))["endsAt"], at(260).to_string(), "it must be said again before");
+    let over = ended(&before, &after, at(20));
+    assert_eq!((over.len(), &over[0].labels, over[0].ended_at), (1, &before[0].labels, Some(at(20))));
+    ground.resolve("i1", 30);
+    let resolved = alerts(&ground.facts, &title, None, at(600));
+    assert_eq!(resolved[0].json(at(600))["endsAt"], at(30).to_string());
+    assert_eq!(alerts(&ground.facts, &title, None, at(931)), []);
+    assert_eq!(alerts(&ground.facts, &title, Some(at(40)), at(931))[0].labels["alertname"], "TurmwachtStorage");
 }

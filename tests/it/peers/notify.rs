@@ -189,7 +189,8 @@ fn a_mail_server_takes_what_was_written_over_starttls_and_with_a_password() {
     assert_eq!(header("date").as_deref(), Some("Fri, 01 Dec 2023 12:00:00 +0000"));
     assert_eq!(header("bcc"), None);
     let text = took["text"].as_str().unwrap().replace("\r\n", "\n");
-    assert_eq!(text, format!("Seit 12 Uhr.\n.\n..\nFrom da: {}\n", "Übergröße ".repeat(40)));
+    let wanted = format!("Seit 12 Uhr.\n.\n..\nFrom da: {}\n", "Übergröße ".repeat(40));
+    assert_eq!(text.trim_end(), wanted.trim_end());
 }
 
 #[test]
