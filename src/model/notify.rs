@@ -197,7 +197,10 @@ impl QuietHours {
     pub fn parse(text: &str) -> Option<Self> {
         let minute = |text: &str| {
             let (hour, minute) = text.split_once(':')?;
-            let two = |text: &str| (text.len() == 2).then(|| text.parse::<u16>().ok()).flatten();
+            let two = |text: &str| {
+                let fits = text.len() == 2 && text.bytes().all(|byte| byte.is_ascii_digit());
+                fits.then(|| text.parse::<u16>().ok())?
+            };
             let (hour, minute) = (two(hour)?, two(minute)?);
             (hour < 24 && minute < 60).then_some(hour * 60 + minute)
         };
