@@ -11,15 +11,19 @@ mod export;
 mod flight;
 mod launch;
 mod log_limit;
+mod notifier;
 mod operations;
 mod outbox;
 mod recent;
 mod reload;
+mod standing;
 mod supervisor;
 mod watch;
+mod ways;
 
 pub use export::{Exported, FolderFault};
 pub use launch::{AppFault, Running, Start, export, run, serve};
+pub(crate) use notifier::test as notify_test;
 pub use watch::{Files, Watched};
 
 /// Most descriptors the public server may use: half of what there is.

@@ -19,6 +19,7 @@ mod demo;
 mod edit;
 mod export;
 mod import;
+mod notify;
 mod openapi;
 mod replay;
 mod token;
@@ -59,6 +60,9 @@ enum Command {
     /// Make, list and revoke the tokens of editors, beside a running server.
     #[command(subcommand)]
     Token(token::Command),
+    /// Look at what people and programs were told, and try whether messages arrive.
+    #[command(subcommand)]
+    Notify(notify::Command),
     /// Look at the log of what editors did.
     #[command(subcommand)]
     Audit(audit::Command),
@@ -92,6 +96,7 @@ pub fn main() -> ExitCode {
         Command::Import(command) => import::run(&command),
         Command::Openapi => openapi::run(&arguments.config),
         Command::Token(command) => token::run(&arguments.config, &command),
+        Command::Notify(command) => notify::run(&arguments.config, &command),
         Command::Audit(command) => audit::run(&arguments.config, &command),
         Command::Incident(incident) => edit::run(&incident),
         Command::Maintenance(maintenance) => edit::run(&maintenance),

@@ -14,6 +14,7 @@ mod cycles;
 mod diagnostic;
 mod graph;
 mod look;
+mod notify;
 mod organisations;
 mod planned;
 mod plans;

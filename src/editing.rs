@@ -24,6 +24,8 @@ pub enum Request {
     Change(Command),
     /// To read something that the public may not read, or not so.
     Read(Read),
+    /// To send a test message: to one recipient, or to everybody.
+    TestNotifications(Option<String>),
 }
 
 /// What an editor may read.
@@ -63,6 +65,11 @@ pub fn read(method: &str, path: &str, body: &[u8], catalogue: &Catalogue) -> Res
         ("GET", ["components", id, "probes"]) => Ok(Request::Read(Read::Probes(component(id)))),
         ("GET", ["audit"]) => Ok(Request::Read(Read::Audit)),
         ("GET", ["operations"]) => Ok(Request::Read(Read::Operations)),
+        ("POST", ["notifications", "test"]) => {
+            let asked: raw::NotificationTest =
+                if body.is_empty() { raw::NotificationTest::default() } else { parse(body)? };
+            Ok(Request::TestNotifications(asked.to))
+        }
         ("POST", ["incidents"]) => change(Command::OpenIncident(Box::new(reader.new_incident(parse(body)?)?))),
         ("PATCH", ["incidents", id]) => {
             change(Command::EditIncident(incident(id), Box::new(reader.incident_patch(parse(body)?)?)))
@@ -129,6 +136,7 @@ fn methods(segments: &[&str]) -> &'static [&'static str] {
         ["incidents" | "maintenance", _] => &["GET", "PATCH"],
         ["components", _] | ["components", _, "probes"] | ["audit"] | ["operations"] => &["GET"],
         ["incidents" | "maintenance", _, "updates"] | ["incidents", _, "merge" | "split"] => &["POST"],
+        ["notifications", "test"] => &["POST"],
         ["incidents", _, "updates", _] => &["PATCH", "DELETE"],
         ["incidents", _, "overlays", _] | ["components", _, "override" | "local"] => &["PUT", "DELETE"],
         _ => &[],

@@ -7,7 +7,7 @@
 //! more, never something in between.
 //!
 //! Beside the log stand [`token`]s and the [`audit`] log, which commands change beside a running
-//! server too.
+//! server too, and what is told to people and programs ([`notification`]).
 //!
 //! This module knows the nouns of `model` only. It never decides, never imports the engine, and
 //! the engine's checkpoint is opaque bytes to it.
@@ -28,6 +28,7 @@ pub mod foreign;
 mod horizon;
 mod interval;
 mod log;
+pub mod notification;
 pub mod open;
 mod packed;
 pub mod restore;

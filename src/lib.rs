@@ -18,6 +18,7 @@ pub mod engine;
 pub mod history;
 pub mod importing;
 pub mod model;
+pub mod notify;
 pub mod probe;
 pub mod publish;
 pub mod replay;

@@ -15,6 +15,7 @@ pub mod feed;
 pub mod html;
 pub mod ical;
 pub mod json;
+pub mod letter;
 mod logo;
 pub mod metrics;
 pub mod month;

@@ -173,7 +173,9 @@ impl Replay<'_> {
                     self.follow(step, now);
                     changed.map_err(said)
                 }
-                editing::Request::Read(_) => Err((0, "a story changes things".to_owned())),
+                editing::Request::Read(_) | editing::Request::TestNotifications(_) => {
+                    Err((0, "a story changes things".to_owned()))
+                }
             });
             match (changed, notice.refused) {
                 (Ok(_), Some(expected)) => Err(format!("was carried out, not refused with {expected}")),

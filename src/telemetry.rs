@@ -17,6 +17,7 @@ use prometheus::{
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::MakeWriter;
 
+use crate::model::notify::Channel;
 use crate::model::verdict::{Path, Verdict};
 use crate::telemetry::process::Process;
 
@@ -59,6 +60,12 @@ pub struct Metrics {
     pub http_event_streams: IntGauge,
     /// Log lines that were dropped.
     pub log_lines_dropped: IntGauge,
+    /// Attempts to deliver messages.
+    pub notifications: IntCounterVec,
+    /// Messages on their way.
+    pub notify_queue: IntGauge,
+    /// Messages that were given up.
+    pub notify_dead_letters: IntGauge,
 }
 
 impl Metrics {
@@ -107,6 +114,16 @@ impl Metrics {
                 probes.with_label_values(&[kind, verdict.as_str()]).inc_by(0);
             }
         }
+        let notifications = counter(
+            "turmwacht_notifications_total",
+            "Attempts to deliver messages, by channel and outcome: sent, retried, dead.",
+            &["channel", "outcome"],
+        )?;
+        for channel in Channel::ALL {
+            for outcome in ["sent", "retried", "dead"] {
+                notifications.with_label_values(&[channel.as_str(), outcome]).inc_by(0);
+            }
+        }
         Ok(Self {
             probes,
             schedule_lag: Lag { histogram: schedule_lag, last: Arc::default() },
@@ -148,6 +165,12 @@ impl Metrics {
             log_lines_dropped: gauge(
                 "turmwacht_log_lines_dropped",
                 "Log lines dropped since the start because nobody read them fast enough.",
+            )?,
+            notifications,
+            notify_queue: gauge("turmwacht_notify_queue", "Messages to people and programs that are on their way.")?,
+            notify_dead_letters: gauge(
+                "turmwacht_notify_dead_letters",
+                "Messages that were given up and are kept: `turmwacht notify list` shows them.",
             )?,
             export_last_run_successful: gauge(
                 "turmwacht_export_last_run_successful",

@@ -25,6 +25,7 @@ use crate::model::observation::Judged;
 use crate::model::snapshot::HealthWord;
 use crate::model::time::Timestamp;
 use crate::model::verdict::{Path, Verdict};
+use crate::notify::facts::CertificateSeen;
 use crate::probe::prepare::PreparedRequest;
 use crate::probe::{Prober, observe, reading, travelled};
 use crate::publish::escape::terminal;
@@ -112,6 +113,8 @@ pub(super) struct Core {
     pub(super) published: Vec<HealthWord>,
     /// Start of the oldest probe in flight by request.
     started: Vec<Option<Instant>>,
+    /// Certificates that may have to be told of.
+    pub(super) certificates: Arc<Vec<CertificateSeen>>,
 }
 
 /// What the loop is made of.
@@ -171,6 +174,7 @@ impl Core {
             measured_anything: true,
             published: Vec::new(),
             started: Vec::new(),
+            certificates: Arc::default(),
             state: parts.state,
             crew,
         };
@@ -457,7 +461,10 @@ impl Core {
             }
             let snapshot = self.state.snapshot(at, &health, renew);
             self.published = health;
-            self.outbox.show(snapshot);
+            if renew {
+                self.certificates = self.see_certificates();
+            }
+            self.show(snapshot);
         }
         let checkpoint = (now.duration_since(self.checkpoint_at) >= CHECKPOINT_EVERY).then(|| {
             self.checkpoint_at = now;

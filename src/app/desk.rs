@@ -103,6 +103,7 @@ impl Core {
         let decided = asked.and_then(|asked| match asked {
             Request::Read(read) => self.read(&read, request, at).map(Decided::Now),
             Request::Change(command) => self.change(&command, request, at),
+            Request::TestNotifications(to) => self.test_notifications(to.as_deref(), request).map(Decided::Now),
         });
         decided.unwrap_or_else(|refusal| Decided::Now(problem(&refusal, &request.path)))
     }
@@ -146,7 +147,7 @@ impl Core {
         let subject = changed?;
         let snapshot = self.state.snapshot(at, &self.published, false);
         let body = shown(&self.state.record, self.state.catalogue(), &snapshot, &subject);
-        self.outbox.show(snapshot);
+        self.show(snapshot);
         let mut headers = vec![("etag".to_owned(), etag(self.revision(&subject)))];
         let created = matches!(command, Command::OpenIncident(_) | Command::PlanMaintenance(_) | Command::Split(..));
         if created {
@@ -154,6 +155,26 @@ impl Core {
         }
         let status = if created { 201 } else { 200 };
         Ok(Decided::Changed(json_reply(status, headers, &body), Some(before + 1)))
+    }
+
+    /// Sends a test to everybody who is told of anything, or to one.
+    fn test_notifications(&self, to: Option<&str>, request: &AdminRequest) -> Result<AdminReply, Refusal> {
+        if !request.editor.is_admin_of_all() {
+            return Err(Refusal::forbidden("who is told of what is for an admin of all organisations"));
+        }
+        let nobody = || Refusal::not_found("there is nobody of this name in [[notify.to]]");
+        let notifier = self.outbox.notifier().ok_or_else(nobody)?;
+        let named = notifier.recipients(to);
+        if named.is_empty() {
+            return Err(nobody());
+        }
+        if request.dry_run {
+            return Ok(json_reply(200, Vec::new(), &json!({ "queued": named, "dry_run": true })));
+        }
+        if !notifier.test(&named) {
+            return Ok(unavailable("too many tests wait already; nothing was sent"));
+        }
+        Ok(json_reply(202, Vec::new(), &json!({ "queued": named })))
     }
 
     fn must_match(&self, command: &Command, expected: &str) -> Result<(), Refusal> {
@@ -205,7 +226,7 @@ impl Core {
             let snapshot = core.state.snapshot(at, &core.published, false);
             let mut body = shown(&core.state.record, core.state.catalogue(), &snapshot, &subject);
             if changed {
-                core.outbox.show(snapshot);
+                core.show(snapshot);
             }
             if !core.state.may_change(&request.editor, &subject) {
                 let is_public =

@@ -18,10 +18,12 @@ use tokio::task::LocalSet;
 use crate::app::archive::Past;
 use crate::app::core::{Core, Parts, Shared};
 use crate::app::export::{self, Exported, Exporter, FolderFault};
+use crate::app::notifier::{Notifier, Order};
 use crate::app::outbox::{Acks, Outbox};
 use crate::app::reload::reloaded;
 use crate::app::supervisor::Supervisor;
 use crate::app::watch::{Files, Watch, Watched};
+use crate::app::ways::Ways;
 use crate::clock::{Clock, monotonic, system_time};
 use crate::config::{self, LoadFailure};
 use crate::engine::{CHECKPOINT_FORMAT, Record, State};
@@ -71,6 +73,9 @@ pub enum AppFault {
     /// The folder for the files cannot be used.
     #[error(transparent)]
     Export(#[from] FolderFault),
+    /// Nobody can be told of anything.
+    #[error("messages cannot go out: {0}")]
+    Notify(String),
     /// Nothing has been recorded that could be exported.
     #[error("the store holds no catalogue yet: start the server once (`turmwacht serve`), then export")]
     Empty,
@@ -222,6 +227,7 @@ pub fn run(start: Start) -> Result<(), AppFault> {
         None => None,
     };
     metrics.export_last_run_successful.set(1);
+    let notifier = notifier(settings, adopt.as_ref().unwrap_or_else(|| state.catalogue()), &metrics)?;
     let acks = Arc::new(Acks::default());
     let writer = {
         let acks = Arc::clone(&acks);
@@ -237,7 +243,7 @@ pub fn run(start: Start) -> Result<(), AppFault> {
         state,
         prober,
         references,
-        outbox: Outbox::new(writer, Arc::clone(&acks), documents, exporter),
+        outbox: Outbox::new(writer, Arc::clone(&acks), documents, exporter, notifier),
         metrics,
         health: Arc::clone(&health),
         shared,
@@ -419,6 +425,20 @@ impl Authenticate for Keys {
     fn audit(&self, before: Option<i64>, limit: u32) -> Result<serde_json::Value, String> {
         audit::page(&self.path, before, limit).map_err(|fault| fault.to_string())
     }
+}
+
+/// Who tells people and programs, if anybody is to be told.
+fn notifier(settings: &Settings, catalogue: &Catalogue, metrics: &Metrics) -> Result<Option<Notifier>, AppFault> {
+    if settings.notify.is_empty() {
+        return Ok(None);
+    }
+    let order = Order {
+        store: settings.storage.path.clone(),
+        ways: Ways::new(settings, &catalogue.site.feed_authority).map_err(AppFault::Notify)?,
+        recipients: settings.notify.recipients.clone(),
+        metrics: metrics.clone(),
+    };
+    Ok(Some(Notifier::start(order)?))
 }
 
 /// Renders from the snapshot at hand and from what the store knows of the past.

@@ -8,10 +8,12 @@ use std::time::{Duration, Instant};
 use tokio::sync::{Notify, oneshot};
 
 use crate::app::export::Exporter;
+use crate::app::notifier::Notifier;
 use crate::history::writer::{Ack, Batch, MakeCheckpoint, Writer};
 use crate::model::access::{AuditRecord, StoredAnswer};
 use crate::model::event::{Logged, StoredResult};
 use crate::model::snapshot::{HealthWord, Snapshot};
+use crate::notify::facts::Facts;
 use crate::publish::documents::Documents;
 use crate::server::desk::AdminReply;
 
@@ -45,6 +47,7 @@ struct Sealed {
     token: u64,
     sent_at: Instant,
     snapshot: Option<Arc<Snapshot>>,
+    facts: Option<Arc<Facts>>,
     replies: Vec<Promised>,
 }
 
@@ -60,9 +63,12 @@ pub(super) struct Outbox {
     acks: Arc<Acks>,
     documents: Arc<Documents>,
     exporter: Option<Exporter>,
+    notifier: Option<Notifier>,
     events: Vec<Logged>,
     results: Vec<StoredResult>,
     snapshot: Option<Arc<Snapshot>>,
+    /// What belongs to the snapshot, for those who are told of it.
+    facts: Option<Arc<Facts>>,
     sealed: VecDeque<Sealed>,
     /// What editors tried, and answers to them, on their way into the store.
     audits: Vec<AuditRecord>,
@@ -78,15 +84,23 @@ pub(super) struct Outbox {
 }
 
 impl Outbox {
-    pub(super) fn new(writer: Writer, acks: Arc<Acks>, documents: Arc<Documents>, exporter: Option<Exporter>) -> Self {
+    pub(super) fn new(
+        writer: Writer,
+        acks: Arc<Acks>,
+        documents: Arc<Documents>,
+        exporter: Option<Exporter>,
+        notifier: Option<Notifier>,
+    ) -> Self {
         Self {
             writer,
             acks,
             documents,
             exporter,
+            notifier,
             events: Vec::new(),
             results: Vec::new(),
             snapshot: None,
+            facts: None,
             sealed: VecDeque::new(),
             audits: Vec::new(),
             answers: Vec::new(),
@@ -110,6 +124,18 @@ impl Outbox {
     /// Takes the snapshot that belongs to what was taken so far; a newer one replaces it.
     pub(super) fn show(&mut self, snapshot: Snapshot) {
         self.snapshot = Some(Arc::new(snapshot));
+    }
+
+    /// Takes what people and programs are told of, once it is durable; it belongs to the snapshot.
+    pub(super) fn tell(&mut self, facts: impl FnOnce() -> Facts) {
+        if self.notifier.is_some() {
+            self.facts = Some(Arc::new(facts()));
+        }
+    }
+
+    /// Who tells people and programs.
+    pub(super) const fn notifier(&self) -> Option<&Notifier> {
+        self.notifier.as_ref()
     }
 
     /// Takes a record of what an editor tried.
@@ -148,17 +174,18 @@ impl Outbox {
             checkpoint,
             token: self.token,
         };
-        let snapshot = self.snapshot.take();
+        let (snapshot, facts) = (self.snapshot.take(), self.facts.take());
         match self.writer.try_send(batch) {
             Ok(()) => {
                 let replies = std::mem::take(&mut self.replies);
-                self.sealed.push_back(Sealed { token: self.token, sent_at: now, snapshot, replies });
+                self.sealed.push_back(Sealed { token: self.token, sent_at: now, snapshot, facts, replies });
             }
             Err(batch) => {
                 self.events = batch.events;
                 self.results = batch.results;
                 self.audits = batch.audits;
                 self.answers = batch.answers;
+                self.facts = facts;
                 // Nothing of it is on its way, so the snapshot cannot wait for it.
                 self.snapshot = None;
                 if let Some(snapshot) = snapshot {
@@ -170,13 +197,14 @@ impl Outbox {
 
     /// Publishes what has been acknowledged, or what waits too long for it.
     pub(super) fn settle(&mut self, now: Instant) {
-        let mut ready = None;
+        let (mut ready, mut facts) = (None, None);
         for ack in self.acks.take() {
             match ack.result {
                 Ok(()) => {
                     while self.sealed.front().is_some_and(|sealed| sealed.token <= ack.token) {
                         let Some(sealed) = self.sealed.pop_front() else { break };
                         ready = sealed.snapshot.or(ready);
+                        facts = sealed.facts.or(facts);
                         for (reply, to) in sealed.replies {
                             // Whoever does not wait any more is not told.
                             drop(to.send(reply));
@@ -193,6 +221,9 @@ impl Outbox {
                     self.fault = Some(sentence);
                 }
             }
+        }
+        if let (Some(notifier), Some(facts)) = (&self.notifier, facts) {
+            notifier.offer(facts);
         }
         if let Some(snapshot) = ready {
             self.publish(snapshot);
@@ -218,6 +249,14 @@ impl Outbox {
             {
                 self.publish_volatile(&last, "the disk does not answer");
             }
+        }
+        self.report();
+    }
+
+    /// Says whether the disk answers.
+    fn report(&self) {
+        if let Some(notifier) = &self.notifier {
+            notifier.storage(self.fault.is_some() || self.volatile);
         }
     }
 
@@ -265,6 +304,8 @@ impl Outbox {
     /// Sends what is left and waits until it is on disk.
     pub(super) fn shutdown(mut self, now: Instant, checkpoint: Option<MakeCheckpoint>) {
         self.seal(now, checkpoint);
+        // It reads and writes the store, too.
+        drop(self.notifier.take());
         self.writer.shutdown();
     }
 }
@@ -310,7 +351,7 @@ mod tests {
         };
         let settings = DocumentSettings { exchange_every: Duration::ZERO, ..DocumentSettings::default() };
         let documents = Documents::start(settings, Arc::new(|_, _| Rendered::NotFound)).expect("threads");
-        let mut outbox = Outbox::new(writer, acks, documents, None);
+        let mut outbox = Outbox::new(writer, acks, documents, None, None);
         let mut state = State::new(1);
         let at = |second: i64| Timestamp::from_millis(1_793_491_200_000 + second * 1000);
         let mut change = |outbox: &mut Outbox, second: i64| {

@@ -3,7 +3,7 @@
 //! Only `config.toml` defines a secret and says who may send it where; probe files name it. A
 //! value gets into [`Secret`] and nowhere else: no message, no excerpt, no `config show`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -33,7 +33,8 @@ pub(super) struct Defined<'t> {
 pub(super) type Secrets<'t> = BTreeMap<String, Defined<'t>>;
 
 /// Reads `[secrets.NAME]` of config.toml.
-pub(super) fn read_secrets<'t>(table: Option<Table<'t>>, base: &Path) -> Secrets<'t> {
+/// Those that `[notify]` names are the operator's own and need nobody else.
+pub(super) fn read_secrets<'t>(table: Option<Table<'t>>, base: &Path, own: &BTreeSet<String>) -> Secrets<'t> {
     let mut secrets = Secrets::new();
     for (name, value) in table.iter().flat_map(Table::entries) {
         let Some(table) = value.table() else { continue };
@@ -62,7 +63,7 @@ pub(super) fn read_secrets<'t>(table: Option<Table<'t>>, base: &Path) -> Secrets
         let origins: Vec<_> =
             table.get("origins").map(Value::elements).unwrap_or_default().into_iter().filter_map(origin).collect();
         for (key, empty) in [("organisations", organisations.is_empty()), ("origins", origins.is_empty())] {
-            if empty {
+            if empty && !own.contains(name.value) {
                 let fault = Fault::warning(format!("nobody may use the secret {}", quote(name.value)));
                 table
                     .faults
@@ -108,7 +109,8 @@ fn origin(value: Value<'_>) -> Option<String> {
     Some(url?.origin().ascii_serialization())
 }
 
-fn read_file(file: &At<PathBuf>, faults: &Faults) -> Option<Secret> {
+/// A secret from a file of its own.
+pub(super) fn read_file(file: &At<PathBuf>, faults: &Faults) -> Option<Secret> {
     let unreadable = |why: String| {
         let fault = Fault::error("the file of a secret cannot be read").at(file.spot, why);
         faults.push(fault.help("make it a plain file that the service's user may read"));

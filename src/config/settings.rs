@@ -13,6 +13,7 @@ use url::Url;
 
 use super::diagnostic::{At, Fault, Faults, quote};
 use super::look::Logos;
+use super::notify::{named_secrets, read_notify};
 use super::organisations::site_links;
 use super::read::{Table, Value};
 use super::references::{check_references, read_reference};
@@ -64,6 +65,8 @@ pub(super) struct Operator<'t> {
     pub(super) timing: Timing,
     pub(super) secrets: Secrets<'t>,
     pub(super) trust: Vec<Trust<'t>>,
+    /// The organisations that `[notify]` names.
+    pub(super) notified: Vec<At<&'t str>>,
     /// The folder of config.toml.
     pub(super) base: PathBuf,
     /// The pictures of all files.
@@ -120,9 +123,9 @@ pub(super) fn read_operator<'t>(table: Table<'t>, base: &Path, loopback: bool) -
     let storage = read_storage(table.table("storage"), base);
     let (probing, timing, quiet) = read_probing(table.table("probing"), &table, base, loopback);
     let (vantage, references) = read_vantage(table.table("vantage"), &table, &probing, loopback);
-    let secrets = read_secrets(table.table("secrets"), base);
+    let secrets = read_secrets(table.table("secrets"), base, &named_secrets(table.get("notify")));
     let trust = read_trust(table.table("trust"));
-    read_notify(table.table("notify"));
+    let (notify, notified) = read_notify(table.table("notify"), &secrets, base);
     let export = read_export(table.table("export"), base);
     let site = Site { title, languages, timezone, public_url, feed_authority, links, security_contact };
     let watch = Watch { quiet, timeout: timing.timeout, vantage };
@@ -132,10 +135,11 @@ pub(super) fn read_operator<'t>(table: Table<'t>, base: &Path, loopback: bool) -
         probing,
         references,
         secrets: secrets.iter().map(|(name, defined)| (name.clone(), defined.entry.clone())).collect(),
+        notify,
         export,
     };
     table.finish();
-    Operator { settings, site, watch, zone, probes, timing, secrets, trust, base: base.to_owned(), logos }
+    Operator { settings, site, watch, zone, probes, timing, secrets, trust, notified, base: base.to_owned(), logos }
 }
 
 /// A link that `security.txt` may name (RFC 9116, section 2.5.3).
@@ -467,21 +471,6 @@ fn read_trust(table: Option<Table<'_>>) -> Vec<Trust<'_>> {
         trust.push(Trust { organisation, serves, hosts });
     }
     trust
-}
-
-/// `[notify]`: its channels are accepted, so that a file may be shared with a later release, but
-/// not silently.
-fn read_notify(table: Option<Table<'_>>) {
-    let Some(table) = table else { return };
-    for channel in ["mail", "webhook", "alertmanager"] {
-        if let Some(value) = table.get(channel) {
-            let fault = Fault::warning(format!("`[notify.{channel}]` has no effect in this version"));
-            table.faults.push(
-                fault.at(value.key, "nothing is sent").help("alert on the metric `turmwacht_incident_info` meanwhile"),
-            );
-        }
-    }
-    table.finish();
 }
 
 fn read_export(table: Option<Table<'_>>, base: &Path) -> Option<ExportSettings> {

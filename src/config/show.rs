@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::Loaded;
 use super::probes::CREDENTIALS;
+use crate::model::notify::{NotifySettings, Recipient, Rule, WebhookSettings};
 use crate::model::settings::{ResolverAddress, Settings};
 use crate::model::time::format_duration;
 
@@ -37,7 +38,7 @@ fn hide_credential(header: &mut Value) {
 }
 
 fn settings(settings: &Settings) -> Value {
-    let Settings { server, storage, probing, references, secrets, export } = settings;
+    let Settings { server, storage, probing, references, secrets, notify, export } = settings;
     let secrets: serde_json::Map<String, Value> = secrets
         .iter()
         .map(|(name, secret)| {
@@ -70,7 +71,45 @@ fn settings(settings: &Settings) -> Value {
         },
         "references": references.iter().map(|reference| reference.text.as_str()).collect::<Vec<_>>(),
         "secrets": secrets,
+        "notify": notification(notify),
         "export": export.as_ref().map(|export| json!({ "path": export.path, "every": format_duration(export.every) })),
+    })
+}
+
+fn notification(notify: &NotifySettings) -> Value {
+    let mail = notify.mail.as_ref().map(|mail| {
+        json!({
+            "smtp": format!("{}:{}", mail.host, mail.port),
+            "tls": mail.tls.as_str(),
+            "from": mail.from,
+            "username": mail.login.as_ref().map(|(name, _)| name),
+            "password": mail.login.as_ref().map(|_| HIDDEN),
+        })
+    });
+    // The path of a webhook often is its password.
+    let hook = |hook: &WebhookSettings| json!({ "name": hook.name, "url": hook.url.origin().ascii_serialization() + "/" + HIDDEN, "secret": HIDDEN });
+    let alertmanager = notify.alertmanager.as_ref().map(|settings| {
+        json!({
+            "url": settings.urls.iter().map(ToString::to_string).collect::<Vec<_>>(),
+            "credentials": settings.credentials.as_ref().map(|_| HIDDEN),
+        })
+    });
+    let clock = |minute: u16| format!("{:02}:{:02}", minute / 60, minute % 60);
+    let rule = |rule: &Rule| {
+        json!({
+            "organisations": rule.organisations,
+            "severity": rule.severity.as_str(),
+            "events": rule.events.iter().map(|topic| topic.as_str()).collect::<Vec<_>>(),
+            "quiet_hours": rule.quiet.map(|quiet| format!("{}-{}", clock(quiet.from), clock(quiet.until))),
+            "internal": rule.internal,
+        })
+    };
+    let to = |recipient: &Recipient| json!({ "to": recipient.to.key(), "rules": recipient.rules.iter().map(rule).collect::<Vec<_>>() });
+    json!({
+        "mail": mail,
+        "webhook": notify.webhooks.iter().map(hook).collect::<Vec<_>>(),
+        "alertmanager": alertmanager,
+        "to": notify.recipients.iter().map(to).collect::<Vec<_>>(),
     })
 }
 

@@ -27,7 +27,7 @@ pub struct Operation {
 impl Operation {
     /// Whether its body may be left out.
     pub fn may_be_empty(&self) -> bool {
-        self.method == "DELETE"
+        self.method == "DELETE" || self.shown == Shown::Test
     }
 
     const fn read(id: &'static str, path: &'static str, summary: &'static str, shown: Shown) -> Self {
@@ -72,6 +72,8 @@ pub enum Shown {
     Audit,
     /// What whoever is on call looks at first.
     Operations,
+    /// Who is sent a test.
+    Test,
 }
 
 fn of<T: JsonSchema>(generator: &mut SchemaGenerator) -> Schema {
@@ -172,6 +174,14 @@ pub const OPERATIONS: &[Operation] = &[
     )
     .with(of::<raw::Named>),
     Operation::read("getProbes", "/components/{id}/probes", "Shows the last probes in full", Shown::Probes),
+    Operation::new(
+        "testNotifications",
+        "POST",
+        "/notifications/test",
+        "Sends a test message to everybody who is told of anything, or to one; for an admin of all organisations",
+        Shown::Test,
+    )
+    .with(of::<raw::NotificationTest>),
     Operation::read("getAudit", "/audit", "Shows the audit log", Shown::Audit),
     Operation::read(
         "getOperations",

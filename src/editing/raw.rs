@@ -247,3 +247,12 @@ pub(super) struct Named {
     #[serde(default)]
     pub(super) organisations: Vec<String>,
 }
+
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "NotificationTestRequest")]
+pub(super) struct NotificationTest {
+    /// One recipient, such as `mail:it@example.org`; everybody, if left out.
+    #[serde(default)]
+    pub(super) to: Option<String>,
+}

@@ -11,6 +11,7 @@ use ipnet::IpNet;
 
 use crate::model::check::Probe;
 use crate::model::id::OrganisationId;
+use crate::model::notify::NotifySettings;
 
 /// Everything an instance needs beside its catalogue.
 #[derive(Debug, Clone)]
@@ -25,6 +26,8 @@ pub struct Settings {
     pub references: Vec<Reference>,
     /// `[secrets]` by name.
     pub secrets: BTreeMap<String, SecretEntry>,
+    /// `[notify]`: whom to tell of what.
+    pub notify: NotifySettings,
     /// `[export]`: the public files written to a folder, if wanted.
     pub export: Option<ExportSettings>,
 }

@@ -75,6 +75,12 @@ pub fn line(text: &Plain) -> String {
     words.join(" ").chars().filter(|c| !c.is_control()).collect()
 }
 
+/// A text of several lines for mail, each behind a mark: so that no line of it can pass for one of ours.
+pub fn quoted(text: &Plain) -> String {
+    let lines = text.unescaped().lines().map(|line| line.chars().filter(|c| !c.is_control()).collect::<String>());
+    lines.map(|line| format!("> {line}\n")).collect()
+}
+
 /// A Prometheus label value: backslash, quote and line feed (the text exposition format).
 pub fn label(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());

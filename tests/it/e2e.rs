@@ -4,6 +4,7 @@
 mod desk;
 mod editing;
 mod export;
+mod notify;
 mod openapi;
 pub(crate) mod program;
 mod reload;

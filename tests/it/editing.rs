@@ -168,7 +168,7 @@ impl World {
         let bytes = if body.is_null() { Vec::new() } else { body.to_string().into_bytes() };
         let command = match editing::read(method, path, &bytes, self.state.catalogue())? {
             Request::Change(command) => command,
-            Request::Read(read) => panic!("{read:?} changes nothing"),
+            read @ (Request::Read(_) | Request::TestNotifications(_)) => panic!("{read:?} changes nothing"),
         };
         self.pass(1);
         let (step, changed) = self.state.edit(&command, editor, self.now);

@@ -8,6 +8,7 @@ mod faults;
 mod fixture;
 mod golden;
 mod intervals;
+mod notifications;
 mod opening;
 mod restoring;
 mod tokens;

@@ -18,6 +18,7 @@ mod editing;
 mod engine;
 mod history;
 mod importing;
+mod notify;
 mod pages;
 mod peers;
 mod probe;

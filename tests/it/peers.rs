@@ -14,6 +14,7 @@ mod imported;
 mod include;
 mod journey;
 mod nginx;
+mod notify;
 mod process;
 mod prometheus;
 mod proxies;

@@ -283,10 +283,13 @@ fn blocks(document: &str, info: &str) -> Vec<String> {
     blocks
 }
 
-/// Loads an operator's text and a probe file. Names of secrets lead to a file of ours.
+/// Loads an operator's text and a probe file. Names of secrets lead to files of ours.
 fn load(config: &str, probes: &str) -> Result<Loaded, Report> {
     let base = root().join("tests/it/config/contract");
-    let config = config.replace("/etc/turmwacht/portal", "en-portal.secret");
+    let config = config
+        .replace("/etc/turmwacht/portal", "en-portal.secret")
+        .replace("/etc/turmwacht/mail", "en-portal.secret")
+        .replace("/etc/turmwacht/chat.whsec", "hook.secret");
     let probes = [("docs/probes.md".to_owned(), probes.to_owned())];
     from_texts_with(("docs/operate.md", &config), &probes, &base, Extra::default())
 }

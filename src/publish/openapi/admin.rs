@@ -114,6 +114,10 @@ fn answers(operation: &Operation, changes: bool) -> Value {
         made.insert("headers".to_owned(), json!({ "Location": { "$ref": "#/components/headers/Location" } }));
         answers.insert("201".to_owned(), Value::Object(made));
     }
+    if operation.shown == Shown::Test {
+        // What is queued is not done yet.
+        answers.insert("202".to_owned(), done.clone());
+    }
     answers.insert("200".to_owned(), done);
     Value::Object(answers)
 }
@@ -149,6 +153,11 @@ fn shown(shown: Shown) -> Value {
         Shown::Probes => list("checks"),
         Shown::Audit => list("audit"),
         Shown::Operations => operations::schema(),
+        Shown::Test => json!({
+            "type": "object",
+            "required": ["queued"],
+            "properties": { "queued": { "type": "array", "items": { "type": "string" } } },
+        }),
     }
 }
 

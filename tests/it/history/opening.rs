@@ -7,6 +7,7 @@ use std::time::Duration;
 use turmwacht::history::StoreFault;
 use turmwacht::history::archive::ArchiveReader;
 use turmwacht::history::audit::{AuditFault, verify};
+use turmwacht::history::notification::{Outgoing, list};
 use turmwacht::history::open::Store;
 use turmwacht::history::token::{Order, Tokens};
 use turmwacht::history::writer::{Batch, WriterOptions};
@@ -17,16 +18,17 @@ use turmwacht::model::verdict::Reason;
 
 use super::fixture::{Ground, Pen, adopted, at, changed, logged, sql};
 
-/// What made stores of version 1, and what makes them stores of versions 2 and 3.
+/// What made stores of version 1, and what makes them stores of versions 2 to 4.
 const V1: &str = include_str!("../../../src/history/schema.sql");
 const V2: &str = include_str!("../../../src/history/schema_2.sql");
 const V3: &str = include_str!("../../../src/history/schema_3.sql");
+const V4: &str = include_str!("../../../src/history/schema_4.sql");
 
 /// What a release after this one may do.
 const NEXT: &str = "ALTER TABLE event ADD COLUMN note TEXT; CREATE TABLE extra (a INTEGER) STRICT;";
 
 fn migrations<'a>(later: &[&'a str]) -> Vec<&'a str> {
-    [&[V1, V2, V3], later].concat()
+    [&[V1, V2, V3, V4], later].concat()
 }
 
 /// The store that an older release would have written: what is in the log has not changed since.
@@ -91,7 +93,7 @@ fn a_newer_schema_is_refused_and_the_file_is_untouched() {
     let before = fs::read(&ground.path).unwrap();
     let fault = Store::open(&ground.path).unwrap_err();
     assert!(matches!(fault, StoreFault::Newer { .. }), "{fault}");
-    assert!(fault.to_string().contains("its schema is version 4, this release knows 3"), "{fault}");
+    assert!(fault.to_string().contains("its schema is version 5, this release knows 4"), "{fault}");
     assert_eq!(fs::read(&ground.path).unwrap(), before);
     assert!(!ground.folder.path().join("turmwacht.db-wal").exists());
     assert!(matches!(Store::backup_to(&ground.path, &ground.folder.path().join("b")), Err(StoreFault::Newer { .. })));
@@ -102,7 +104,7 @@ fn a_newer_schema_that_stands_in_the_wal_only_is_refused_and_untouched() {
     let ground = Ground::new();
     drop(ground.store());
     let newer = Store::open_with(&ground.path, &migrations(&[NEXT])).unwrap();
-    // As after a kill: the file still says 3, the WAL says 4.
+    // As after a kill: the file still says 4, the WAL says 5.
     let copy = Ground::new();
     for suffix in ["", "-wal"] {
         fs::copy(format!("{}{suffix}", ground.path.display()), format!("{}{suffix}", copy.path.display())).unwrap();
@@ -111,7 +113,7 @@ fn a_newer_schema_that_stands_in_the_wal_only_is_refused_and_untouched() {
     let files =
         |ground: &Ground| ["", "-wal"].map(|suffix| fs::read(format!("{}{suffix}", ground.path.display())).unwrap());
     let before = files(&copy);
-    assert_eq!(before[0][63], 3);
+    assert_eq!(before[0][63], 4);
     assert!(matches!(Store::open(&copy.path), Err(StoreFault::Newer { .. })));
     assert!(files(&copy) == before, "both files are as they were");
 }
@@ -127,7 +129,7 @@ fn a_migration_keeps_everything_after_a_backup() {
     drop(store);
     let sql = ground.sql();
     assert_eq!(sql.query_row("SELECT count(*) FROM extra", [], |row| row.get::<_, u32>(0)), Ok(0));
-    let backup = ground.folder.path().join("turmwacht.db.backup-v3");
+    let backup = ground.folder.path().join("turmwacht.db.backup-v4");
     assert_eq!(fs::metadata(&backup).unwrap().permissions().mode() & 0o777, 0o600);
     assert_eq!(Store::open(&backup).unwrap().restore().unwrap().events, events);
 }
@@ -188,6 +190,24 @@ fn a_store_of_version_2_is_backed_up_and_its_results_can_be_looked_up() {
 }
 
 #[test]
+fn a_store_of_version_3_is_backed_up_and_remembers_from_now_on_what_was_told() {
+    let ground = Ground::new();
+    let events = logged(1, [adopted(1, &["portal"]), changed("portal", Status::Operational, 1)]);
+    ground.pen().events(&events);
+    let ground = as_written_by(&[V1, V2, V3], &ground);
+    // As it is there is nothing to list, and listing does not migrate it.
+    assert_eq!(list(&ground.path, 10).unwrap(), []);
+    assert_eq!(fs::read(&ground.path).unwrap()[63], 3);
+
+    let memory = Outgoing::open(&ground.path).unwrap().recall(at(100)).unwrap();
+    assert_eq!((memory.position, memory.since), (2, at(100)), "what was before is nobody's business");
+    assert!(memory.told.is_empty() && memory.held.is_empty());
+    assert_eq!(ground.restore().events, events);
+    let backup = ground.folder.path().join("turmwacht.db.backup-v3");
+    assert_eq!(fs::read(&backup).unwrap()[63], 3, "as it was");
+}
+
+#[test]
 fn a_migration_that_fails_in_the_middle_is_rolled_back_and_may_be_tried_again() {
     let ground = Ground::new();
     let events = logged(1, [adopted(1, &["portal"])]);
@@ -195,7 +215,7 @@ fn a_migration_that_fails_in_the_middle_is_rolled_back_and_may_be_tried_again() 
     for _ in 0..2 {
         let fault = Store::open_with(&ground.path, &migrations(&[NEXT, "DROP TABLE event; SELEKT 1"])).unwrap_err();
         assert!(fault.to_string().starts_with("cannot migrate "), "{fault}");
-        let backup = ground.folder.path().join("turmwacht.db.backup-v3");
+        let backup = ground.folder.path().join("turmwacht.db.backup-v4");
         assert_eq!(Store::open(&backup).unwrap().restore().unwrap().events, events);
     }
     let sql = ground.sql();
