@@ -12,6 +12,7 @@
 
 pub mod form;
 pub mod page;
+pub mod signin;
 
 use std::pin::Pin;
 use std::sync::Arc;
