@@ -14,17 +14,29 @@ pub struct SignIn<'a> {
     pub onward: &'a str,
     /// What went wrong, one sentence.
     pub fault: Option<&'a str>,
+    /// Whether one may sign in at a provider, too.
+    pub provider: bool,
 }
 
 /// The page for signing in.
 pub fn sign_in(page: &SignIn<'_>) -> String {
-    let SignIn { csrf, onward, fault } = page;
+    let SignIn { csrf, onward, fault, provider } = page;
     let by = if fault.is_some() { "token-fault token-hint" } else { "token-hint" };
+    let hidden = html! {
+        input type="hidden" name="csrf" value=(csrf);
+        input type="hidden" name="onward" value=(onward);
+    };
     let main = html! {
         h1 { "Anmelden" }
+        @if *provider {
+            form method="post" action={ (PREFIX) "/oidc" } {
+                (hidden)
+                button { "Mit dem Dienstkonto anmelden" }
+            }
+            h2 { "Oder mit einem Zugangsschlüssel" }
+        }
         form method="post" action={ (PREFIX) "/sign-in" } {
-            input type="hidden" name="csrf" value=(csrf);
-            input type="hidden" name="onward" value=(onward);
+            (hidden)
             div.field {
                 label for="token" { "Zugangsschlüssel" }
                 p.hint id="token-hint" { "Sie haben ihn vom Betrieb dieser Seite bekommen. Er beginnt mit tw_." }
@@ -32,7 +44,7 @@ pub fn sign_in(page: &SignIn<'_>) -> String {
                 input type="password" id="token" name="token" required autocomplete="current-password"
                     autocapitalize="none" spellcheck="false" aria-describedby=(by) aria-invalid=[fault.map(|_| "true")];
             }
-            button { "Anmelden" }
+            button.quiet[*provider] { "Anmelden" }
         }
     };
     plain("Anmelden", None, &main)
@@ -53,7 +65,7 @@ pub fn problem(title: &str, sentence: &str) -> String {
 pub fn lead_on(to: &str) -> String {
     let main = html! {
         h1 { "Einen Moment" }
-        p { a href=(to) { "Weiter zur Redaktion" } }
+        p { a href=(to) { "Weiter" } }
     };
     plain("Einen Moment", Some(to), &main)
 }

@@ -23,9 +23,10 @@ use crate::desk::signin::{self, SignIn};
 use crate::desk::{self, PREFIX, Visit};
 use crate::model::access::{Editor, Role};
 use crate::server::admin::asker::Asker;
-use crate::server::admin::browser::{self, SESSION, SIGN_IN};
+use crate::server::admin::browser::{self, PENDING, SESSION, SIGN_IN};
 use crate::server::admin::entrance;
 use crate::server::admin::journal::NOBODY;
+use crate::server::admin::provider::{Denied, PENDING_SECONDS, Provider};
 use crate::server::admin::refusal::Refusal;
 use crate::server::admin::sessions::{Session, Who, is_word, word};
 use crate::server::admin::shown::{Shown, Turned};
@@ -38,6 +39,8 @@ use crate::server::request;
 pub(super) const LABEL: &str = "desk";
 /// Longest form of somebody who is not signed in.
 const SIGN_IN_BYTES_MAX: usize = 8 * 1024;
+/// Longest query that a provider sends a browser back with.
+const CALLBACK_BYTES_MAX: usize = 8 * 1024;
 /// Bytes of [`Visit::nonce`].
 const NONCE_BYTES: usize = 16;
 
@@ -68,8 +71,12 @@ impl Interface {
             Err(refusal) => Err(refusal.into()),
         };
         let shown = shown.unwrap_or_else(|why| {
-            if let Turned::Random(fault) = &why {
-                tracing::error!("nobody can sign in: the system gives no random numbers: {fault}");
+            match &why {
+                Turned::Random(fault) | Turned::Denied(Denied::Random(fault)) => {
+                    tracing::error!("nobody can sign in: the system gives no random numbers: {fault}");
+                }
+                Turned::Denied(Denied::Unreachable(fault)) => self.provider_fails(fault),
+                _ => {}
             }
             Shown::turned(&why)
         });
@@ -87,7 +94,9 @@ impl Interface {
         };
         let raw = head.uri.path();
         let path = entrance::path(raw.strip_suffix('/').unwrap_or(raw), PREFIX)?;
-        if head.uri.query().is_some_and(|query| query.len() > request::QUERY_MAX_BYTES) {
+        let provider = self.provider.as_ref().filter(|_| matches!(path.as_str(), "/oidc" | "/oidc/callback"));
+        let most = if provider.is_some() { CALLBACK_BYTES_MAX } else { request::QUERY_MAX_BYTES };
+        if head.uri.query().is_some_and(|query| query.len() > most) {
             return Err(Refusal::Problem(Problem::TooLong).into());
         }
         if !entrance::is_encrypted(request.peer, &head.headers, &self.trusted_proxies) {
@@ -101,6 +110,14 @@ impl Interface {
         }
         if is_sent && !browser::is_form(&head.headers) {
             return Err(Turned::NoForm);
+        }
+        match (provider, path.as_str()) {
+            (Some(provider), "/oidc") if is_sent => return self.leave(provider, request, body).await,
+            (Some(provider), "/oidc/callback") if head.method == Method::GET => {
+                return self.arrive(provider, request).await;
+            }
+            (Some(_), _) => return Ok(Shown::see(PREFIX)),
+            (None, _) => {}
         }
         match (is_sent, path.as_str()) {
             (true, "/sign-in") => self.sign_in(request, body).await,
@@ -169,16 +186,15 @@ impl Interface {
             Some(word) => word.to_owned(),
             None => word()?,
         };
-        let page = signin::sign_in(&SignIn { csrf: &csrf, onward, fault });
-        Ok(Shown::page(status, page).with_cookie(browser::set(SIGN_IN, &csrf, "Strict")))
+        let page = signin::sign_in(&SignIn { csrf: &csrf, onward, fault, provider: self.provider.is_some() });
+        Ok(Shown::page(status, page).with_cookie(browser::set(SIGN_IN, &csrf)))
     }
 
     async fn sign_in(&self, request: &Asked<'_>, body: &mut Option<Incoming>) -> Result<Shown, Turned> {
         let head = request.head;
         let form = self.form(body, SIGN_IN_BYTES_MAX).await?;
         let onward = onward(&form.text("onward"));
-        let expected = browser::cookie(&head.headers, SIGN_IN).filter(|word| is_word(word));
-        if !expected.is_some_and(|expected| is_same(expected, &form.text("csrf"))) {
+        if !is_of_sign_in(head, &form) {
             return self.ask_in(head, &onward, Some(FORGOTTEN), StatusCode::FORBIDDEN);
         }
         let _turn = self.in_progress.try_acquire().map_err(|_| Refusal::Busy)?;
@@ -206,6 +222,53 @@ impl Interface {
         self.begin(head, Who::Token(editor.token), "token").await.map(|cookie| Shown::see(onward).with_cookie(cookie))
     }
 
+    /// Sends the browser to the provider.
+    async fn leave(
+        &self,
+        provider: &Provider,
+        request: &Asked<'_>,
+        body: &mut Option<Incoming>,
+    ) -> Result<Shown, Turned> {
+        let form = self.form(body, SIGN_IN_BYTES_MAX).await?;
+        let onward = onward(&form.text("onward"));
+        if !is_of_sign_in(request.head, &form) {
+            return self.ask_in(request.head, &onward, Some(FORGOTTEN), StatusCode::FORBIDDEN);
+        }
+        let leaving = provider.leave(&onward).await.map_err(Turned::Denied)?;
+        // No redirection: the policy allows forms to lead to us only.
+        let page = signin::lead_on(leaving.to.as_str());
+        let cookie = browser::set_lax(PENDING, &leaving.cookie, PENDING_SECONDS);
+        Ok(Shown::page(StatusCode::OK, page).with_cookie(cookie))
+    }
+
+    /// Takes in whom the provider sends back.
+    async fn arrive(&self, provider: &Provider, request: &Asked<'_>) -> Result<Shown, Turned> {
+        let head = request.head;
+        let client = entrance::client(request.peer, &head.headers, &self.trusted_proxies);
+        if let Some(wait) = self.attempts.wait(client, SESSION, monotonic()) {
+            return Err(Refusal::TooManyFailures(wait).into());
+        }
+        let query = Form::read(head.uri.query().unwrap_or_default().as_bytes()).unwrap_or_default();
+        let arrived = match provider.arrive(browser::cookie(&head.headers, PENDING), &query).await {
+            Ok(arrived) => arrived,
+            Err(denied) => {
+                let (actor, why) = match &denied {
+                    Denied::Busy | Denied::Random(_) | Denied::Unreachable(_) => return Err(Turned::Denied(denied)),
+                    Denied::Forgotten => (NOBODY, "forgotten"),
+                    Denied::Refused(why) | Denied::Unproven(why) => (NOBODY, why.as_str()),
+                    Denied::NoGroup(actor) => (actor.as_str(), "in no group that counts"),
+                };
+                self.attempts.failed(client, SESSION, monotonic());
+                self.record_refused(actor, StatusCode::FORBIDDEN, json!({ "with": "oidc", "why": why })).await;
+                return Ok(Shown::turned(&Turned::Denied(denied)).with_cookie(browser::removed(PENDING)));
+            }
+        };
+        let cookie = self.begin(head, Who::Provider(arrived.editor), "oidc").await?;
+        // No redirection either: to one that began at the provider browsers add no cookie of ours.
+        let page = signin::lead_on(&onward(&arrived.onward));
+        Ok(Shown::page(StatusCode::OK, page).with_cookie(cookie).with_cookie(browser::removed(PENDING)))
+    }
+
     /// Begins a session, ends the one that the browser had, and returns the cookie.
     async fn begin(&self, head: &Parts, who: Who, with: &str) -> Result<String, Turned> {
         self.record(who.actor(), "sign-in", with).await?;
@@ -213,7 +276,7 @@ impl Interface {
             self.sessions.end(former);
         }
         let id = self.sessions.begin(who, monotonic())?;
-        Ok(browser::set(SESSION, &id, "Strict"))
+        Ok(browser::set(SESSION, &id))
     }
 
     async fn sign_out(&self, request: &Asked<'_>, body: &mut Option<Incoming>) -> Result<Shown, Turned> {
@@ -241,6 +304,12 @@ impl Interface {
         *body = None;
         Ok(Form::read(&bytes).ok_or(Refusal::TooLarge)?)
     }
+}
+
+/// Whether a form is the one for signing in that this browser was shown.
+fn is_of_sign_in(head: &Parts, form: &Form) -> bool {
+    let expected = browser::cookie(&head.headers, SIGN_IN).filter(|word| is_word(word));
+    expected.is_some_and(|expected| is_same(expected, &form.text("csrf")))
 }
 
 /// The host that is asked, as it was written; `check_host` has found it in order.

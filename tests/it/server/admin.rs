@@ -144,6 +144,7 @@ impl Town {
             desk,
             listen: None,
             trusted_proxies: Vec::new(),
+            oidc: None,
         };
         change(&mut admin);
         config.admin = Some(admin);
