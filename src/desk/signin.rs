@@ -3,6 +3,7 @@
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use crate::desk::PREFIX;
+use crate::desk::form::Form;
 use crate::desk::page::STYLE;
 
 /// What the page for signing in shows.
@@ -16,11 +17,23 @@ pub struct SignIn<'a> {
     pub fault: Option<&'a str>,
     /// Whether one may sign in at a provider, too.
     pub provider: bool,
+    /// What somebody typed whose session had ended meanwhile; it belongs to the page `onward`.
+    pub kept: Option<&'a Form>,
+}
+
+/// Begins the names of fields that are kept over a sign-in.
+const KEPT: &str = "kept.";
+
+/// What was kept over a sign-in; `None` if nothing was.
+pub fn kept(form: &Form) -> Option<Form> {
+    let fields =
+        form.fields().filter_map(|(name, value)| Some((name.strip_prefix(KEPT)?.to_owned(), value.to_owned())));
+    Some(Form::of(fields)).filter(|kept| kept.fields().next().is_some())
 }
 
 /// The page for signing in.
 pub fn sign_in(page: &SignIn<'_>) -> String {
-    let SignIn { csrf, onward, fault, provider } = page;
+    let SignIn { csrf, onward, fault, provider, kept } = page;
     let by = if fault.is_some() { "token-fault token-hint" } else { "token-hint" };
     let hidden = html! {
         input type="hidden" name="csrf" value=(csrf);
@@ -28,7 +41,10 @@ pub fn sign_in(page: &SignIn<'_>) -> String {
     };
     let main = html! {
         h1 { "Anmelden" }
-        @if *provider {
+        @if kept.is_some() {
+            p { "Sie waren zu lange nicht aktiv. Ihre Eingaben sind noch da: Melden Sie sich mit dem Zugangsschlüssel an, und senden Sie sie dann ab." }
+        }
+        @if *provider && kept.is_none() {
             form method="post" action={ (PREFIX) "/oidc" } {
                 (hidden)
                 button { "Mit dem Dienstkonto anmelden" }
@@ -37,6 +53,7 @@ pub fn sign_in(page: &SignIn<'_>) -> String {
         }
         form method="post" action={ (PREFIX) "/sign-in" } {
             (hidden)
+            @if let Some(form) = kept { (again(form, KEPT)) }
             div.field {
                 label for="token" { "Zugangsschlüssel" }
                 p.hint id="token-hint" { "Sie haben ihn vom Betrieb dieser Seite bekommen. Er beginnt mit tw_." }
@@ -44,10 +61,34 @@ pub fn sign_in(page: &SignIn<'_>) -> String {
                 input type="password" id="token" name="token" required autocomplete="current-password"
                     autocapitalize="none" spellcheck="false" aria-describedby=(by) aria-invalid=[fault.map(|_| "true")];
             }
-            button.quiet[*provider] { "Anmelden" }
+            button.quiet[*provider && kept.is_none()] { "Anmelden" }
         }
     };
     plain("Anmelden", None, &main)
+}
+
+/// The page with a form that came too late for its session: what was typed waits for one more click.
+pub fn resend(csrf: &str, to: &str, form: &Form) -> String {
+    let main = html! {
+        h1 { "Noch einmal absenden" }
+        p { "Sie haben sich inzwischen neu angemeldet. Ihre Eingaben sind noch da, aber noch nicht abgesendet." }
+        form method="post" action=(to) {
+            input type="hidden" name="csrf" value=(csrf);
+            (again(form, ""))
+            button { "Eingaben absenden" }
+        }
+        p { a href=(PREFIX) { "Verwerfen und zur Übersicht" } }
+    };
+    plain("Noch einmal absenden", None, &main)
+}
+
+/// The fields of a form as hidden ones, but for the word that belonged to its session.
+fn again(form: &Form, prefix: &str) -> Markup {
+    html! {
+        @for (name, value) in form.fields().filter(|(name, _)| *name != "csrf") {
+            input type="hidden" name={ (prefix) (name) } value=(value);
+        }
+    }
 }
 
 /// A page that says in one sentence what went wrong.

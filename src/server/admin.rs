@@ -65,6 +65,8 @@ const LABEL: &str = "admin";
 const IN_PROGRESS_MAX: usize = 64;
 /// Most visits of the desk at a time. Each may hold a form.
 const VISITS_MAX: usize = 64;
+/// Most large forms at a time of people whose session has ended.
+const STRANGERS_MAX: usize = 8;
 /// Look-ups in the store at a time, each on a thread of its own.
 pub(super) const LOOKUPS_MAX: usize = 2;
 /// Longest wait for a look-up.
@@ -164,6 +166,7 @@ pub(super) struct Interface {
     provider: Option<Provider>,
     refused: Ration,
     visits: Semaphore,
+    strangers: Semaphore,
     in_progress: Arc<Semaphore>,
     lookups: Arc<Semaphore>,
     under_way: Arc<Mutex<HashSet<Key>>>,
@@ -269,6 +272,7 @@ impl Interface {
             provider,
             refused: Ration::default(),
             visits: Semaphore::new(VISITS_MAX),
+            strangers: Semaphore::new(STRANGERS_MAX),
             in_progress: Arc::new(Semaphore::new(IN_PROGRESS_MAX)),
             lookups: Arc::new(Semaphore::new(LOOKUPS_MAX)),
             under_way: Arc::default(),

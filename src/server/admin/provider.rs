@@ -47,8 +47,10 @@ const SKEW: Duration = Duration::from_secs(60);
 const AGE_MAX: Duration = Duration::from_secs(600);
 /// How long what a provider says of itself is used.
 const KEPT: Duration = Duration::from_secs(3_600);
-/// Shortest time between two questions to a provider that did not answer, or whose keys we lack.
+/// Shortest time between two questions to a provider that did not answer.
 const PAUSE: Duration = Duration::from_secs(10);
+/// Shortest time between two questions to a provider that signs with a key that we do not know.
+const KEY_PAUSE: Duration = Duration::from_millis(200);
 /// Most sign-ins that wait for the provider at a time.
 const WAITING_MAX: usize = 8;
 /// Longest subject that a provider may give.
@@ -257,7 +259,7 @@ impl Provider {
         let editor = match self.verify(token, &metadata, &pending.nonce()) {
             Err(ClaimsVerificationError::SignatureVerification(SignatureVerificationError::NoMatchingKey)) => {
                 // It may sign with a new key.
-                let metadata = self.metadata(PAUSE).await?;
+                let metadata = self.metadata(KEY_PAUSE).await?;
                 self.verify(token, &metadata, &pending.nonce())
             }
             verified => verified,
