@@ -63,6 +63,17 @@ pub fn sign_in(page: &SignIn<'_>) -> String {
             }
             button.quiet[*provider && kept.is_none()] { "Anmelden" }
         }
+        @if let (true, Some(form)) = (*provider, kept) {
+            h2 { "Oder mit dem Dienstkonto" }
+            p {
+                a href=(PREFIX) target="_blank" rel="noopener" { "Melden Sie sich in einem neuen Fenster an" }
+                ", und kommen Sie dann hierher zurück."
+            }
+            form method="post" action=(onward) {
+                (again(form, ""))
+                button.quiet { "Ich bin wieder angemeldet" }
+            }
+        }
     };
     plain("Anmelden", None, &main)
 }
