@@ -287,7 +287,7 @@ fn editors_sign_in_at_a_provider_and_have_the_scope_of_their_groups() {
     // What somebody typed whose session has ended waits until they are in again.
     let origin = format!("Origin: {}", site.url);
     let page = format!("{}/admin/no-such-page", site.url);
-    let mut send = |browser: &mut Browser| browser.ask("POST", &page, &[&origin], Some(&[("text", "Wasser")]));
+    let send = |browser: &mut Browser| browser.ask("POST", &page, &[&origin], Some(&[("text", "Wasser")]));
     let mut late = Browser { number: 3, ..Browser::default() };
     let reply = send(&mut late);
     assert!(reply.status == 403 && reply.hidden("text") == "Wasser", "{reply:?}");
@@ -326,11 +326,14 @@ impl Browser {
     }
 }
 
+/// What somebody makes of the query that a provider sends back.
+type Change = dyn Fn(&mut Vec<(String, String)>);
+
 #[test]
 fn a_provider_that_lies_lets_nobody_in() {
     let Some(site) = Site::new("lying") else { return };
     let mut number = 0;
-    let mut tell = |lie: &str, change: &dyn Fn(&mut Vec<(String, String)>)| {
+    let mut tell = |lie: &str, change: &Change| {
         number += 1;
         let mut browser = Browser { number, ..Browser::default() };
         let to = url::Url::parse(&browser.leave(&site, "/admin")).unwrap();
