@@ -15,6 +15,7 @@ mod diagnostic;
 mod graph;
 mod look;
 mod notify;
+mod oidc;
 mod organisations;
 mod planned;
 mod plans;

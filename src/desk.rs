@@ -13,6 +13,7 @@
 pub mod form;
 pub mod operations;
 pub mod page;
+pub mod signin;
 
 use std::pin::Pin;
 use std::sync::Arc;

@@ -41,7 +41,7 @@ impl<'a> Rights<'a> {
             }
         }
         let secrets = index.operator.secrets.values().flat_map(|defined| &defined.organisations);
-        for id in secrets.chain(&index.operator.notified) {
+        for id in secrets.chain(&index.operator.notified).chain(&index.operator.granted) {
             trusted(index, id);
         }
         let mut served = HashSet::new();

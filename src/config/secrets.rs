@@ -32,9 +32,14 @@ pub(super) struct Defined<'t> {
 /// Secrets by name.
 pub(super) type Secrets<'t> = BTreeMap<String, Defined<'t>>;
 
-/// Reads `[secrets.NAME]` of config.toml.
-/// Those that `[notify]` names are the operator's own and need nobody else.
-pub(super) fn read_secrets<'t>(table: Option<Table<'t>>, base: &Path, own: &BTreeSet<String>) -> Secrets<'t> {
+/// Reads `[secrets.NAME]` of config.toml. Those that `[notify]` names are the operator's `own` and need nobody
+/// else; the one of `[oidc]` is `for_sign_in` and no organisation's.
+pub(super) fn read_secrets<'t>(
+    table: Option<Table<'t>>,
+    base: &Path,
+    own: &BTreeSet<String>,
+    for_sign_in: Option<&str>,
+) -> Secrets<'t> {
     let mut secrets = Secrets::new();
     for (name, value) in table.iter().flat_map(Table::entries) {
         let Some(table) = value.table() else { continue };
@@ -62,7 +67,8 @@ pub(super) fn read_secrets<'t>(table: Option<Table<'t>>, base: &Path, own: &BTre
             table.get("organisations").map(Value::elements).unwrap_or_default().into_iter().filter_map(id).collect();
         let origins: Vec<_> =
             table.get("origins").map(Value::elements).unwrap_or_default().into_iter().filter_map(origin).collect();
-        for (key, empty) in [("organisations", organisations.is_empty()), ("origins", origins.is_empty())] {
+        let of_nobody = organisations.is_empty() && for_sign_in != Some(name.value);
+        for (key, empty) in [("organisations", of_nobody), ("origins", origins.is_empty())] {
             if empty && !own.contains(name.value) {
                 let fault = Fault::warning(format!("nobody may use the secret {}", quote(name.value)));
                 table

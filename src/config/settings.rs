@@ -14,6 +14,7 @@ use url::Url;
 use super::diagnostic::{At, Fault, Faults, quote};
 use super::look::Logos;
 use super::notify::{named_secrets, read_notify};
+use super::oidc::{read_oidc, secret_name};
 use super::organisations::site_links;
 use super::read::{Table, Value};
 use super::references::{check_references, read_reference};
@@ -67,6 +68,8 @@ pub(super) struct Operator<'t> {
     pub(super) trust: Vec<Trust<'t>>,
     /// The organisations that `[notify]` names.
     pub(super) notified: Vec<At<&'t str>>,
+    /// The organisations that groups of `[oidc]` are for.
+    pub(super) granted: Vec<At<&'t str>>,
     /// The folder of config.toml.
     pub(super) base: PathBuf,
     /// The pictures of all files.
@@ -123,7 +126,9 @@ pub(super) fn read_operator<'t>(table: Table<'t>, base: &Path, loopback: bool) -
     let storage = read_storage(table.table("storage"), base);
     let (probing, timing, quiet) = read_probing(table.table("probing"), &table, base, loopback);
     let (vantage, references) = read_vantage(table.table("vantage"), &table, &probing, loopback);
-    let secrets = read_secrets(table.table("secrets"), base, &named_secrets(table.get("notify")));
+    let own = named_secrets(table.get("notify"));
+    let secrets = read_secrets(table.table("secrets"), base, &own, secret_name(&table));
+    let (oidc, granted) = read_oidc(table.table("oidc"), &secrets);
     let trust = read_trust(table.table("trust"));
     let (notify, notified) = read_notify(table.table("notify"), &secrets, base);
     let export = read_export(table.table("export"), base);
@@ -137,9 +142,11 @@ pub(super) fn read_operator<'t>(table: Table<'t>, base: &Path, loopback: bool) -
         secrets: secrets.iter().map(|(name, defined)| (name.clone(), defined.entry.clone())).collect(),
         notify,
         export,
+        oidc,
     };
     table.finish();
-    Operator { settings, site, watch, zone, probes, timing, secrets, trust, notified, base: base.to_owned(), logos }
+    let base = base.to_owned();
+    Operator { settings, site, watch, zone, probes, timing, secrets, trust, notified, granted, base, logos }
 }
 
 /// A link that `security.txt` may name (RFC 9116, section 2.5.3).

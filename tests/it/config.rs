@@ -3,6 +3,7 @@
 
 mod look;
 mod notify;
+mod oidc;
 
 use std::path::{Path, PathBuf};
 

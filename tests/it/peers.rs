@@ -15,6 +15,7 @@ mod include;
 mod journey;
 mod nginx;
 mod notify;
+mod oidc;
 mod process;
 mod prometheus;
 mod proxies;

@@ -289,6 +289,7 @@ fn load(config: &str, probes: &str) -> Result<Loaded, Report> {
     let config = config
         .replace("/etc/turmwacht/portal", "en-portal.secret")
         .replace("/etc/turmwacht/mail", "en-portal.secret")
+        .replace("/etc/turmwacht/oidc", "en-portal.secret")
         .replace("/etc/turmwacht/chat.whsec", "hook.secret");
     let probes = [("docs/probes.md".to_owned(), probes.to_owned())];
     from_texts_with(("docs/operate.md", &config), &probes, &base, Extra::default())

@@ -1,5 +1,7 @@
 //! The editors' interface, with a store and a loop of the tests' own.
 
+mod entry;
+
 use std::collections::HashMap;
 use std::io::Write;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -10,7 +12,7 @@ use std::time::Duration;
 use serde_json::json;
 use tokio::sync::{mpsc, oneshot};
 use turmwacht::editing::BODY_BYTES_MAX;
-use turmwacht::model::access::{Editor, Role, StoredAnswer};
+use turmwacht::model::access::{AuditRecord, Editor, Role, StoredAnswer};
 use turmwacht::model::id::OrganisationId;
 use turmwacht::model::time::Timestamp;
 use turmwacht::server::desk::{AdminReply, AdminRequest, Asked, WAITING_MAX};
@@ -48,6 +50,11 @@ struct Keys {
     look_ups: AtomicUsize,
     answers: Mutex<HashMap<(String, String), StoredAnswer>>,
     audits: Mutex<Vec<(Option<i64>, u32)>>,
+    records: Mutex<Vec<AuditRecord>>,
+    /// Every token is.
+    revoked: AtomicBool,
+    /// Nothing can be written.
+    full: AtomicBool,
 }
 
 impl Authenticate for Keys {
@@ -74,6 +81,19 @@ impl Authenticate for Keys {
             "tw_panic" => panic!("a defect in the store"),
             _ => None,
         })
+    }
+
+    fn standing(&self, token: &str) -> Result<Option<Editor>, String> {
+        let editor = self.authenticate(&format!("tw_{token}"))?;
+        Ok(editor.filter(|_| !self.revoked.load(Ordering::SeqCst)))
+    }
+
+    fn record(&self, record: &AuditRecord) -> Result<(), String> {
+        if self.full.load(Ordering::SeqCst) {
+            return Err("the disk is full".to_owned());
+        }
+        self.records.lock().unwrap().push(record.clone());
+        Ok(())
     }
 
     fn answer(&self, token: &str, key: &str) -> Result<Option<StoredAnswer>, String> {
@@ -134,6 +154,7 @@ impl Town {
             desk,
             listen: None,
             trusted_proxies: Vec::new(),
+            oidc: None,
         };
         change(&mut admin);
         config.admin = Some(admin);
@@ -373,7 +394,7 @@ fn paths_and_methods_are_those_of_the_interface() {
     assert_eq!(town.ask("GET", "/api/v1/admin/incidents/i%31", &[ADMIN]).status, 200);
     assert_eq!(town.last().path, "/incidents/i1");
     // Other spellings are none of the editors', and the public reads only.
-    for path in ["/api/v1/%61dmin/incidents", "/api/v1/administration", "/en/api/v1/admin/incidents", "/admin"] {
+    for path in ["/api/v1/%61dmin/incidents", "/api/v1/administration", "/en/api/v1/admin/incidents", "/en/admin"] {
         assert_eq!(town.ask("GET", path, &[ADMIN]).status, 404, "{path}");
         assert_eq!(town.ask("POST", path, &[ADMIN]).status, 405, "{path}");
     }
@@ -876,12 +897,13 @@ fn nothing_of_a_request_gets_into_the_log_or_into_a_refusal() {
         town.ask("GET", INCIDENTS, &[ADMIN, &format!("Origin: {canary}")]),
         town.ask("GET", INCIDENTS, &[ADMIN, &format!("Host: {canary}")]),
     ];
+    replies.extend(entry::replies_to(&town, canary));
     town.keys.lever.broken.store(true, Ordering::SeqCst);
     replies.push(town.ask("GET", INCIDENTS, &[&bearer]));
     for reply in &replies {
         assert!(reply.status >= 400 && !reply.head.contains(canary) && !reply.text().contains(canary), "{reply:?}");
     }
     let text = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
-    assert!(text.contains("the store cannot be read: the disk is gone"), "{text}");
+    assert!(text.contains("the store cannot be used: the disk is gone"), "{text}");
     assert!(!text.contains(canary), "{text}");
 }
