@@ -14,6 +14,7 @@ pub mod form;
 mod incident;
 mod overview;
 pub mod page;
+pub mod signin;
 mod template;
 mod time;
 mod words;

@@ -240,8 +240,10 @@ pub fn start(
     let hosts = Hosts::new(&config.public_url, local_addr, &config.hosts);
     let requests = metrics.http_requests.clone();
     let limits = Limits { pause: config.header_timeout, body: config.idle_timeout, reply: config.reply_timeout };
-    let interface =
-        config.admin.as_ref().map(|admin| Arc::new(Interface::new(admin, hosts.clone(), requests.clone(), limits)));
+    let interface = config.admin.as_ref().map(|admin| {
+        let (hosts, documents) = (hosts.clone(), Arc::clone(&documents));
+        Arc::new(Interface::new(admin, hosts, &config.public_url, documents, requests.clone(), limits))
+    });
     let here = |interface: &Arc<Interface>| Place::Here(Arc::clone(interface));
     let streams = Streams::new(
         Arc::clone(&documents),

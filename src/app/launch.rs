@@ -26,7 +26,7 @@ use crate::history::restore::{Checkpoint, Restored};
 use crate::history::token::Tokens;
 use crate::history::writer::WriterOptions;
 use crate::history::{StoreFault, audit};
-use crate::model::access::{Editor, StoredAnswer};
+use crate::model::access::{AuditRecord, Editor, StoredAnswer};
 use crate::model::catalogue::Catalogue;
 use crate::model::event::Logged;
 use crate::model::settings::Settings;
@@ -420,12 +420,20 @@ impl Authenticate for Keys {
         self.tokens().authenticate(bearer, system_time()).map_err(|fault| fault.to_string())
     }
 
+    fn standing(&self, token: &str) -> Result<Option<Editor>, String> {
+        self.tokens().standing(token, system_time()).map_err(|fault| fault.to_string())
+    }
+
     fn answer(&self, token: &str, key: &str) -> Result<Option<StoredAnswer>, String> {
         self.tokens().answer(token, key, system_time()).map_err(|fault| fault.to_string())
     }
 
     fn audit(&self, before: Option<i64>, limit: u32) -> Result<serde_json::Value, String> {
         audit::page(&self.path, before, limit).map_err(|fault| fault.to_string())
+    }
+
+    fn record(&self, record: &AuditRecord) -> Result<(), String> {
+        self.tokens().record(record).map_err(|fault| fault.to_string())
     }
 }
 

@@ -293,6 +293,12 @@ impl Tokens {
         if !is_right {
             return Ok(None);
         }
+        self.standing(id, now)
+    }
+
+    /// Whose the token with this id is; `None` if there is none, or it is not in force. That is no proof
+    /// of anything: whoever asks has seen the secret before.
+    pub fn standing(&self, id: &str, now: Timestamp) -> Result<Option<Editor>, StoreFault> {
         let token = self
             .connection
             .prepare_cached(
@@ -300,7 +306,7 @@ impl Tokens {
                  FROM token WHERE id = ?1",
             )
             .and_then(|mut statement| statement.query_row([id], listed).optional())
-            .map_err(&reading)?;
+            .map_err(fault("read", &self.path))?;
         let Some(token) = token.filter(|token| token.is_in_force(now)) else { return Ok(None) };
         self.used(&token, now);
         Ok(Some(Editor { token: token.id, label: token.label, role: token.role, organisations: token.organisations }))

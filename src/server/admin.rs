@@ -1,4 +1,4 @@
-//! The editors' interface `/api/v1/admin/*` as far as it is HTTP: who may come in, what a request
+//! The editors' interface `/api/v1/admin/*`, and the way in to their desk `/admin` ([`entry`]), as far as it is HTTP: who may come in, what a request
 //! must look like, and the way to the loop and back.
 //!
 //! Nothing is decided here. A request that is in order goes to the loop ([`super::desk`]) as it is;
@@ -11,9 +11,15 @@
 //! Architecture invariant: no token, query or body gets into the log, and no answer has a CORS
 //! header.
 
+mod asker;
 mod attempts;
+mod browser;
 mod entrance;
+mod entry;
+mod journal;
 mod refusal;
+mod sessions;
+mod shown;
 
 use std::collections::HashSet;
 use std::fmt;
@@ -34,10 +40,14 @@ use tokio::time::timeout;
 
 use crate::clock::monotonic;
 use crate::editing;
-use crate::model::access::{Editor, Role, StoredAnswer};
+use crate::model::access::{AuditRecord, Editor, Role, StoredAnswer};
+use crate::publish::documents::Documents;
 use crate::server::admin::attempts::Attempts;
 use crate::server::admin::entrance::{Fields, Target};
+use crate::server::admin::journal::Ration;
 use crate::server::admin::refusal::{Refusal, answered};
+use crate::server::admin::sessions::Sessions;
+use crate::server::admin::shown::{Shown, Turned};
 use crate::server::body::Body;
 use crate::server::desk::{AdminReply, AdminRequest, Asked, Desk};
 use crate::server::error::Problem;
@@ -50,6 +60,8 @@ const PREFIX: &str = "/api/v1/admin";
 const LABEL: &str = "admin";
 /// Most requests at a time, from the look-up of the token to the loop's reply. Each may hold a body.
 const IN_PROGRESS_MAX: usize = 64;
+/// Most visits of the desk at a time. Each may hold a form.
+const VISITS_MAX: usize = 64;
 /// Look-ups in the store at a time, each on a thread of its own.
 pub(super) const LOOKUPS_MAX: usize = 2;
 /// Longest wait for a look-up.
@@ -67,6 +79,12 @@ pub trait Authenticate: Send + Sync {
     /// If the store cannot be read; the text is for the log.
     fn authenticate(&self, bearer: &str) -> Result<Option<Editor>, String>;
 
+    /// Whose the token with this id is; `None` if there is none, or it is not in force.
+    ///
+    /// # Errors
+    /// As [`Self::authenticate`].
+    fn standing(&self, token: &str) -> Result<Option<Editor>, String>;
+
     /// What a token was answered under an `Idempotency-Key`.
     ///
     /// # Errors
@@ -78,6 +96,12 @@ pub trait Authenticate: Send + Sync {
     /// # Errors
     /// As [`Self::authenticate`].
     fn audit(&self, before: Option<i64>, limit: u32) -> Result<serde_json::Value, String>;
+
+    /// Adds an entry to the audit log.
+    ///
+    /// # Errors
+    /// If the store cannot be written; the text is for the log.
+    fn record(&self, record: &AuditRecord) -> Result<(), String>;
 }
 
 /// How editors get in.
@@ -124,11 +148,16 @@ pub(super) struct Interface {
     desk: Desk,
     trusted_proxies: Vec<IpNet>,
     hosts: Hosts,
+    public_url: String,
+    documents: Arc<Documents>,
     /// Whether hosts that are not ours are answered, too: machines ask by address.
     any_host: bool,
     requests: IntCounterVec,
     limits: Limits,
     attempts: Attempts,
+    sessions: Sessions,
+    refused: Ration,
+    visits: Semaphore,
     in_progress: Arc<Semaphore>,
     lookups: Arc<Semaphore>,
     under_way: Arc<Mutex<HashSet<Key>>>,
@@ -167,20 +196,33 @@ impl Drop for UnderWay {
 /// Whether a path is the editors'. Only as it is written here: what is escaped may look different
 /// to a proxy that guards it.
 pub(super) fn is_meant(path: &str) -> bool {
-    path.strip_prefix(PREFIX).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    is_below(path, PREFIX) || entry::is_meant(path)
+}
+
+fn is_below(path: &str, prefix: &str) -> bool {
+    path.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
 impl Place {
     /// The answer to a request for the editors' interface.
     pub(super) fn answer(&self, peer: IpAddr, request: Request<Incoming>) -> Answered {
+        let is_visit = entry::is_meant(request.uri().path());
         match self {
             Self::Elsewhere(requests) => {
-                let response = Refusal::Problem(Problem::NotFound).response(!request.body().is_end_stream());
-                requests.with_label_values(&[LABEL, response.status().as_str()]).inc();
+                let (refusal, has_body) = (Refusal::Problem(Problem::NotFound), !request.body().is_end_stream());
+                let (label, response) = if is_visit {
+                    (entry::LABEL, Shown::turned(&Turned::Refused(refusal)).response(has_body))
+                } else {
+                    (LABEL, refusal.response(has_body))
+                };
+                requests.with_label_values(&[label, response.status().as_str()]).inc();
                 Answered::Now(response)
             }
             Self::Here(interface) => {
                 let interface = Arc::clone(interface);
+                if is_visit {
+                    return Answered::Later(Box::pin(interface.receive(peer, request)));
+                }
                 Answered::Later(Box::pin(async move { interface.answer(peer, request).await }))
             }
         }
@@ -194,8 +236,17 @@ pub(super) enum Answered {
 }
 
 impl Interface {
-    pub(super) fn new(admin: &Admin, hosts: Hosts, requests: IntCounterVec, limits: Limits) -> Self {
+    pub(super) fn new(
+        admin: &Admin,
+        hosts: Hosts,
+        public_url: &str,
+        documents: Arc<Documents>,
+        requests: IntCounterVec,
+        limits: Limits,
+    ) -> Self {
         Self {
+            public_url: public_url.to_owned(),
+            documents,
             tokens: Arc::clone(&admin.tokens),
             desk: admin.desk.clone(),
             trusted_proxies: admin.trusted_proxies.clone(),
@@ -204,6 +255,9 @@ impl Interface {
             requests,
             limits,
             attempts: Attempts::default(),
+            sessions: Sessions::default(),
+            refused: Ration::default(),
+            visits: Semaphore::new(VISITS_MAX),
             in_progress: Arc::new(Semaphore::new(IN_PROGRESS_MAX)),
             lookups: Arc::new(Semaphore::new(LOOKUPS_MAX)),
             under_way: Arc::default(),
@@ -211,11 +265,12 @@ impl Interface {
         }
     }
 
-    /// Forgets attempts in time, for as long as the server runs.
+    /// Forgets attempts and sessions in time, for as long as the server runs.
     pub(super) async fn forget(self: Arc<Self>) {
         loop {
             tokio::time::sleep(FORGET_EVERY).await;
             self.attempts.forget(monotonic());
+            self.sessions.forget(monotonic());
         }
     }
 
@@ -340,7 +395,12 @@ impl Interface {
             return Ok(Vec::new());
         }
         entrance::check_content(&head.headers)?;
-        let too_large = |bytes: u64| bytes > editing::BODY_BYTES_MAX as u64;
+        self.whole(&mut body, editing::BODY_BYTES_MAX).await
+    }
+
+    /// A body of at most so many bytes.
+    async fn whole(&self, body: &mut Incoming, most: usize) -> Result<Vec<u8>, Refusal> {
+        let too_large = |bytes: u64| bytes > most as u64;
         if too_large(body.size_hint().lower()) {
             return Err(Refusal::TooLarge);
         }
@@ -430,10 +490,27 @@ mod tests {
 
     #[test]
     fn only_the_plain_spelling_is_the_editors() {
-        for path in ["/api/v1/admin", "/api/v1/admin/", "/api/v1/admin/incidents", "/api/v1/admin/../summary"] {
+        for path in [
+            "/api/v1/admin",
+            "/api/v1/admin/",
+            "/api/v1/admin/incidents",
+            "/api/v1/admin/../summary",
+            "/admin",
+            "/admin/",
+            "/admin/incidents",
+        ] {
             assert!(is_meant(path), "{path}");
         }
-        for path in ["/api/v1/administration", "/api/v1/%61dmin/incidents", "/en/api/v1/admin/incidents", "/admin"] {
+        for path in [
+            "/api/v1/administration",
+            "/api/v1/%61dmin/incidents",
+            "/en/api/v1/admin/incidents",
+            "/admin-x",
+            "/administration",
+            "/%61dmin",
+            "/en/admin",
+            "/ADMIN",
+        ] {
             assert!(!is_meant(path), "{path}");
         }
     }

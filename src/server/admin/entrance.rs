@@ -85,8 +85,17 @@ pub(super) fn is_from_a_page(headers: &HeaderMap) -> bool {
 pub(super) fn bearer(headers: &HeaderMap) -> Option<&str> {
     let (scheme, token) = one(headers, &AUTHORIZATION)??.split_once(' ')?;
     let token = token.trim_matches(' ');
-    let is_token = (1..=BEARER_BYTES_MAX).contains(&token.len()) && token.bytes().all(|byte| byte.is_ascii_graphic());
-    (scheme.eq_ignore_ascii_case("bearer") && is_token).then_some(token)
+    (scheme.eq_ignore_ascii_case("bearer") && is_token(token)).then_some(token)
+}
+
+/// Whether a text may be a token.
+pub(super) fn is_token(text: &str) -> bool {
+    (1..=BEARER_BYTES_MAX).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic())
+}
+
+/// Whether a text may be an `Idempotency-Key`.
+pub(super) fn is_key(text: &str) -> bool {
+    (1..=KEY_BYTES_MAX).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic())
 }
 
 /// Who asks: the peer or, through proxies of ours, the last address before them.
@@ -201,11 +210,7 @@ impl Fields {
             .filter(|tag| tag.is_none_or(|tag| tag.len() <= IF_MATCH_BYTES_MAX))
             .ok_or(Refusal::Field("`If-Match` is one field of at most 1024 bytes of ASCII"))?;
         let key = one(headers, &IDEMPOTENCY_KEY)
-            .filter(|key| {
-                key.is_none_or(|key| {
-                    (1..=KEY_BYTES_MAX).contains(&key.len()) && key.bytes().all(|byte| byte.is_ascii_graphic())
-                })
-            })
+            .filter(|key| key.is_none_or(is_key))
             .ok_or(Refusal::Field("`Idempotency-Key` is one field of 1 to 255 visible ASCII characters"))?;
         Ok(Self {
             if_match: if_match.map(str::to_owned),

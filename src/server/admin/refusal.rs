@@ -73,7 +73,7 @@ pub(super) enum Refusal {
 }
 
 impl Refusal {
-    const fn status(&self) -> StatusCode {
+    pub(super) const fn status(&self) -> StatusCode {
         match self {
             Self::Problem(problem) => problem.status(),
             Self::Unencrypted | Self::Browser | Self::Role | Self::NotForAll => StatusCode::FORBIDDEN,
@@ -130,7 +130,7 @@ impl Refusal {
         allowed.join(", ").replace("GET", "GET, HEAD")
     }
 
-    fn retry_after(&self) -> Option<u64> {
+    pub(super) fn retry_after(&self) -> Option<u64> {
         match self {
             Self::TooManyFailures(wait) => Some(wait.as_secs() + u64::from(wait.subsec_nanos() > 0)),
             Self::UnderWay => Some(1),
@@ -152,6 +152,14 @@ impl Refusal {
             | Self::Broken
             | Self::OtherRequest => None,
         }
+    }
+
+    /// The refusal as the loop would reply it.
+    pub(super) fn reply(&self) -> AdminReply {
+        let status = self.status();
+        let title = status.canonical_reason().unwrap_or_default();
+        let body = publish::problem(status.as_u16(), title, &self.detail(), "");
+        AdminReply { status: status.as_u16(), headers: Vec::new(), body }
     }
 
     /// The answer. After a body that nobody reads to its end the connection is closed.

@@ -10,7 +10,7 @@ use std::time::Duration;
 use serde_json::json;
 use tokio::sync::{mpsc, oneshot};
 use turmwacht::editing::BODY_BYTES_MAX;
-use turmwacht::model::access::{Editor, Role, StoredAnswer};
+use turmwacht::model::access::{AuditRecord, Editor, Role, StoredAnswer};
 use turmwacht::model::id::OrganisationId;
 use turmwacht::model::time::Timestamp;
 use turmwacht::server::desk::{AdminReply, AdminRequest, Asked, WAITING_MAX};
@@ -48,6 +48,7 @@ struct Keys {
     look_ups: AtomicUsize,
     answers: Mutex<HashMap<(String, String), StoredAnswer>>,
     audits: Mutex<Vec<(Option<i64>, u32)>>,
+    records: Mutex<Vec<AuditRecord>>,
 }
 
 impl Authenticate for Keys {
@@ -74,6 +75,15 @@ impl Authenticate for Keys {
             "tw_panic" => panic!("a defect in the store"),
             _ => None,
         })
+    }
+
+    fn standing(&self, token: &str) -> Result<Option<Editor>, String> {
+        self.authenticate(&format!("tw_{token}"))
+    }
+
+    fn record(&self, record: &AuditRecord) -> Result<(), String> {
+        self.records.lock().unwrap().push(record.clone());
+        Ok(())
     }
 
     fn answer(&self, token: &str, key: &str) -> Result<Option<StoredAnswer>, String> {
