@@ -175,6 +175,15 @@ async fn list(visit: &Visit, ask: &dyn Ask) -> Reply {
     Reply::page(200, page::page(visit, "Störungen", &main))
 }
 
+/// Most organisations whose words are shown beside an incident.
+const OVERLAYS_MAX: usize = 3;
+
+/// The words of an organisation in the site's language.
+pub(super) fn in_language<'a>(visit: &Visit, overlay: &'a Value) -> &'a str {
+    let text = overlay.get("text").and_then(|text| text.get(visit.snapshot.catalogue.site.language()));
+    text.and_then(Value::as_str).unwrap_or_default()
+}
+
 /// An incident of an overview: what is wrong, what was said, what to do next.
 pub(super) fn card(visit: &Visit, incident: &Value) -> Markup {
     let wall = Wall::of(visit);
@@ -218,6 +227,9 @@ pub(super) fn card(visit: &Visit, incident: &Value) -> Markup {
             } @else {
                 p.meta { "Diese Störung gehört einer anderen Stelle. Sie können eigene Worte für Ihre Seite danebenstellen." }
                 @if alone { p.note { strong { "Von Ihnen steht noch nichts dabei." } } }
+                @for one in overlays.iter().filter(|one| !words::text(one, "/at").is_empty()).take(OVERLAYS_MAX) {
+                    p.said { (words::text(one, "/name")) " schreibt dazu (" (wall.moment(words::text(one, "/at"))) "): „" (in_language(visit, one)) "“" }
+                }
                 p.act {
                     @for one in silent.iter().take(1) {
                         a.button href={ (path) "/overlays/" (words::text(one, "/id")) } { "Eigene Worte schreiben" }

@@ -10,7 +10,7 @@ use crate::desk::incident::correct::{Confirm, confirm};
 use crate::desk::incident::fields::Texts;
 use crate::desk::incident::open::{pointers, titled};
 use crate::desk::incident::publishing::{Course, Sheet, begin, carry, end};
-use crate::desk::incident::{Known, ways};
+use crate::desk::incident::{Known, in_language, ways};
 use crate::desk::page::{self, Fault};
 use crate::desk::time::Wall;
 use crate::desk::words;
@@ -106,10 +106,9 @@ fn beside(visit: &Visit, incident: &Known, before: &Value) -> Markup {
 
 /// Takes them away.
 pub(super) async fn remove(visit: &Visit, ask: &dyn Ask, incident: &Known, organisation: &str) -> Reply {
-    let language = visit.snapshot.catalogue.site.language();
     let before = own(incident, organisation).filter(|own| !words::text(own, "/at").is_empty());
     let (Some(name), Some(before)) = (name(visit, organisation), before) else { return page::not_found(visit) };
-    let text = before.get("text").and_then(|text| text.get(language)).and_then(Value::as_str).unwrap_or_default();
+    let text = in_language(visit, before);
     let asking = Confirm {
         title: "Eigene Worte wegnehmen",
         path: incident.path(&format!("/overlays/{organisation}/remove")),

@@ -3,7 +3,7 @@
 use maud::{Markup, html};
 use serde_json::Value;
 
-use crate::desk::incident::{Known, said_in};
+use crate::desk::incident::{Known, in_language, said_in};
 use crate::desk::page;
 use crate::desk::time::Wall;
 use crate::desk::words;
@@ -166,7 +166,6 @@ fn actions(incident: &Known) -> Markup {
 fn overlays(visit: &Visit, incident: &Known) -> Markup {
     let wall = Wall::of(visit);
     let all = words::list(&incident.body, "/overlays");
-    let language = visit.snapshot.catalogue.site.language();
     // Whoever writes the notice itself needs no words beside it.
     let shown: Vec<&Value> =
         all.iter().filter(|one| !incident.may_change() || !words::text(one, "/at").is_empty()).collect();
@@ -182,7 +181,7 @@ fn overlays(visit: &Visit, incident: &Known) -> Markup {
                             p.note { strong { "Von Ihnen steht noch nichts dabei." } }
                             p.act { a.button href=(path) { "Eigene Worte schreiben" } }
                         } @else {
-                            p.said { (one.pointer("/text").and_then(|text| text.get(language)).and_then(Value::as_str).unwrap_or_default()) }
+                            p.said { (in_language(visit, one)) }
                             p.meta { "Geschrieben: " (wall.moment(words::text(one, "/at"))) }
                             @if words::flag(one, "/drifted") {
                                 p.late { "Danach kam eine neuere Meldung. Stimmt noch, was Sie geschrieben haben?" }
