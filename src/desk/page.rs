@@ -8,6 +8,7 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 use crate::desk::form::Form;
 use crate::desk::{PREFIX, Reply, Told, Visit};
 use crate::model::text::Plain;
+use crate::publish::escape;
 
 /// The looks of the desk. Its hash stands in the policy that `server` sends.
 pub const STYLE: &str = include_str!("desk.css");
@@ -42,7 +43,9 @@ impl Fault {
             ("", title) => title,
             (detail, _) => detail,
         };
-        Self { field: field.map(|(_, name)| (*name).to_owned()), sentence: sentence.to_owned() }
+        // It may repeat what was typed.
+        let sentence = escape::line(&Plain::new(sentence));
+        Self { field: field.map(|(_, name)| (*name).to_owned()), sentence }
     }
 }
 

@@ -146,7 +146,8 @@ impl Core {
             .filter_map(|notice| {
                 let may_change = self.state.may_change(editor, &Subject::Maintenance(notice.id.clone()));
                 let concerns = notice.components.iter().any(|covered| stands(snapshot, &covered.component, mine));
-                if !may_change && !(concerns && is_announced(&notice.id)) {
+                let is_read = concerns && is_announced(&notice.id);
+                if !may_change && !is_read {
                     return None;
                 }
                 let mut line = self.maintenance_line(notice);

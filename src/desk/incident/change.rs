@@ -253,6 +253,9 @@ pub(super) async fn edit(visit: &Visit, ask: &dyn Ask, incident: &Known) -> Repl
     }
 }
 
+/// Most components among which the root can be chosen.
+const ROOTS_MAX: usize = 200;
+
 /// The title in every language: what somebody wrote, else the automatic one in the first.
 fn title_now(visit: &Visit, incident: &Known) -> Value {
     match incident.body.pointer("/internal/title") {
@@ -321,6 +324,7 @@ fn show_edit(
     roots.extend(
         parts.iter().filter(|part| !concerned.contains(&part.id)).map(|part| (part.id.as_str(), part.name.as_str())),
     );
+    roots.truncate(ROOTS_MAX);
     if !roots.iter().any(|(id, _)| *id == root) {
         roots.insert(0, (root, root));
     }

@@ -12,6 +12,7 @@ use crate::desk::page::{self, Fault};
 use crate::desk::time::Wall;
 use crate::desk::words;
 use crate::desk::{Ask, Asking, PREFIX, Reply, Visit};
+use crate::model::text::Plain;
 
 /// The update of this id, if it was not taken back.
 fn published<'a>(incident: &'a Known, id: &str) -> Option<&'a Value> {
@@ -88,7 +89,7 @@ pub(super) async fn confirm(visit: &Visit, ask: &dyn Ask, incident: &Known, conf
             div.now { p.said { (confirm.text) } }
             form.act method="post" action={ (PREFIX) (confirm.path) } {
                 (page::token(visit))
-                input type="hidden" name="revision" value=(revision(incident, sent, status));
+                input type="hidden" name="revision" value=(Plain::new(&revision(incident, sent, status)));
                 input type="hidden" name="key" value=(visit.nonce);
                 button name="do" value="publish" { (confirm.button) }
                 " "

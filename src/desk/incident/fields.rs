@@ -309,8 +309,9 @@ pub(super) fn promise(visit: &Visit, sent: Option<&Form>, faults: &[Fault], now:
     choices.extend(wall.ahead());
     // What was chosen a while ago stays chosen.
     let chosen = sent.map(|form| form.text("next")).unwrap_or_default();
-    if !choices.iter().any(|(value, _)| *value == chosen) {
-        choices.push((chosen.clone(), wall.said(&chosen)));
+    let said = wall.said(&chosen);
+    if !said.is_empty() && !choices.iter().any(|(value, _)| *value == chosen) {
+        choices.push((chosen, said));
     }
     let choices: Vec<(&str, &str)> = choices.iter().map(|(value, name)| (value.as_str(), name.as_str())).collect();
     let choice = Field {
@@ -319,7 +320,7 @@ pub(super) fn promise(visit: &Visit, sent: Option<&Form>, faults: &[Fault], now:
         hint: "Auch „nichts Neues“ ist eine. Ist die Zeit vorbei, steht auf der Seite, dass sie überfällig ist.",
         kind: Kind::OneOf(&choices),
         required: true,
-        now: "",
+        now: if now.is_empty() { "" } else { "keep" },
     };
     let own = Field {
         name: "next-at",

@@ -1,6 +1,6 @@
 //! A new incident: first what is open already and a text to begin with, then the form.
 
-use maud::html;
+use maud::{Markup, html};
 use serde_json::{Value, json};
 
 use crate::desk::form::Form;
@@ -58,12 +58,16 @@ pub(super) async fn answer(visit: &Visit, ask: &dyn Ask) -> Reply {
     let Some(form) = &visit.sent else {
         return match visit.query.filled("template") {
             None => choose(visit, &overview.body),
-            Some(key) => show(visit, template(&key), None, &[], 200, &parts),
+            Some(key) => show(visit, template(&key), None, &[], 200, &parts, &[]),
         };
     };
     let course = carry(visit, ask, form, sheet(visit, form, &parts)).await;
     match course {
-        Course::Again(status, faults) => show(visit, None, Some(form), &faults, status, &parts),
+        Course::Again(status, faults) => {
+            // What stands in the way is one of these.
+            let open = if status == 409 { words::list(&overview.body, "/incidents") } else { &[] };
+            show(visit, None, Some(form), &faults, status, &parts, open)
+        }
         Course::Page(page) => page,
         Course::Done(told) => {
             Reply::see(format!("{PREFIX}/incidents/{}?done=opened", words::text(&told.body, "/incident/id")))
@@ -76,17 +80,7 @@ fn choose(visit: &Visit, overview: &Value) -> Reply {
     let open = words::list(overview, "/incidents");
     let main = html! {
         h1 { "Neue Störung melden" }
-        @if !open.is_empty() {
-            div.warn {
-                h2 { "Gibt es dazu schon eine Meldung?" }
-                p { "Zu jeder Ursache gibt es nur eine. Ist es eine von diesen, dann schreiben Sie dort weiter:" }
-                ul {
-                    @for incident in open.iter().take(OPEN_MAX) {
-                        li { a href={ (PREFIX) "/incidents/" (words::text(incident, "/id")) } { (words::text(incident, "/title")) } }
-                    }
-                }
-            }
-        }
+        (known(open))
         h2 { "Was ist passiert?" }
         ul.choices {
             @for one in TEMPLATES {
@@ -102,6 +96,23 @@ fn choose(visit: &Visit, overview: &Value) -> Reply {
         }
     };
     Reply::page(200, page::page(visit, "Neue Störung melden", &main))
+}
+
+/// What is open already.
+fn known(open: &[Value]) -> Markup {
+    html! {
+        @if !open.is_empty() {
+            div.warn {
+                h2 { "Gibt es dazu schon eine Meldung?" }
+                p { "Zu jeder Ursache gibt es nur eine. Ist es eine von diesen, dann schreiben Sie dort weiter:" }
+                ul {
+                    @for incident in open.iter().take(OPEN_MAX) {
+                        li { a href={ (PREFIX) "/incidents/" (words::text(incident, "/id")) } { (words::text(incident, "/title")) } }
+                    }
+                }
+            }
+        }
+    }
 }
 
 fn sheet(visit: &Visit, form: &Form, parts: &[Part]) -> Sheet<'static> {
@@ -135,12 +146,15 @@ fn sheet(visit: &Visit, form: &Form, parts: &[Part]) -> Sheet<'static> {
     faults.extend(TEXT.gaps(visit, form));
     faults.extend(ending_faults(form));
     faults.extend(ways.faults);
+    // The root is the worst of the components here.
+    let mut pointers = pointers(visit, ways.pointers);
+    pointers.insert(0, ("/root".to_owned(), "states".to_owned()));
     Sheet {
         title: "Neue Störung",
         path: "/incidents/new".to_owned(),
         asking: Asking::new("POST", "/incidents", Some(body)),
         faults,
-        pointers: pointers(visit, ways.pointers),
+        pointers,
         place: None,
     }
 }
@@ -178,6 +192,7 @@ fn show(
     faults: &[Fault],
     status: u16,
     parts: &[Part],
+    open: &[Value],
 ) -> Reply {
     let prefilled = |text: fn(&Template, &str) -> &'static str| -> Value {
         let languages = visit.snapshot.catalogue.site.languages.iter();
@@ -211,6 +226,7 @@ fn show(
     let main = html! {
         h1 { (heading) }
         (page::faults(faults))
+        (known(open))
         @if parts.is_empty() {
             div.warn { p { "Ihr Zugang hat keine eigenen Dienste. Zu Störungen anderer können Sie eigene Worte schreiben." } }
         }

@@ -12,6 +12,7 @@ use crate::desk::incident::refusal;
 use crate::desk::page::{self, Fault};
 use crate::desk::words;
 use crate::desk::{Ask, Asking, PREFIX, Reply, Told, Visit};
+use crate::model::text::Plain;
 
 /// A form that was sent.
 #[derive(Debug)]
@@ -73,7 +74,7 @@ pub(super) async fn carry(visit: &Visit, ask: &dyn Ask, form: &Form, sheet: Shee
 pub(super) fn begin(visit: &Visit, revision: &str) -> Markup {
     html! {
         (page::token(visit))
-        input type="hidden" name="revision" value=(revision);
+        input type="hidden" name="revision" value=(Plain::new(revision));
         // What the Enter key presses: the first button of a form.
         button.first name="do" value="preview" tabindex="-1" aria-hidden="true" { "Vorschau" }
     }
@@ -199,7 +200,7 @@ struct Text<'a>(&'a str);
 
 impl maud::Render for Text<'_> {
     fn render_to(&self, buffer: &mut String) {
-        crate::model::text::Plain::new(self.0).render_to(buffer);
+        Plain::new(self.0).render_to(buffer);
     }
 }
 
