@@ -14,6 +14,7 @@ mod cycles;
 mod diagnostic;
 mod graph;
 mod look;
+mod oidc;
 mod organisations;
 mod planned;
 mod plans;

@@ -54,9 +54,9 @@ const STREAMS_MAX: usize = 10_000;
 const METRICS_CONNECTIONS_MAX: usize = 64;
 /// Connections on the editors' listener, if they have one.
 const ADMIN_CONNECTIONS_MAX: usize = 64;
-/// Threads for metrics, per listener one that writes and one that compresses, and for look-ups of
-/// editors.
-const BLOCKING_THREADS_MAX: usize = 4 + LOOKUPS_MAX;
+/// Threads for metrics, per listener one that writes and one that compresses, for look-ups of editors,
+/// and for the name of the provider where they sign in.
+const BLOCKING_THREADS_MAX: usize = 6 + LOOKUPS_MAX;
 /// Longest wait for those threads at the end.
 const BLOCKING_WAIT: Duration = Duration::from_millis(100);
 /// The sweep runs so many times within the shortest patience.
@@ -158,6 +158,9 @@ pub enum ServerFault {
         /// What the system said.
         source: io::Error,
     },
+    /// There is no way to ask the provider where editors sign in.
+    #[error("the provider of [oidc] cannot be asked: {0}")]
+    Provider(String),
     /// No thread or no event queue.
     #[error("cannot start the server's thread")]
     Thread(#[source] io::Error),
@@ -242,8 +245,9 @@ pub fn start(
     let limits = Limits { pause: config.header_timeout, body: config.idle_timeout, reply: config.reply_timeout };
     let interface = config.admin.as_ref().map(|admin| {
         let (hosts, documents) = (hosts.clone(), Arc::clone(&documents));
-        Arc::new(Interface::new(admin, hosts, &config.public_url, documents, requests.clone(), limits))
+        Interface::new(admin, hosts, &config.public_url, documents, requests.clone(), limits).map(Arc::new)
     });
+    let interface = interface.transpose().map_err(ServerFault::Provider)?;
     let here = |interface: &Arc<Interface>| Place::Here(Arc::clone(interface));
     let streams = Streams::new(
         Arc::clone(&documents),

@@ -451,6 +451,7 @@ fn admin(settings: &Settings, desk: Desk) -> Result<Admin, StoreFault> {
         desk,
         listen: settings.server.admin_listen,
         trusted_proxies: settings.server.trusted_proxies.clone(),
+        oidc: settings.oidc.clone(),
     })
 }
 

@@ -40,7 +40,8 @@ impl<'a> Rights<'a> {
                 };
             }
         }
-        for id in index.operator.secrets.values().flat_map(|defined| &defined.organisations) {
+        let secrets = index.operator.secrets.values().flat_map(|defined| &defined.organisations);
+        for id in secrets.chain(&index.operator.granted) {
             trusted(index, id);
         }
         let mut served = HashSet::new();

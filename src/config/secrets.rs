@@ -32,8 +32,8 @@ pub(super) struct Defined<'t> {
 /// Secrets by name.
 pub(super) type Secrets<'t> = BTreeMap<String, Defined<'t>>;
 
-/// Reads `[secrets.NAME]` of config.toml.
-pub(super) fn read_secrets<'t>(table: Option<Table<'t>>, base: &Path) -> Secrets<'t> {
+/// Reads `[secrets.NAME]` of config.toml. The one that is `own` is the operator's, and no organisation's.
+pub(super) fn read_secrets<'t>(table: Option<Table<'t>>, base: &Path, own: Option<&str>) -> Secrets<'t> {
     let mut secrets = Secrets::new();
     for (name, value) in table.iter().flat_map(Table::entries) {
         let Some(table) = value.table() else { continue };
@@ -61,7 +61,8 @@ pub(super) fn read_secrets<'t>(table: Option<Table<'t>>, base: &Path) -> Secrets
             table.get("organisations").map(Value::elements).unwrap_or_default().into_iter().filter_map(id).collect();
         let origins: Vec<_> =
             table.get("origins").map(Value::elements).unwrap_or_default().into_iter().filter_map(origin).collect();
-        for (key, empty) in [("organisations", organisations.is_empty()), ("origins", origins.is_empty())] {
+        let of_nobody = organisations.is_empty() && own != Some(name.value);
+        for (key, empty) in [("organisations", of_nobody), ("origins", origins.is_empty())] {
             if empty {
                 let fault = Fault::warning(format!("nobody may use the secret {}", quote(name.value)));
                 table

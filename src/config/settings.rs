@@ -13,6 +13,7 @@ use url::Url;
 
 use super::diagnostic::{At, Fault, Faults, quote};
 use super::look::Logos;
+use super::oidc::{read_oidc, secret_name};
 use super::organisations::site_links;
 use super::read::{Table, Value};
 use super::references::{check_references, read_reference};
@@ -64,6 +65,8 @@ pub(super) struct Operator<'t> {
     pub(super) timing: Timing,
     pub(super) secrets: Secrets<'t>,
     pub(super) trust: Vec<Trust<'t>>,
+    /// The organisations that groups of `[oidc]` are for.
+    pub(super) granted: Vec<At<&'t str>>,
     /// The folder of config.toml.
     pub(super) base: PathBuf,
     /// The pictures of all files.
@@ -120,7 +123,8 @@ pub(super) fn read_operator<'t>(table: Table<'t>, base: &Path, loopback: bool) -
     let storage = read_storage(table.table("storage"), base);
     let (probing, timing, quiet) = read_probing(table.table("probing"), &table, base, loopback);
     let (vantage, references) = read_vantage(table.table("vantage"), &table, &probing, loopback);
-    let secrets = read_secrets(table.table("secrets"), base);
+    let secrets = read_secrets(table.table("secrets"), base, secret_name(&table));
+    let (oidc, granted) = read_oidc(table.table("oidc"), &secrets);
     let trust = read_trust(table.table("trust"));
     read_notify(table.table("notify"));
     let export = read_export(table.table("export"), base);
@@ -133,9 +137,10 @@ pub(super) fn read_operator<'t>(table: Table<'t>, base: &Path, loopback: bool) -
         references,
         secrets: secrets.iter().map(|(name, defined)| (name.clone(), defined.entry.clone())).collect(),
         export,
+        oidc,
     };
     table.finish();
-    Operator { settings, site, watch, zone, probes, timing, secrets, trust, base: base.to_owned(), logos }
+    Operator { settings, site, watch, zone, probes, timing, secrets, trust, granted, base: base.to_owned(), logos }
 }
 
 /// A link that `security.txt` may name (RFC 9116, section 2.5.3).

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::Loaded;
 use super::probes::CREDENTIALS;
-use crate::model::settings::{ResolverAddress, Settings};
+use crate::model::settings::{OidcGroup, ResolverAddress, Settings};
 use crate::model::time::format_duration;
 
 const HIDDEN: &str = "***";
@@ -37,7 +37,7 @@ fn hide_credential(header: &mut Value) {
 }
 
 fn settings(settings: &Settings) -> Value {
-    let Settings { server, storage, probing, references, secrets, export } = settings;
+    let Settings { server, storage, probing, references, secrets, export, oidc } = settings;
     let secrets: serde_json::Map<String, Value> = secrets
         .iter()
         .map(|(name, secret)| {
@@ -70,6 +70,19 @@ fn settings(settings: &Settings) -> Value {
         },
         "references": references.iter().map(|reference| reference.text.as_str()).collect::<Vec<_>>(),
         "secrets": secrets,
+        "oidc": oidc.as_ref().map(|oidc| {
+            let group = |group: &OidcGroup| {
+                json!({ "name": group.name, "role": group.role, "organisations": group.organisations })
+            };
+            json!({
+                "issuer": oidc.issuer,
+                "client_id": oidc.client_id,
+                "client_secret": HIDDEN,
+                "groups_claim": oidc.groups_claim,
+                "scopes": oidc.scopes,
+                "groups": oidc.groups.iter().map(group).collect::<Vec<_>>(),
+            })
+        }),
         "export": export.as_ref().map(|export| json!({ "path": export.path, "every": format_duration(export.every) })),
     })
 }

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
+use crate::model::access::Role;
 use crate::model::check::Probe;
 use crate::model::id::OrganisationId;
 
@@ -27,6 +28,38 @@ pub struct Settings {
     pub secrets: BTreeMap<String, SecretEntry>,
     /// `[export]`: the public files written to a folder, if wanted.
     pub export: Option<ExportSettings>,
+    /// `[oidc]`: a provider where editors sign in, if there is one.
+    pub oidc: Option<OidcSettings>,
+}
+
+/// `[oidc]`
+#[derive(Debug, Clone)]
+pub struct OidcSettings {
+    /// As the provider names itself.
+    pub issuer: String,
+    /// Our name there.
+    pub client_id: String,
+    /// What proves that it is us.
+    pub client_secret: Secret,
+    /// The origins that it may be sent to, as in [`SecretEntry::origins`].
+    pub secret_origins: Vec<String>,
+    /// The claim of the ID token that names a person's groups.
+    pub groups_claim: String,
+    /// Scopes that are asked for beside `openid`.
+    pub scopes: Vec<String>,
+    /// The groups that count; nobody else gets in.
+    pub groups: Vec<OidcGroup>,
+}
+
+/// `[[oidc.group]]`: what those in a group may do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OidcGroup {
+    /// Its name, as the provider writes it.
+    pub name: String,
+    /// Admin or editor.
+    pub role: Role,
+    /// Whom it is for. None means all to an admin.
+    pub organisations: Vec<OrganisationId>,
 }
 
 /// `[export]`

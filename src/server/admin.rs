@@ -17,6 +17,7 @@ mod browser;
 mod entrance;
 mod entry;
 mod journal;
+mod provider;
 mod refusal;
 mod sessions;
 mod shown;
@@ -41,10 +42,12 @@ use tokio::time::timeout;
 use crate::clock::monotonic;
 use crate::editing;
 use crate::model::access::{AuditRecord, Editor, Role, StoredAnswer};
+use crate::model::settings::OidcSettings;
 use crate::publish::documents::Documents;
 use crate::server::admin::attempts::Attempts;
 use crate::server::admin::entrance::{Fields, Target};
 use crate::server::admin::journal::Ration;
+use crate::server::admin::provider::Provider;
 use crate::server::admin::refusal::{Refusal, answered};
 use crate::server::admin::sessions::Sessions;
 use crate::server::admin::shown::{Shown, Turned};
@@ -62,6 +65,8 @@ const LABEL: &str = "admin";
 const IN_PROGRESS_MAX: usize = 64;
 /// Most visits of the desk at a time. Each may hold a form.
 const VISITS_MAX: usize = 64;
+/// Most large forms at a time of people whose session has ended.
+const STRANGERS_MAX: usize = 8;
 /// Look-ups in the store at a time, each on a thread of its own.
 pub(super) const LOOKUPS_MAX: usize = 2;
 /// Longest wait for a look-up.
@@ -115,6 +120,8 @@ pub struct Admin {
     pub listen: Option<SocketAddr>,
     /// Whose `X-Forwarded-For` and `X-Forwarded-Proto` are believed.
     pub trusted_proxies: Vec<IpNet>,
+    /// Where they may sign in beside with a token.
+    pub oidc: Option<OidcSettings>,
 }
 
 impl fmt::Debug for Admin {
@@ -156,12 +163,15 @@ pub(super) struct Interface {
     limits: Limits,
     attempts: Attempts,
     sessions: Sessions,
+    provider: Option<Provider>,
     refused: Ration,
     visits: Semaphore,
+    strangers: Semaphore,
     in_progress: Arc<Semaphore>,
     lookups: Arc<Semaphore>,
     under_way: Arc<Mutex<HashSet<Key>>>,
     logged_at: Mutex<Option<Instant>>,
+    provider_logged_at: Mutex<Option<Instant>>,
 }
 
 /// A token's id and an `Idempotency-Key` of it.
@@ -236,6 +246,8 @@ pub(super) enum Answered {
 }
 
 impl Interface {
+    /// # Errors
+    /// If the provider of editors cannot be asked.
     pub(super) fn new(
         admin: &Admin,
         hosts: Hosts,
@@ -243,8 +255,9 @@ impl Interface {
         documents: Arc<Documents>,
         requests: IntCounterVec,
         limits: Limits,
-    ) -> Self {
-        Self {
+    ) -> Result<Self, String> {
+        let provider = admin.oidc.clone().map(|oidc| Provider::new(oidc, public_url)).transpose()?;
+        Ok(Self {
             public_url: public_url.to_owned(),
             documents,
             tokens: Arc::clone(&admin.tokens),
@@ -256,13 +269,16 @@ impl Interface {
             limits,
             attempts: Attempts::default(),
             sessions: Sessions::default(),
+            provider,
             refused: Ration::default(),
             visits: Semaphore::new(VISITS_MAX),
+            strangers: Semaphore::new(STRANGERS_MAX),
             in_progress: Arc::new(Semaphore::new(IN_PROGRESS_MAX)),
             lookups: Arc::new(Semaphore::new(LOOKUPS_MAX)),
             under_way: Arc::default(),
             logged_at: Mutex::new(None),
-        }
+            provider_logged_at: Mutex::new(None),
+        })
     }
 
     /// Forgets attempts and sessions in time, for as long as the server runs.
@@ -380,13 +396,17 @@ impl Interface {
 
     /// Says so in the log, unless that was said lately.
     fn unreadable(&self, why: &str) -> Refusal {
-        let now = monotonic();
-        let mut logged_at = self.logged_at.lock().unwrap_or_else(PoisonError::into_inner);
-        if logged_at.is_none_or(|at| now.duration_since(at) >= LOG_EVERY) {
-            *logged_at = Some(now);
-            tracing::error!("editors are answered 503, because the store cannot be read: {why}");
+        if is_due(&self.logged_at) {
+            tracing::error!("editors are answered 503, because the store cannot be used: {why}");
         }
         Refusal::Store
+    }
+
+    /// As [`Self::unreadable`], of the provider.
+    fn provider_fails(&self, why: &str) {
+        if is_due(&self.provider_logged_at) {
+            tracing::error!("nobody can sign in through the provider of [oidc]: {why}");
+        }
     }
 
     /// The body, whole and within its limits.
@@ -472,6 +492,17 @@ impl Interface {
             Ok(_) | Err(_) => Err(Refusal::Unanswered),
         }
     }
+}
+
+/// Whether something was not said lately; then it is now.
+fn is_due(said_at: &Mutex<Option<Instant>>) -> bool {
+    let now = monotonic();
+    let mut said_at = said_at.lock().unwrap_or_else(PoisonError::into_inner);
+    let is_due = said_at.is_none_or(|at| now.duration_since(at) >= LOG_EVERY);
+    if is_due {
+        *said_at = Some(now);
+    }
+    is_due
 }
 
 /// An earlier answer, if it was given to the same request.

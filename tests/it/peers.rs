@@ -13,6 +13,7 @@ mod feeds;
 mod include;
 mod journey;
 mod nginx;
+mod oidc;
 mod process;
 mod statuspage;
 mod unbound;

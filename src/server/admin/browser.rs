@@ -14,6 +14,10 @@ pub(super) const SESSION: &str = "__Host-turmwacht";
 /// The cookie that the form for signing in belongs to.
 pub(super) const SIGN_IN: &str = "__Host-turmwacht-sign-in";
 
+/// The cookie of a sign-in that is under way at the provider. Lax, because the browser comes back from
+/// another site; it opens nothing by itself.
+pub(super) const PENDING: &str = "__Host-turmwacht-oidc";
+
 /// The value of a cookie, if there is exactly one of this name.
 pub(super) fn cookie<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     let mut values = headers
@@ -28,9 +32,14 @@ pub(super) fn cookie<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> 
     values.next().is_none().then_some(value)
 }
 
-/// `Set-Cookie` for a cookie that ends with the browser.
-pub(super) fn set(name: &str, value: &str, same_site: &str) -> String {
-    format!("{name}={value}; Path=/; Secure; HttpOnly; SameSite={same_site}")
+/// `Set-Cookie` for a cookie that ends with the browser and is never sent along from other sites.
+pub(super) fn set(name: &str, value: &str) -> String {
+    format!("{name}={value}; Path=/; Secure; HttpOnly; SameSite=Strict")
+}
+
+/// `Set-Cookie` for a cookie that is sent along with links from other sites, for so many seconds.
+pub(super) fn set_lax(name: &str, value: &str, seconds: u32) -> String {
+    format!("{name}={value}; Path=/; Secure; HttpOnly; SameSite=Lax; Max-Age={seconds}")
 }
 
 /// `Set-Cookie` that removes a cookie.

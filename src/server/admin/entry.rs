@@ -23,9 +23,10 @@ use crate::desk::signin::{self, SignIn};
 use crate::desk::{self, PREFIX, Visit};
 use crate::model::access::{Editor, Role};
 use crate::server::admin::asker::Asker;
-use crate::server::admin::browser::{self, SESSION, SIGN_IN};
+use crate::server::admin::browser::{self, PENDING, SESSION, SIGN_IN};
 use crate::server::admin::entrance;
 use crate::server::admin::journal::NOBODY;
+use crate::server::admin::provider::{Denied, PENDING_SECONDS, Provider};
 use crate::server::admin::refusal::Refusal;
 use crate::server::admin::sessions::{Session, Who, is_word, word};
 use crate::server::admin::shown::{Shown, Turned};
@@ -36,8 +37,10 @@ use crate::server::request;
 
 /// The one word under which visits are counted.
 pub(super) const LABEL: &str = "desk";
-/// Longest form of somebody who is not signed in.
-const SIGN_IN_BYTES_MAX: usize = 8 * 1024;
+/// Longest form of somebody who is not signed in that any number of people may send at a time.
+const SMALL_BYTES_MAX: u64 = 8 * 1024;
+/// Longest query that a provider sends a browser back with.
+const CALLBACK_BYTES_MAX: usize = 8 * 1024;
 /// Bytes of [`Visit::nonce`].
 const NONCE_BYTES: usize = 16;
 
@@ -45,6 +48,19 @@ const WRONG: &str = "Dieser Zugangsschlüssel ist nicht gültig. Prüfen Sie bit
 const METRICS: &str = "Dieser Zugangsschlüssel ist nur zum Lesen der Messwerte da.";
 const FORGOTTEN: &str =
     "Das Formular war abgelaufen, oder Ihr Browser nimmt keine Cookies an. Versuchen Sie es bitte noch einmal.";
+
+/// What somebody wants who is not signed in.
+struct Wish<'a> {
+    onward: &'a str,
+    fault: Option<&'a str>,
+    kept: Option<&'a Form>,
+}
+
+/// A session that has begun: the cookie, and the word for its forms.
+struct Begun {
+    cookie: String,
+    csrf: String,
+}
 
 /// Whether a path is the desk's. Only as it is written here, as with `admin::is_meant`.
 pub(super) fn is_meant(path: &str) -> bool {
@@ -68,8 +84,12 @@ impl Interface {
             Err(refusal) => Err(refusal.into()),
         };
         let shown = shown.unwrap_or_else(|why| {
-            if let Turned::Random(fault) = &why {
-                tracing::error!("nobody can sign in: the system gives no random numbers: {fault}");
+            match &why {
+                Turned::Random(fault) | Turned::Denied(Denied::Random(fault)) => {
+                    tracing::error!("nobody can sign in: the system gives no random numbers: {fault}");
+                }
+                Turned::Denied(Denied::Unreachable(fault)) => self.provider_fails(fault),
+                _ => {}
             }
             Shown::turned(&why)
         });
@@ -87,7 +107,9 @@ impl Interface {
         };
         let raw = head.uri.path();
         let path = entrance::path(raw.strip_suffix('/').unwrap_or(raw), PREFIX)?;
-        if head.uri.query().is_some_and(|query| query.len() > request::QUERY_MAX_BYTES) {
+        let provider = self.provider.as_ref().filter(|_| matches!(path.as_str(), "/oidc" | "/oidc/callback"));
+        let most = if provider.is_some() { CALLBACK_BYTES_MAX } else { request::QUERY_MAX_BYTES };
+        if head.uri.query().is_some_and(|query| query.len() > most) {
             return Err(Refusal::Problem(Problem::TooLong).into());
         }
         if !entrance::is_encrypted(request.peer, &head.headers, &self.trusted_proxies) {
@@ -101,6 +123,14 @@ impl Interface {
         }
         if is_sent && !browser::is_form(&head.headers) {
             return Err(Turned::NoForm);
+        }
+        match (provider, path.as_str()) {
+            (Some(provider), "/oidc") if is_sent => return self.leave(provider, request, body).await,
+            (Some(provider), "/oidc/callback") if head.method == Method::GET => {
+                return self.arrive(provider, request).await;
+            }
+            (Some(_), _) => return Ok(Shown::see(PREFIX)),
+            (None, _) => {}
         }
         match (is_sent, path.as_str()) {
             (true, "/sign-in") => self.sign_in(request, body).await,
@@ -122,14 +152,21 @@ impl Interface {
             if browser::comes_from_elsewhere(&head.headers) {
                 return Ok(Shown::page(StatusCode::OK, signin::lead_on(&here(head))));
             }
-            return self.ask_in(head, &here(head), None, StatusCode::OK);
+            let kept = match head.method {
+                // A town hall's text is not lost because its writer was on the telephone.
+                Method::POST => Some(self.form_of_stranger(body).await?),
+                _ => None,
+            };
+            let status = if kept.is_some() { StatusCode::FORBIDDEN } else { StatusCode::OK };
+            return self.ask_in(head, &Wish { onward: &here(head), fault: None, kept: kept.as_ref() }, status);
         };
         let _turn = self.visits.try_acquire().map_err(|_| Refusal::Busy)?;
         let sent = match head.method {
             Method::POST => {
                 let sent = self.form(body, form::BYTES_MAX).await?;
                 if !is_same(&session.csrf, &sent.text("csrf")) {
-                    return Err(Turned::Stale);
+                    let page = signin::resend(&session.csrf, &here(head), &sent);
+                    return Ok(Shown::page(StatusCode::FORBIDDEN, page));
                 }
                 Some(sent)
             }
@@ -163,23 +200,27 @@ impl Interface {
     }
 
     /// The page for signing in, with the cookie that its form belongs to.
-    fn ask_in(&self, head: &Parts, onward: &str, fault: Option<&str>, status: StatusCode) -> Result<Shown, Turned> {
+    fn ask_in(&self, head: &Parts, wish: &Wish<'_>, status: StatusCode) -> Result<Shown, Turned> {
         // Two tabs share it.
         let csrf = match browser::cookie(&head.headers, SIGN_IN).filter(|word| is_word(word)) {
             Some(word) => word.to_owned(),
             None => word()?,
         };
-        let page = signin::sign_in(&SignIn { csrf: &csrf, onward, fault });
-        Ok(Shown::page(status, page).with_cookie(browser::set(SIGN_IN, &csrf, "Strict")))
+        let &Wish { onward, fault, kept } = wish;
+        let provider = self.provider.is_some();
+        let page = signin::sign_in(&SignIn { csrf: &csrf, onward, fault, provider, kept });
+        Ok(Shown::page(status, page).with_cookie(browser::set(SIGN_IN, &csrf)))
     }
 
     async fn sign_in(&self, request: &Asked<'_>, body: &mut Option<Incoming>) -> Result<Shown, Turned> {
         let head = request.head;
-        let form = self.form(body, SIGN_IN_BYTES_MAX).await?;
-        let onward = onward(&form.text("onward"));
-        let expected = browser::cookie(&head.headers, SIGN_IN).filter(|word| is_word(word));
-        if !expected.is_some_and(|expected| is_same(expected, &form.text("csrf"))) {
-            return self.ask_in(head, &onward, Some(FORGOTTEN), StatusCode::FORBIDDEN);
+        let form = self.form_of_stranger(body).await?;
+        let (onward, kept) = (onward(&form.text("onward")), signin::kept(&form));
+        let again = |fault, status| {
+            self.ask_in(head, &Wish { onward: &onward, fault: Some(fault), kept: kept.as_ref() }, status)
+        };
+        if !is_of_sign_in(head, &form) {
+            return again(FORGOTTEN, StatusCode::FORBIDDEN);
         }
         let _turn = self.in_progress.try_acquire().map_err(|_| Refusal::Busy)?;
         let token = form.text("token");
@@ -196,29 +237,82 @@ impl Interface {
             self.attempts.failed(client, &token, monotonic());
             let detail = json!({ "with": "token", "claims": claimed(&token) });
             self.record_refused(NOBODY, StatusCode::UNAUTHORIZED, detail).await;
-            return self.ask_in(head, &onward, Some(WRONG), StatusCode::UNAUTHORIZED);
+            return again(WRONG, StatusCode::UNAUTHORIZED);
         };
         self.attempts.succeeded(&token, monotonic());
         if editor.role == Role::Metrics {
             self.record_refused(&editor.token, StatusCode::FORBIDDEN, json!({ "with": "token" })).await;
-            return self.ask_in(head, &onward, Some(METRICS), StatusCode::FORBIDDEN);
+            return again(METRICS, StatusCode::FORBIDDEN);
         }
-        self.begin(head, Who::Token(editor.token), "token").await.map(|cookie| Shown::see(onward).with_cookie(cookie))
+        let begun = self.begin(head, Who::Token(editor.token), "token").await?;
+        let shown = match &kept {
+            Some(kept) => Shown::page(StatusCode::OK, signin::resend(&begun.csrf, &onward, kept)),
+            None => Shown::see(onward),
+        };
+        Ok(shown.with_cookie(begun.cookie))
     }
 
-    /// Begins a session, ends the one that the browser had, and returns the cookie.
-    async fn begin(&self, head: &Parts, who: Who, with: &str) -> Result<String, Turned> {
+    /// Sends the browser to the provider.
+    async fn leave(
+        &self,
+        provider: &Provider,
+        request: &Asked<'_>,
+        body: &mut Option<Incoming>,
+    ) -> Result<Shown, Turned> {
+        let form = self.form_of_stranger(body).await?;
+        let onward = onward(&form.text("onward"));
+        if !is_of_sign_in(request.head, &form) {
+            let wish = Wish { onward: &onward, fault: Some(FORGOTTEN), kept: None };
+            return self.ask_in(request.head, &wish, StatusCode::FORBIDDEN);
+        }
+        let leaving = provider.leave(&onward).await.map_err(Turned::Denied)?;
+        // No redirection: the policy allows forms to lead to us only.
+        let page = signin::lead_on(leaving.to.as_str());
+        let cookie = browser::set_lax(PENDING, &leaving.cookie, PENDING_SECONDS);
+        Ok(Shown::page(StatusCode::OK, page).with_cookie(cookie))
+    }
+
+    /// Takes in whom the provider sends back.
+    async fn arrive(&self, provider: &Provider, request: &Asked<'_>) -> Result<Shown, Turned> {
+        let head = request.head;
+        let client = entrance::client(request.peer, &head.headers, &self.trusted_proxies);
+        if let Some(wait) = self.attempts.wait(client, SESSION, monotonic()) {
+            return Err(Refusal::TooManyFailures(wait).into());
+        }
+        let query = Form::read(head.uri.query().unwrap_or_default().as_bytes()).unwrap_or_default();
+        let arrived = match provider.arrive(browser::cookie(&head.headers, PENDING), &query).await {
+            Ok(arrived) => arrived,
+            Err(denied) => {
+                let (actor, why) = match &denied {
+                    Denied::Busy | Denied::Random(_) | Denied::Unreachable(_) => return Err(Turned::Denied(denied)),
+                    Denied::Forgotten => (NOBODY, "forgotten"),
+                    Denied::Refused(why) | Denied::Unproven(why) => (NOBODY, why.as_str()),
+                    Denied::NoGroup(actor) => (actor.as_str(), "in no group that counts"),
+                };
+                self.attempts.failed(client, SESSION, monotonic());
+                self.record_refused(actor, StatusCode::FORBIDDEN, json!({ "with": "oidc", "why": why })).await;
+                return Ok(Shown::turned(&Turned::Denied(denied)).with_cookie(browser::removed(PENDING)));
+            }
+        };
+        let begun = self.begin(head, Who::Provider(arrived.editor), "oidc").await?;
+        // No redirection either: to one that began at the provider browsers add no cookie of ours.
+        let page = signin::lead_on(&onward(&arrived.onward));
+        Ok(Shown::page(StatusCode::OK, page).with_cookie(begun.cookie).with_cookie(browser::removed(PENDING)))
+    }
+
+    /// Begins a session and ends the one that the browser had.
+    async fn begin(&self, head: &Parts, who: Who, with: &str) -> Result<Begun, Turned> {
         self.record(who.actor(), "sign-in", with).await?;
         if let Some(former) = browser::cookie(&head.headers, SESSION) {
             self.sessions.end(former);
         }
-        let id = self.sessions.begin(who, monotonic())?;
-        Ok(browser::set(SESSION, &id, "Strict"))
+        let (id, csrf) = self.sessions.begin(who, monotonic())?;
+        Ok(Begun { cookie: browser::set(SESSION, &id), csrf })
     }
 
     async fn sign_out(&self, request: &Asked<'_>, body: &mut Option<Incoming>) -> Result<Shown, Turned> {
         let headers = &request.head.headers;
-        let form = self.form(body, SIGN_IN_BYTES_MAX).await?;
+        let form = self.form_of_stranger(body).await?;
         if let Some(id) = browser::cookie(headers, SESSION)
             && let Some(session) = self.sessions.find(id, monotonic())
         {
@@ -232,6 +326,16 @@ impl Interface {
         Ok(Shown::see(PREFIX).with_cookie(browser::removed(SESSION)))
     }
 
+    /// The fields of a form of somebody who is not signed in: a small one, or one of few that are large.
+    async fn form_of_stranger(&self, body: &mut Option<Incoming>) -> Result<Form, Turned> {
+        let is_small = |body: &Incoming| body.size_hint().upper().is_some_and(|most| most <= SMALL_BYTES_MAX);
+        if body.as_ref().is_none_or(is_small) {
+            return self.form(body, form::BYTES_MAX).await;
+        }
+        let _turn = self.strangers.try_acquire().map_err(|_| Refusal::Busy)?;
+        self.form(body, form::BYTES_MAX).await
+    }
+
     /// The fields of a form, read whole.
     async fn form(&self, body: &mut Option<Incoming>, most: usize) -> Result<Form, Turned> {
         let bytes = match body.as_mut() {
@@ -243,6 +347,12 @@ impl Interface {
     }
 }
 
+/// Whether a form is the one for signing in that this browser was shown.
+fn is_of_sign_in(head: &Parts, form: &Form) -> bool {
+    let expected = browser::cookie(&head.headers, SIGN_IN).filter(|word| is_word(word));
+    expected.is_some_and(|expected| is_same(expected, &form.text("csrf")))
+}
+
 /// The host that is asked, as it was written; `check_host` has found it in order.
 fn authority(head: &Parts) -> Option<&str> {
     let named = head.uri.authority().map(http::uri::Authority::as_str);
@@ -251,10 +361,7 @@ fn authority(head: &Parts) -> Option<&str> {
 
 /// The page that is asked for, to come back to it.
 fn here(head: &Parts) -> String {
-    match head.method {
-        Method::POST => PREFIX.to_owned(),
-        _ => onward(head.uri.path_and_query().map_or(PREFIX, http::uri::PathAndQuery::as_str)),
-    }
+    onward(head.uri.path_and_query().map_or(PREFIX, http::uri::PathAndQuery::as_str))
 }
 
 /// A way on that is one of ours.

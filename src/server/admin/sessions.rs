@@ -71,8 +71,8 @@ impl Held {
 pub(super) struct Sessions(Mutex<HashMap<[u8; 32], Held>>);
 
 impl Sessions {
-    /// Begins a session and returns its id, which is nowhere else.
-    pub(super) fn begin(&self, who: Who, now: Instant) -> Result<String, getrandom::Error> {
+    /// Begins a session and returns its id, which is nowhere else, and the word for its forms.
+    pub(super) fn begin(&self, who: Who, now: Instant) -> Result<(String, String), getrandom::Error> {
         let (id, csrf) = (word()?, word()?);
         let mut held = self.lock();
         held.retain(|_, held| held.is_in_force(now));
@@ -86,8 +86,8 @@ impl Sessions {
                 .map(|(hash, _)| *hash);
             oldest.and_then(|hash| held.remove(&hash));
         }
-        held.insert(hash(&id), Held { session: Session { who, csrf }, began: now, used: now });
-        Ok(id)
+        held.insert(hash(&id), Held { session: Session { who, csrf: csrf.clone() }, began: now, used: now });
+        Ok((id, csrf))
     }
 
     /// The session with this id, which is used now.
@@ -148,7 +148,7 @@ mod tests {
     fn a_session_ends_after_half_an_hour_of_silence() {
         let (sessions, start) = (Sessions::default(), monotonic());
         let at = |minute: u64| start + Duration::from_secs(60 * minute);
-        let id = sessions.begin(token("a"), start).unwrap();
+        let id = sessions.begin(token("a"), start).unwrap().0;
         assert_eq!(sessions.find(&id, at(29)).map(|session| session.who), Some(token("a")));
         assert!(sessions.find(&id, at(58)).is_some(), "each visit counts");
         assert!(sessions.find(&id, at(88)).is_none());
@@ -159,7 +159,7 @@ mod tests {
     fn a_session_ends_after_eight_hours_however_busy() {
         let (sessions, start) = (Sessions::default(), monotonic());
         let at = |minute: u64| start + Duration::from_secs(60 * minute);
-        let id = sessions.begin(token("a"), start).unwrap();
+        let id = sessions.begin(token("a"), start).unwrap().0;
         for minute in (0..480).step_by(20) {
             assert!(sessions.find(&id, at(minute)).is_some(), "{minute}");
         }
@@ -170,7 +170,7 @@ mod tests {
     #[test]
     fn each_sign_in_has_an_id_and_a_form_word_of_its_own() {
         let (sessions, now) = (Sessions::default(), monotonic());
-        let ids: Vec<String> = (0..3).map(|_| sessions.begin(token("a"), now).unwrap()).collect();
+        let ids: Vec<String> = (0..3).map(|_| sessions.begin(token("a"), now).unwrap().0).collect();
         assert!(ids.iter().all(|id| is_word(id)));
         let mut words: Vec<String> = ids.iter().map(|id| sessions.find(id, now).unwrap().csrf).collect();
         words.extend(ids.iter().cloned());
@@ -185,7 +185,7 @@ mod tests {
     #[test]
     fn no_id_is_kept() {
         let (sessions, now) = (Sessions::default(), monotonic());
-        let id = sessions.begin(token("a"), now).unwrap();
+        let id = sessions.begin(token("a"), now).unwrap().0;
         assert!(!format!("{sessions:?}").contains(&id));
         let raw = HEXLOWER.decode(id.as_bytes()).unwrap();
         assert!(sessions.lock().keys().all(|hash| hash.as_slice() != raw));
@@ -195,10 +195,10 @@ mod tests {
     fn sessions_are_bounded_and_nobody_pushes_others_out() {
         let (sessions, start) = (Sessions::default(), monotonic());
         let at = |millis: u64| start + Duration::from_millis(millis);
-        let quiet = sessions.begin(token("quiet"), start).unwrap();
+        let quiet = sessions.begin(token("quiet"), start).unwrap().0;
         let mut busy: Vec<String> = Vec::new();
         for number in 1..100 {
-            busy.push(sessions.begin(token("busy"), at(number)).unwrap());
+            busy.push(sessions.begin(token("busy"), at(number)).unwrap().0);
         }
         assert_eq!(sessions.lock().len(), 1 + SESSIONS_OF_ONE_MAX);
         assert!(sessions.find(&quiet, at(100)).is_some());

@@ -14,6 +14,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::desk::page::STYLE;
 use crate::desk::{Reply, signin};
+use crate::server::admin::provider::Denied;
 use crate::server::admin::refusal::Refusal;
 use crate::server::body::Body;
 use crate::server::error::Problem;
@@ -43,6 +44,8 @@ pub(super) enum Turned {
     NotReady,
     /// The system gives no random numbers.
     Random(getrandom::Error),
+    /// Nobody got in through the provider.
+    Denied(Denied),
 }
 
 impl From<Refusal> for Turned {
@@ -168,10 +171,30 @@ fn words(why: &Turned) -> (StatusCode, &'static str, &'static str) {
             NOT_NOW,
             "Turmwacht startet gerade. Bitte laden Sie die Seite in einigen Sekunden neu.",
         ),
-        Turned::Random(_) => (
+        Turned::Random(_) | Turned::Denied(Denied::Random(_)) => (
             StatusCode::INTERNAL_SERVER_ERROR,
             NOT_NOW,
             "Das System liefert keine Zufallszahlen. Ohne sie gibt es keine sichere Anmeldung.",
+        ),
+        Turned::Denied(Denied::Busy | Denied::Unreachable(_)) => (
+            StatusCode::SERVICE_UNAVAILABLE,
+            NOT_NOW,
+            "Die Anmeldung mit dem Dienstkonto antwortet nicht. Mit einem Zugangsschlüssel geht es weiterhin.",
+        ),
+        Turned::Denied(Denied::Forgotten) => (
+            StatusCode::FORBIDDEN,
+            "Anmeldung abgelaufen",
+            "Diese Anmeldung wurde nicht in diesem Browser begonnen, oder es ist zu lange her. Beginnen Sie bitte neu.",
+        ),
+        Turned::Denied(Denied::Refused(_) | Denied::Unproven(_)) => (
+            StatusCode::FORBIDDEN,
+            "Anmeldung abgelehnt",
+            "Die Anmeldung mit dem Dienstkonto wurde abgebrochen oder abgelehnt. Beginnen Sie bitte neu.",
+        ),
+        Turned::Denied(Denied::NoGroup(_)) => (
+            StatusCode::FORBIDDEN,
+            "Kein Zugang",
+            "Ihr Dienstkonto gehört zu keiner Gruppe, die hier arbeiten darf. Fragen Sie bitte den Betrieb dieser Seite.",
         ),
         Turned::Refused(refusal) => {
             let (title, sentence) = match refusal {

@@ -1,5 +1,7 @@
 //! The editors' interface, with a store and a loop of the tests' own.
 
+mod entry;
+
 use std::collections::HashMap;
 use std::io::Write;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -49,6 +51,10 @@ struct Keys {
     answers: Mutex<HashMap<(String, String), StoredAnswer>>,
     audits: Mutex<Vec<(Option<i64>, u32)>>,
     records: Mutex<Vec<AuditRecord>>,
+    /// Every token is.
+    revoked: AtomicBool,
+    /// Nothing can be written.
+    full: AtomicBool,
 }
 
 impl Authenticate for Keys {
@@ -78,10 +84,14 @@ impl Authenticate for Keys {
     }
 
     fn standing(&self, token: &str) -> Result<Option<Editor>, String> {
-        self.authenticate(&format!("tw_{token}"))
+        let editor = self.authenticate(&format!("tw_{token}"))?;
+        Ok(editor.filter(|_| !self.revoked.load(Ordering::SeqCst)))
     }
 
     fn record(&self, record: &AuditRecord) -> Result<(), String> {
+        if self.full.load(Ordering::SeqCst) {
+            return Err("the disk is full".to_owned());
+        }
         self.records.lock().unwrap().push(record.clone());
         Ok(())
     }
@@ -144,6 +154,7 @@ impl Town {
             desk,
             listen: None,
             trusted_proxies: Vec::new(),
+            oidc: None,
         };
         change(&mut admin);
         config.admin = Some(admin);
@@ -886,12 +897,13 @@ fn nothing_of_a_request_gets_into_the_log_or_into_a_refusal() {
         town.ask("GET", INCIDENTS, &[ADMIN, &format!("Origin: {canary}")]),
         town.ask("GET", INCIDENTS, &[ADMIN, &format!("Host: {canary}")]),
     ];
+    replies.extend(entry::replies_to(&town, canary));
     town.keys.lever.broken.store(true, Ordering::SeqCst);
     replies.push(town.ask("GET", INCIDENTS, &[&bearer]));
     for reply in &replies {
         assert!(reply.status >= 400 && !reply.head.contains(canary) && !reply.text().contains(canary), "{reply:?}");
     }
     let text = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
-    assert!(text.contains("the store cannot be read: the disk is gone"), "{text}");
+    assert!(text.contains("the store cannot be used: the disk is gone"), "{text}");
     assert!(!text.contains(canary), "{text}");
 }
