@@ -123,7 +123,8 @@ class Walk {
         const seen = outlineStyle !== "none" && parseFloat(outlineWidth) >= 2 && box.bottom > 0 && box.top < innerHeight;
         return { place: one.dataset.walk ?? null, seen, html: one.outerHTML.slice(0, 100) };
       });
-      if (at === null) break;
+      // Once around.
+      if (at === null || (reached.length > 1 && Number(at.place ?? -1) === reached[0])) break;
       if (!at.seen) this.say(where, `no focus is seen: ${at.html}`);
       if (at.place !== null && reached.at(-1) !== Number(at.place)) reached.push(Number(at.place));
     }

@@ -204,6 +204,8 @@ impl Update<'_> {
         let on_pages = shown(visit);
         let ways = words::list(&incident.body, "/internal/alternatives");
         let is_open = opens(sent, faults) && sent.is_some();
+        let seeks = sent.is_some_and(|form| form.text("do") == "find")
+            || faults.iter().any(|fault| fault.field.as_deref() == Some("states"));
         html! {
             (stands.show(sent, faults))
             @if incident.is_open() { (promise(visit, sent, faults, promised)) }
@@ -211,7 +213,7 @@ impl Update<'_> {
                 summary { "So geht es trotzdem: Telefon, Formular, Schalter" }
                 (ways::show(visit, sent, faults, ways))
             }
-            details.more open[sent.is_some_and(|form| form.has("find"))] {
+            details.more open[seeks] {
                 summary { "Was ist wie gestört?" }
                 (states.show(
                     "Dienste und ihr Stand",

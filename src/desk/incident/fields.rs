@@ -343,7 +343,8 @@ pub(super) fn read_promise(form: &Form) -> Option<Value> {
     }
 }
 
-const END_LABEL: Texts<'_> = Texts {
+/// The expected end in words.
+pub(super) const END_LABEL: Texts<'_> = Texts {
     name: "end-label",
     label: "Oder in Worten",
     hint: "Zum Beispiel „ab Mitte Dezember“.",

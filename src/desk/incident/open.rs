@@ -5,7 +5,8 @@ use serde_json::{Value, json};
 
 use crate::desk::form::Form;
 use crate::desk::incident::fields::{
-    Part, States, Texts, closed, ending, ending_faults, owned, promise, read_ending, read_promise, shown, ticks,
+    END_LABEL, Part, States, Texts, closed, ending, ending_faults, owned, promise, read_ending, read_promise, shown,
+    ticks,
 };
 use crate::desk::incident::publishing::{Course, Sheet, begin, carry, end};
 use crate::desk::incident::ways;
@@ -167,7 +168,6 @@ pub(super) fn pointers(visit: &Visit, ways: Vec<(String, String)>) -> Vec<(Strin
         ("/next_update_by", "next"),
         ("/expected_end/earliest", "earliest-day"),
         ("/expected_end/latest", "latest-day"),
-        ("/expected_end/label", "end-label-de"),
         ("/expected_end", "end"),
         ("/started_at", "started_at"),
         ("/resolved_at", "resolved_at"),
@@ -180,6 +180,7 @@ pub(super) fn pointers(visit: &Visit, ways: Vec<(String, String)>) -> Vec<(Strin
     let mut all = TITLE.pointers(visit, "/title");
     all.extend(TEXT.pointers(visit, "/text"));
     all.extend(INTERNAL.pointers(visit, "/internal_text"));
+    all.extend(END_LABEL.pointers(visit, "/expected_end/label"));
     all.extend(ways);
     all.extend(single.map(|(pointer, field)| (pointer.to_owned(), field.to_owned())));
     all

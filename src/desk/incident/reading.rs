@@ -54,6 +54,8 @@ pub(super) fn lines(page: &str) -> Vec<Line> {
             reader.turn(Kind::Plain);
         } else if name == "a" {
             reader.link(tag, is_end);
+        } else if name == "span" && !is_end {
+            reader.apart = true;
         }
     }
     reader.say(rest);
@@ -75,10 +77,17 @@ struct Reader {
     kind: Option<Kind>,
     text: String,
     href: Option<String>,
+    /// Whether a part of its own begins here.
+    apart: bool,
 }
 
 impl Reader {
     fn say(&mut self, text: &str) {
+        // What stands apart on the page stands apart here, too.
+        if self.apart && self.text.ends_with(char::is_alphanumeric) && text.starts_with(char::is_alphanumeric) {
+            self.text.push(' ');
+        }
+        self.apart &= text.is_empty();
         self.text.push_str(text);
     }
 
@@ -131,7 +140,7 @@ mod tests {
     fn a_page_is_read_line_by_line() {
         let page = "<html><body><header>weg</header><main id=\"m\"><nav>weg</nav><h1>Störung &amp; <b>mehr</b></h1>\
                     <svg><use/></svg><p>Eins\nzwei<br>drei</p><ul><li><p>Telefon</p><a href=\"tel:+49\">0 23</a></li></ul>\
-                    <dl><dt>Seit</dt><dd>heute</dd></dl><a href=\"https://a.example/?a&amp;b\">mehr</a>&amp;lt;\
+                    <dl><dt>Seit</dt><dd>heute<span>, <span>früh</span></span> <span>a</span><span>b</span></dd></dl><a href=\"https://a.example/?a&amp;b\">mehr</a>&amp;lt;\
                     </main><footer>weg</footer>";
         let read: Vec<_> = lines(page).into_iter().map(|line| (line.kind, line.text)).collect();
         let expected = [
@@ -142,7 +151,7 @@ mod tests {
             (Kind::Item, "Telefon"),
             (Kind::Plain, "0 23"),
             (Kind::Term, "Seit"),
-            (Kind::Plain, "heute"),
+            (Kind::Plain, "heute, früh a b"),
             (Kind::Plain, "mehr (https://a.example/?a&b)&lt;"),
         ];
         assert_eq!(read, expected.map(|(kind, text)| (kind, text.to_owned())));

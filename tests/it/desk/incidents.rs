@@ -555,3 +555,28 @@ fn of_many_components_the_disturbed_and_the_sought_are_listed_and_what_was_chose
     assert!(read.contains("id=\"state-netz-99\"") && !read.contains("id=\"state-netz-98\""));
     assert!(ask.changes().is_empty());
 }
+
+#[test]
+fn times_to_promise_lie_ahead_on_the_quarter_of_the_local_hour() {
+    let ask = Interface::new(|asking: &Asking| well("Strom", asking));
+    let visited = asks("/incidents/i1/update", &[]);
+    let read = page(&visited, &ask).body;
+    let (_, choices) = read.split_once("<select id=\"next\"").expect("a choice");
+    let (choices, _) = choices.split_once("</select>").unwrap();
+    let values: Vec<&str> =
+        choices.split("<option value=\"").skip(1).map(|option| option.split('"').next().unwrap()).collect();
+    let (first, ahead) = (&values[..2], &values[2..]);
+    assert_eq!((first, ahead.len()), (&["", "keep"][..], 5), "none, what was promised, and five to choose from");
+    assert!(choices.contains("value=\"keep\" selected"), "what was promised stays unless somebody says so: {choices}");
+    let now = visited.snapshot.at.to_jiff().in_tz("Europe/Berlin").unwrap().datetime();
+    let times: Vec<jiff::civil::DateTime> = ahead.iter().map(|at| at.parse().unwrap()).collect();
+    assert!(times.is_sorted() || times[4].date() > now.date(), "{times:?}");
+    for (time, minutes) in times.iter().zip([30, 60, 120, 240]) {
+        let from_now = time.since((jiff::Unit::Minute, now)).unwrap().get_minutes();
+        assert!(
+            (minutes..minutes + 15).contains(&from_now) && time.minute() % 15 == 0,
+            "{time} is {from_now} min ahead"
+        );
+    }
+    assert_eq!((times[4].hour(), times[4].date()), (9, now.date().tomorrow().unwrap()));
+}
