@@ -47,7 +47,7 @@ pub fn sign_in(page: &SignIn<'_>) -> String {
         @if *provider && kept.is_none() {
             form method="post" action={ (PREFIX) "/oidc" } {
                 (hidden)
-                button { "Mit dem Dienstkonto anmelden" }
+                button type="submit" { "Mit dem Dienstkonto anmelden" }
             }
             h2 { "Oder mit einem Zugangsschlüssel" }
         }
@@ -61,7 +61,18 @@ pub fn sign_in(page: &SignIn<'_>) -> String {
                 input type="password" id="token" name="token" required autocomplete="current-password"
                     autocapitalize="none" spellcheck="false" aria-describedby=(by) aria-invalid=[fault.map(|_| "true")];
             }
-            button.quiet[*provider && kept.is_none()] { "Anmelden" }
+            button.quiet[*provider && kept.is_none()] type="submit" { "Anmelden" }
+        }
+        @if let (true, Some(form)) = (*provider, kept) {
+            h2 { "Oder mit dem Dienstkonto" }
+            p {
+                a href=(PREFIX) target="_blank" rel="noopener" { "Melden Sie sich in einem neuen Fenster an" }
+                ", und kommen Sie dann hierher zurück."
+            }
+            form method="post" action=(onward) {
+                (again(form, ""))
+                button.quiet type="submit" { "Ich bin wieder angemeldet" }
+            }
         }
     };
     plain("Anmelden", None, &main)
@@ -75,7 +86,7 @@ pub fn resend(csrf: &str, to: &str, form: &Form) -> String {
         form method="post" action=(to) {
             input type="hidden" name="csrf" value=(csrf);
             (again(form, ""))
-            button { "Eingaben absenden" }
+            button type="submit" { "Eingaben absenden" }
         }
         p { a href=(PREFIX) { "Verwerfen und zur Übersicht" } }
     };

@@ -2,6 +2,7 @@
 //! is read, no input panics, and the shipped files are in order.
 
 mod look;
+mod oidc;
 
 use std::path::{Path, PathBuf};
 

@@ -284,6 +284,7 @@ fn blocks(document: &str, info: &str) -> Vec<String> {
 fn load(config: &str, probes: &str) -> Result<Loaded, Report> {
     let base = root().join("tests/it/config/contract");
     let config = config.replace("/etc/turmwacht/portal", "en-portal.secret");
+    let config = config.replace("/etc/turmwacht/oidc", "en-portal.secret");
     let probes = [("docs/probes.md".to_owned(), probes.to_owned())];
     from_texts_with(("docs/operate.md", &config), &probes, &base, Extra::default())
 }

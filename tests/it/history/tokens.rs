@@ -99,6 +99,10 @@ fn an_expired_token_is_refused_from_its_instant_on() {
     assert_eq!(tokens.authenticate(issued.text.reveal(), at(100)).unwrap(), None);
     let listed = tokens.list().unwrap();
     assert!(listed[0].is_in_force(at(99)) && !listed[0].is_in_force(at(100)));
+    // Whoever has shown it before is asked for by its id.
+    let standing = |id: &str, second| tokens.standing(id, at(second)).unwrap();
+    assert_eq!(standing(&issued.id, 99).map(|editor| editor.token), Some(issued.id.clone()));
+    assert_eq!((standing(&issued.id, 100), standing("abcdefgh", 99), standing("", 99)), (None, None, None));
 }
 
 #[test]
@@ -113,6 +117,7 @@ fn a_revocation_beside_the_server_counts_at_once_and_for_good() {
     assert_eq!(command.revoke(&issued.id, "cli:test", at(2)).unwrap(), (issued.id.clone(), at(2)));
     assert_eq!(server.authenticate(issued.text.reveal(), at(2)).unwrap(), None);
     assert_eq!(server.authenticate(issued.text.reveal(), at(1)).unwrap(), None, "also if the clock is set back");
+    assert_eq!(server.standing(&issued.id, at(2)).unwrap(), None, "nor does what it opened before");
     assert_eq!(command.revoke(&issued.id, "cli:test", at(9)).unwrap().1, at(2), "it stays as it was");
     // Somebody found a token and has nothing but its text.
     let found = issue(&mut command, Role::Admin, &[]);

@@ -3,8 +3,8 @@
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{SocketAddr, TcpStream};
-use std::process::{Child, Command, Stdio};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::process::{Child, ChildStdout, Command, Stdio};
 
 use serde_json::{Value, json};
 
@@ -15,6 +15,8 @@ use crate::probe::server::closed_port;
 /// The two providers. They end with their stdin.
 struct Providers {
     child: Child,
+    /// Kept, because they may have more to say.
+    _out: BufReader<ChildStdout>,
     known: Value,
 }
 
@@ -46,8 +48,9 @@ impl Providers {
             .spawn()
             .unwrap();
         let mut line = String::new();
-        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        Some(Self { child, known: serde_json::from_str(&line).expect("a line of JSON") })
+        let mut out = BufReader::new(child.stdout.take().unwrap());
+        out.read_line(&mut line).unwrap();
+        Some(Self { child, _out: out, known: serde_json::from_str(&line).expect("a line of JSON") })
     }
 
     fn of(&self, name: &str) -> &str {
@@ -65,7 +68,8 @@ struct Site {
 
 impl Site {
     fn new(which: &str) -> Option<Self> {
-        let address = closed_port();
+        // Known before it listens, because the provider wants to know.
+        let address = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap();
         let url = format!("http://{address}");
         let providers = Providers::start(&format!("{url}/admin/oidc/callback"))?;
         let place = Place::new(closed_port(), &town(closed_port()));
@@ -203,7 +207,10 @@ impl Browser {
         let reply = self.ask("POST", &format!("{}/admin/oidc", site.url), &[&origin], Some(&form));
         assert_eq!(reply.status, 200, "{reply:?}");
         let pending = reply.all("set-cookie").join("\n");
-        assert!(pending.contains("__Host-turmwacht-oidc=") && pending.contains("SameSite=Lax; Max-Age=600"), "{pending}");
+        assert!(
+            pending.contains("__Host-turmwacht-oidc=") && pending.contains("SameSite=Lax; Max-Age=600"),
+            "{pending}"
+        );
         reply.leads_to()
     }
 
@@ -222,8 +229,10 @@ impl Browser {
             } else {
                 self.ask("GET", &to, &[], None)
             };
-            let location = reply.all("location").first().unwrap_or_else(|| panic!("leads nowhere: {reply:?}")).to_string();
-            to = if location.starts_with('/') { format!("{}{location}", site.providers.of("honest")) } else { location };
+            let location =
+                reply.all("location").first().unwrap_or_else(|| panic!("leads nowhere: {reply:?}")).to_string();
+            to =
+                if location.starts_with('/') { format!("{}{location}", site.providers.of("honest")) } else { location };
         }
         panic!("the provider goes round in circles");
     }
@@ -275,6 +284,21 @@ fn editors_sign_in_at_a_provider_and_have_the_scope_of_their_groups() {
     assert_eq!(admin.whole_way(&site, "anna+admins").status, 200, "{}", site.program.log());
     assert_eq!(admin.is_in(&site).as_deref(), Some("Frau anna"));
 
+    // What somebody typed whose session has ended waits until they are in again.
+    let origin = format!("Origin: {}", site.url);
+    let page = format!("{}/admin/no-such-page", site.url);
+    let send = |browser: &mut Browser| browser.ask("POST", &page, &[&origin], Some(&[("text", "Wasser")]));
+    let mut late = Browser { number: 3, ..Browser::default() };
+    let reply = send(&mut late);
+    assert!(reply.status == 403 && reply.hidden("text") == "Wasser", "{reply:?}");
+    assert!(
+        reply.body.contains("target=\"_blank\"") && reply.body.contains("action=\"/admin/no-such-page\""),
+        "{reply:?}"
+    );
+    assert_eq!(late.whole_way(&site, "anna+admins").status, 200);
+    let reply = send(&mut late);
+    assert!(reply.body.contains("Noch einmal absenden") && reply.hidden("text") == "Wasser", "{reply:?}");
+
     let erika = "oidc:erika+editors.choir";
     let seen: Vec<(String, String, String)> =
         site.audit().into_iter().map(|(actor, action, outcome, _)| (actor, action, outcome)).collect();
@@ -284,8 +308,12 @@ fn editors_sign_in_at_a_provider_and_have_the_scope_of_their_groups() {
         ("nobody", "sign-in", "refused"),
         ("oidc:otto+choir", "sign-in", "refused"),
         ("oidc:anna+admins", "sign-in", "done"),
+        ("oidc:anna+admins", "sign-in", "done"),
     ];
-    assert_eq!(seen, expected.map(|(actor, action, outcome)| (actor.to_owned(), action.to_owned(), outcome.to_owned())));
+    assert_eq!(
+        seen,
+        expected.map(|(actor, action, outcome)| (actor.to_owned(), action.to_owned(), outcome.to_owned()))
+    );
     assert_eq!(site.place.run(&["audit", "verify"]).code, Some(0));
     assert!(!site.program.log().contains(site.providers.of("secret")));
 }
@@ -298,11 +326,14 @@ impl Browser {
     }
 }
 
+/// What somebody makes of the query that a provider sends back.
+type Change = dyn Fn(&mut Vec<(String, String)>);
+
 #[test]
 fn a_provider_that_lies_lets_nobody_in() {
     let Some(site) = Site::new("lying") else { return };
     let mut number = 0;
-    let mut tell = |lie: &str, change: &dyn Fn(&mut Vec<(String, String)>)| {
+    let mut tell = |lie: &str, change: &Change| {
         number += 1;
         let mut browser = Browser { number, ..Browser::default() };
         let to = url::Url::parse(&browser.leave(&site, "/admin")).unwrap();
@@ -325,8 +356,25 @@ fn a_provider_that_lies_lets_nobody_in() {
         assert_eq!(tell(truth, &|_| {}), 200, "{truth}: {}", site.program.log());
     }
     for lie in [
-        "expired", "stale", "future", "issuer", "audience", "audiences", "nonce", "without-nonce", "subject", "long-subject",
-        "no-groups", "other-groups", "other-key", "unknown-key", "unsigned", "hmac", "hmac-of-key", "refused", "no-token",
+        "expired",
+        "stale",
+        "future",
+        "issuer",
+        "audience",
+        "audiences",
+        "nonce",
+        "without-nonce",
+        "subject",
+        "long-subject",
+        "no-groups",
+        "other-groups",
+        "other-key",
+        "unknown-key",
+        "unsigned",
+        "hmac",
+        "hmac-of-key",
+        "refused",
+        "no-token",
     ] {
         assert_eq!(tell(lie, &|_| {}), 403, "{lie}");
     }
