@@ -106,9 +106,10 @@ class Walk {
         (one) => one.tabIndex >= 0 && one.type !== "hidden" && one.checkVisibility() && is_after(one),
       );
       all.forEach((one, place) => { one.dataset.walk = place; });
-      document.activeElement.blur();
       scrollTo(0, 0);
-      getSelection().removeAllRanges();
+      const start = begin ?? document.body.insertBefore(document.createElement("span"), document.body.firstChild);
+      if (!begin) Object.assign(start, { tabIndex: -1, id: "walk-begins" });
+      start.focus();
       return all.map((one) => one.outerHTML.slice(0, 100));
     }, USABLE);
     const reached = [];
@@ -128,6 +129,7 @@ class Walk {
       if (!at.seen) this.say(where, `no focus is seen: ${at.html}`);
       if (at.place !== null && reached.at(-1) !== Number(at.place)) reached.push(Number(at.place));
     }
+    await page.evaluate(() => document.querySelector("#walk-begins")?.remove());
     wanted.forEach((html, place) => this.must(where, reached.includes(place), `Tab does not reach ${html}`));
     const inOrder = reached.every((place, index) => index === 0 || place > reached[index - 1]);
     this.must(where, inOrder, `Tab leaves the order of the page: ${reached}`);
