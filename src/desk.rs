@@ -11,9 +11,14 @@
 //! two visits but what stands in the forms.
 
 pub mod form;
+mod incident;
 pub mod operations;
+mod overview;
 pub mod page;
 pub mod signin;
+mod template;
+mod time;
+mod words;
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -22,7 +27,8 @@ use serde_json::Value;
 
 use crate::desk::form::Form;
 use crate::model::access::Editor;
-use crate::model::snapshot::Snapshot;
+use crate::model::id::OrganisationId;
+use crate::model::snapshot::{PublicOrganisation, Snapshot};
 
 /// The path of the desk; everything below it is the desk's.
 pub const PREFIX: &str = "/admin";
@@ -44,6 +50,15 @@ pub struct Visit {
     pub query: Form,
     /// The fields of the form that is sent; `None` if a page is only asked for.
     pub sent: Option<Form>,
+}
+
+impl Visit {
+    /// Whether the visitor speaks for an organisation.
+    pub fn speaks_for(&self, organisation: &PublicOrganisation) -> bool {
+        let former = &self.snapshot.catalogue.former_organisations;
+        let is_named = |id: &OrganisationId| *id == organisation.id || former.get(id) == Some(&organisation.id);
+        self.editor.is_admin_of_all() || self.editor.organisations.iter().any(is_named)
+    }
 }
 
 /// A question to the editors' interface, in the visitor's name.
@@ -130,6 +145,8 @@ pub async fn visit(visit: &Visit, ask: &dyn Ask) -> Reply {
     let segments: Vec<&str> = visit.path.split('/').filter(|segment| !segment.is_empty()).collect();
     match segments.as_slice() {
         ["operations"] => operations::show(visit, ask).await,
+        [] => overview::answer(visit, ask).await,
+        ["incidents", rest @ ..] => incident::answer(visit, ask, rest).await,
         _ => page::not_found(visit),
     }
 }

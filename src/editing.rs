@@ -31,6 +31,8 @@ pub enum Request {
 /// What an editor may read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Read {
+    /// What concerns the editor's organisations.
+    Overview,
     /// Open incidents and those resolved lately.
     Incidents,
     /// An incident with its internal texts.
@@ -57,6 +59,7 @@ pub fn read(method: &str, path: &str, body: &[u8], catalogue: &Catalogue) -> Res
     let incident = |id: &str| IncidentId::new(id);
     let component = |id: &str| ComponentId::new(id);
     match (method, segments.as_slice()) {
+        ("GET", ["overview"]) => Ok(Request::Read(Read::Overview)),
         ("GET", ["incidents"]) => Ok(Request::Read(Read::Incidents)),
         ("GET", ["incidents", id]) => Ok(Request::Read(Read::Incident(incident(id)))),
         ("GET", ["maintenance"]) => Ok(Request::Read(Read::Maintenances)),
@@ -134,7 +137,7 @@ fn methods(segments: &[&str]) -> &'static [&'static str] {
     match segments {
         ["incidents" | "maintenance"] => &["GET", "POST"],
         ["incidents" | "maintenance", _] => &["GET", "PATCH"],
-        ["components", _] | ["components", _, "probes"] | ["audit"] | ["operations"] => &["GET"],
+        ["overview"] | ["components", _] | ["components", _, "probes"] | ["audit"] | ["operations"] => &["GET"],
         ["incidents" | "maintenance", _, "updates"] | ["incidents", _, "merge" | "split"] => &["POST"],
         ["notifications", "test"] => &["POST"],
         ["incidents", _, "updates", _] => &["PATCH", "DELETE"],

@@ -1,6 +1,10 @@
 //! Editors' requests in the engine's loop: what is asked, decided, previewed and answered. An
 //! answer to a change leaves when the change is durable.
 
+mod internal;
+mod overview;
+mod preview;
+
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
 
@@ -135,9 +139,12 @@ impl Core {
             let subject = changed?;
             let snapshot = copy.snapshot(at, &self.published, true);
             let mut body = shown(&copy.record, copy.catalogue(), &snapshot, &subject);
+            let places = self.places(command, &subject, &snapshot, &request.editor);
+            let documents = preview::documents(&self.current(at), &snapshot, &subject, &places);
             if let Value::Object(fields) = &mut body {
                 fields.insert("dry_run".to_owned(), true.into());
-                fields.insert("preview".to_owned(), preview(&snapshot, &subject));
+                fields.insert("preview".to_owned(), preview::pages(&snapshot, &subject));
+                fields.insert("documents".to_owned(), documents);
             }
             return Ok(Decided::Now(json_reply(200, Vec::new(), &body)));
         }
@@ -220,13 +227,23 @@ impl Core {
         }
     }
 
+    /// What the public reads at the moment; what has changed goes out to it, too.
+    fn current(&mut self, at: Timestamp) -> Snapshot {
+        let changed = self.state.public_changed();
+        let snapshot = self.state.snapshot(at, &self.published, false);
+        if changed {
+            self.show(snapshot.clone());
+        }
+        snapshot
+    }
+
     fn read(&mut self, read: &Read, request: &AdminRequest, at: Timestamp) -> Result<AdminReply, Refusal> {
         let one = |core: &mut Self, subject: Subject| {
-            let changed = core.state.public_changed();
-            let snapshot = core.state.snapshot(at, &core.published, false);
+            let snapshot = core.current(at);
             let mut body = shown(&core.state.record, core.state.catalogue(), &snapshot, &subject);
-            if changed {
-                core.show(snapshot);
+            if let (Subject::Incident(id), Value::Object(fields)) = (&subject, &mut body) {
+                let mine = core.mine(&snapshot, &request.editor);
+                fields.insert("overlays".to_owned(), core.overlays(id, &snapshot, &mine));
             }
             if !core.state.may_change(&request.editor, &subject) {
                 let is_public =
@@ -242,6 +259,7 @@ impl Core {
         };
         let record = &self.state.record;
         match read {
+            Read::Overview => Ok(self.overview(&request.editor, at)),
             Read::Incidents => {
                 let mut all: Vec<&Arc<Incident>> = record.incidents.values().collect();
                 all.sort_by(|a, b| (b.is_open(), b.started_at, &b.id).cmp(&(a.is_open(), a.started_at, &a.id)));
@@ -358,7 +376,12 @@ fn shown(record: &Record, catalogue: &Catalogue, snapshot: &Snapshot, subject: &
     let (field, id, mut value, internal) = match subject {
         Subject::Incident(id) => {
             let public = public(format!("/api/v1/incidents/{id}"), "incident");
-            ("incident", id.to_string(), public, record.incidents.get(id).map(|incident| incident_internal(incident)))
+            (
+                "incident",
+                id.to_string(),
+                public,
+                record.incidents.get(id).map(|incident| internal::incident(incident, catalogue.site.language())),
+            )
         }
         Subject::Maintenance(id) => {
             let public = public(format!("/api/v1/maintenance/{id}"), "maintenance");
@@ -406,26 +429,6 @@ fn new_targets(record: &Record, catalogue: &Catalogue, subject: &Subject) -> BTr
     new
 }
 
-fn incident_internal(incident: &Incident) -> Value {
-    let texts: Vec<Value> = incident
-        .updates
-        .iter()
-        .filter_map(|update| {
-            let text = update.internal.as_ref()?;
-            Some(json!({ "update": format!("{}-{}", incident.id, update.number), "text": text }))
-        })
-        .collect();
-    json!({
-        "root": incident.root,
-        "root_set": incident.root_set,
-        "touched": incident.touched,
-        "components": incident.given,
-        "attached": incident.attached,
-        "texts": texts,
-        "revision": incident.revision,
-    })
-}
-
 fn maintenance_internal(notice: &MaintenanceNotice) -> Value {
     let components: Vec<_> = notice.components.iter().map(|covered| &covered.component).collect();
     json!({ "components": components, "declared": notice.declared.is_some(), "revision": notice.revision })
@@ -461,30 +464,6 @@ fn component_internal(record: &Record, id: &ComponentId) -> Value {
 
 fn locals_of<'a>(record: &'a Record, id: &'a ComponentId) -> impl Iterator<Item = &'a Arc<LocalNotice>> {
     record.locals.values().filter(move |local| local.component == *id)
-}
-
-/// What the public would read, in every language: the page of an incident or a maintenance.
-fn preview(snapshot: &Snapshot, subject: &Subject) -> Value {
-    let path = match subject {
-        Subject::Incident(id) => format!("/incidents/{id}"),
-        Subject::Maintenance(id) => format!("/maintenance/{id}"),
-        Subject::Component(id) => {
-            let shown = snapshot.catalogue.component_index.get(id.as_str());
-            let component = shown.and_then(|&index| snapshot.catalogue.components.get(index as usize));
-            let owner = component.and_then(|c| snapshot.catalogue.organisations.get(c.owner as usize));
-            owner.map(|owner| format!("/{}", owner.id)).unwrap_or_default()
-        }
-    };
-    let pages = snapshot.catalogue.site.languages.iter().enumerate().filter_map(|(index, language)| {
-        let path = if index == 0 { path.clone() } else { format!("/{language}{path}") };
-        match publish::render(snapshot, &Target { path, query: Vec::new() }) {
-            Rendered::Document(document) => {
-                Some((language.to_string(), Value::from(String::from_utf8_lossy(&document.body).into_owned())))
-            }
-            _ => None,
-        }
-    });
-    Value::Object(pages.collect())
 }
 
 fn path_of(subject: &Subject) -> String {

@@ -7,6 +7,8 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use crate::desk::form::Form;
 use crate::desk::{PREFIX, Reply, Told, Visit};
+use crate::model::text::Plain;
+use crate::publish::escape;
 
 /// The looks of the desk. Its hash stands in the policy that `server` sends.
 pub const STYLE: &str = include_str!("desk.css");
@@ -34,14 +36,16 @@ impl Fault {
     /// stands for: the first whose pointer begins it.
     pub fn refused(told: &Told, fields: &[(&str, &str)]) -> Self {
         let text = |name: &str| told.body.get(name).and_then(serde_json::Value::as_str).unwrap_or_default();
-        let pointer = text("pointer");
+        let pointer = told.body.pointer("/errors/0/pointer").and_then(serde_json::Value::as_str).unwrap_or_default();
         let field = fields.iter().find(|(at, _)| !pointer.is_empty() && pointer.starts_with(at));
         let sentence = match (text("detail"), text("title")) {
             ("", "") => "Das hat nicht geklappt. Versuchen Sie es bitte noch einmal.",
             ("", title) => title,
             (detail, _) => detail,
         };
-        Self { field: field.map(|(_, name)| (*name).to_owned()), sentence: sentence.to_owned() }
+        // It may repeat what was typed.
+        let sentence = escape::line(&Plain::new(sentence));
+        Self { field: field.map(|(_, name)| (*name).to_owned()), sentence }
     }
 }
 
@@ -97,7 +101,8 @@ pub fn token(visit: &Visit) -> Markup {
 pub fn faults(faults: &[Fault]) -> Markup {
     html! {
         @if !faults.is_empty() {
-            div.faults role="alert" tabindex="-1" {
+            // Whoever cannot see the page is taken here at once, without a script.
+            div.faults role="alert" tabindex="-1" autofocus {
                 h2 { "Bitte prüfen Sie Ihre Angaben" }
                 ul {
                     @for fault in faults {
@@ -125,6 +130,8 @@ pub enum Kind<'a> {
     Date,
     /// A local date and time.
     Time,
+    /// A time of day.
+    Hour,
     /// One of these: value and name.
     OneOf(&'a [(&'a str, &'a str)]),
 }
@@ -150,6 +157,8 @@ impl Field<'_> {
     /// The field as it stands in the form.
     pub fn show(&self, sent: Option<&Form>, faults: &[Fault]) -> Markup {
         let value = sent.map_or_else(|| self.now.to_owned(), |form| form.text(self.name));
+        // As the interface would take it: without control and bidi characters.
+        let shown = Plain::new(&value);
         let fault = faults.iter().find(|fault| fault.field.as_deref() == Some(self.name));
         let hint_id = (!self.hint.is_empty()).then(|| format!("{}-hint", self.name));
         let fault_id = fault.map(|_| format!("{}-fault", self.name));
@@ -165,13 +174,13 @@ impl Field<'_> {
                 @if let (Some(id), Some(fault)) = (&fault_id, fault) { p.fault id=(id) { (fault.sentence) } }
                 @match self.kind {
                     Kind::Lines(rows) => textarea id=(self.name) name=(self.name) rows=(rows) required[self.required]
-                        aria-describedby=[&by] aria-invalid=[wrong] { "\n" (value) },
+                        aria-describedby=[&by] aria-invalid=[wrong] { "\n" (shown) },
                     Kind::OneOf(all) => select id=(self.name) name=(self.name) required[self.required]
                         aria-describedby=[&by] aria-invalid=[wrong] {
                         @for (known, name) in all { option value=(known) selected[*known == value] { (name) } }
                     },
-                    Kind::Line | Kind::Date | Kind::Time => input id=(self.name) name=(self.name) value=(value)
-                        type=(match self.kind { Kind::Date => "date", Kind::Time => "datetime-local", _ => "text" })
+                    Kind::Line | Kind::Date | Kind::Time | Kind::Hour => input id=(self.name) name=(self.name) value=(shown)
+                        type=(match self.kind { Kind::Date => "date", Kind::Time => "datetime-local", Kind::Hour => "time", _ => "text" })
                         required[self.required] aria-describedby=[&by] aria-invalid=[wrong];
                 }
             }

@@ -56,6 +56,8 @@ impl Operation {
 /// What an answer shows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Shown {
+    /// What concerns the editor's organisations.
+    Overview,
     /// An incident.
     Incident,
     /// Incidents.
@@ -82,6 +84,7 @@ fn of<T: JsonSchema>(generator: &mut SchemaGenerator) -> Schema {
 
 /// Every operation.
 pub const OPERATIONS: &[Operation] = &[
+    Operation::read("getOverview", "/overview", "Shows what concerns the editor's organisations", Shown::Overview),
     Operation::read("adminListIncidents", "/incidents", "Lists incidents, open ones first", Shown::Incidents),
     Operation::new("openIncident", "POST", "/incidents", "Opens an incident", Shown::Incident)
         .with(of::<raw::Incident>)

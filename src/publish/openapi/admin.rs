@@ -145,6 +145,7 @@ fn shown(shown: Shown) -> Value {
         })
     };
     match shown {
+        Shown::Overview => overview(),
         Shown::Incident => subject("incident", "Incident"),
         Shown::Maintenance => subject("maintenance", "Maintenance"),
         Shown::Component => subject("component", "Component"),
@@ -159,6 +160,20 @@ fn shown(shown: Shown) -> Value {
             "properties": { "queued": { "type": "array", "items": { "type": "string" } } },
         }),
     }
+}
+
+/// What concerns the editor's organisations.
+fn overview() -> Value {
+    let lists = ["organisations", "incidents", "resolved", "maintenance", "unknown", "internal_components"];
+    let mut properties: Map<String, Value> = lists
+        .iter()
+        .map(|name| ((*name).to_owned(), json!({ "type": "array", "items": { "type": "object" } })))
+        .collect();
+    properties.insert("at".to_owned(), json!({ "type": "string", "format": "date-time" }));
+    properties
+        .insert("all".to_owned(), json!({ "type": "boolean", "description": "Whether it is every organisation." }));
+    let required: Vec<&String> = properties.keys().collect();
+    json!({ "type": "object", "required": required, "properties": properties })
 }
 
 /// The schema of a refusal.
