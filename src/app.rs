@@ -12,6 +12,8 @@ mod flight;
 mod launch;
 mod log_limit;
 mod outbox;
+mod owned;
+mod preview;
 mod recent;
 
 pub use export::{Exported, FolderFault};

@@ -12,6 +12,7 @@ use crate::engine::step::Step;
 use crate::model::access::Editor;
 use crate::model::editing::{Command, Refusal, Subject};
 use crate::model::event::Event;
+use crate::model::id::OrganisationId;
 use crate::model::text::Text;
 use crate::model::time::Timestamp;
 
@@ -51,6 +52,11 @@ impl State {
             }
             Subject::Component(id) => rights.root(id).is_ok(),
         }
+    }
+
+    /// Whether an editor speaks for an organisation: says what differs on its page.
+    pub fn speaks_for(&self, editor: &Editor, organisation: &OrganisationId) -> bool {
+        Rights::new(editor, &self.catalogue).is_ok_and(|rights| rights.speaks_for(organisation))
     }
 
     fn decide_edit(&self, command: &Command, editor: &Editor, at: Timestamp) -> Decision {
