@@ -9,6 +9,7 @@
 #![allow(clippy::too_many_lines, clippy::or_fun_call, reason = "tables of cases are long and need not be quick")]
 
 mod config;
+mod desk;
 mod e2e;
 mod editing;
 mod engine;

@@ -203,7 +203,10 @@ impl Browser {
         let reply = self.ask("POST", &format!("{}/admin/oidc", site.url), &[&origin], Some(&form));
         assert_eq!(reply.status, 200, "{reply:?}");
         let pending = reply.all("set-cookie").join("\n");
-        assert!(pending.contains("__Host-turmwacht-oidc=") && pending.contains("SameSite=Lax; Max-Age=600"), "{pending}");
+        assert!(
+            pending.contains("__Host-turmwacht-oidc=") && pending.contains("SameSite=Lax; Max-Age=600"),
+            "{pending}"
+        );
         reply.leads_to()
     }
 
@@ -222,8 +225,10 @@ impl Browser {
             } else {
                 self.ask("GET", &to, &[], None)
             };
-            let location = reply.all("location").first().unwrap_or_else(|| panic!("leads nowhere: {reply:?}")).to_string();
-            to = if location.starts_with('/') { format!("{}{location}", site.providers.of("honest")) } else { location };
+            let location =
+                reply.all("location").first().unwrap_or_else(|| panic!("leads nowhere: {reply:?}")).to_string();
+            to =
+                if location.starts_with('/') { format!("{}{location}", site.providers.of("honest")) } else { location };
         }
         panic!("the provider goes round in circles");
     }
@@ -285,7 +290,10 @@ fn editors_sign_in_at_a_provider_and_have_the_scope_of_their_groups() {
         ("oidc:otto+choir", "sign-in", "refused"),
         ("oidc:anna+admins", "sign-in", "done"),
     ];
-    assert_eq!(seen, expected.map(|(actor, action, outcome)| (actor.to_owned(), action.to_owned(), outcome.to_owned())));
+    assert_eq!(
+        seen,
+        expected.map(|(actor, action, outcome)| (actor.to_owned(), action.to_owned(), outcome.to_owned()))
+    );
     assert_eq!(site.place.run(&["audit", "verify"]).code, Some(0));
     assert!(!site.program.log().contains(site.providers.of("secret")));
 }
@@ -325,8 +333,25 @@ fn a_provider_that_lies_lets_nobody_in() {
         assert_eq!(tell(truth, &|_| {}), 200, "{truth}: {}", site.program.log());
     }
     for lie in [
-        "expired", "stale", "future", "issuer", "audience", "audiences", "nonce", "without-nonce", "subject", "long-subject",
-        "no-groups", "other-groups", "other-key", "unknown-key", "unsigned", "hmac", "hmac-of-key", "refused", "no-token",
+        "expired",
+        "stale",
+        "future",
+        "issuer",
+        "audience",
+        "audiences",
+        "nonce",
+        "without-nonce",
+        "subject",
+        "long-subject",
+        "no-groups",
+        "other-groups",
+        "other-key",
+        "unknown-key",
+        "unsigned",
+        "hmac",
+        "hmac-of-key",
+        "refused",
+        "no-token",
     ] {
         assert_eq!(tell(lie, &|_| {}), 403, "{lie}");
     }

@@ -8,7 +8,7 @@ use turmwacht::publish::{metrics, wording};
 use super::sample::sample_in_the_words_of;
 use super::{ROUTES, atom, text, value};
 
-pub(super) const CORPUS: &[&str] = &[
+pub(crate) const CORPUS: &[&str] = &[
     "<script>alert(1)</script>",
     "\"><img src=x onerror=alert(1)>",
     "]]><!-- & &amp; &#x41; --><![CDATA[",

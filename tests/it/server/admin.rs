@@ -394,7 +394,7 @@ fn paths_and_methods_are_those_of_the_interface() {
     assert_eq!(town.ask("GET", "/api/v1/admin/incidents/i%31", &[ADMIN]).status, 200);
     assert_eq!(town.last().path, "/incidents/i1");
     // Other spellings are none of the editors', and the public reads only.
-    for path in ["/api/v1/%61dmin/incidents", "/api/v1/administration", "/en/api/v1/admin/incidents", "/admin"] {
+    for path in ["/api/v1/%61dmin/incidents", "/api/v1/administration", "/en/api/v1/admin/incidents", "/en/admin"] {
         assert_eq!(town.ask("GET", path, &[ADMIN]).status, 404, "{path}");
         assert_eq!(town.ask("POST", path, &[ADMIN]).status, 405, "{path}");
     }

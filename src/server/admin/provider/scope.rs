@@ -23,7 +23,7 @@ pub(super) fn of(claim: Option<&Value>, known: &[OidcGroup]) -> Option<(Role, Ve
     };
     let counting: Vec<&OidcGroup> = known.iter().filter(|group| named.contains(&group.name.as_str())).collect();
     let is_of_all = |group: &&OidcGroup| group.role == Role::Admin && group.organisations.is_empty();
-    if counting.iter().any(|group| is_of_all(group)) {
+    if counting.iter().any(is_of_all) {
         return Some((Role::Admin, Vec::new()));
     }
     let only_admins = counting.iter().all(|group| group.role == Role::Admin);
