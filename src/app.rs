@@ -14,6 +14,8 @@ mod log_limit;
 mod notifier;
 mod operations;
 mod outbox;
+mod owned;
+mod preview;
 mod recent;
 mod reload;
 mod standing;

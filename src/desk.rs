@@ -10,11 +10,19 @@
 //! Each page is a function of a [`Visit`] and of the answers to what it asks; there is no state between
 //! two visits but what stands in the forms.
 
+pub mod audit;
+pub mod component;
+pub mod components;
+pub mod field;
 pub mod form;
 mod incident;
+pub mod maintenance;
 pub mod operations;
 mod overview;
 pub mod page;
+pub mod preview;
+pub mod refusal;
+pub mod scope;
 pub mod signin;
 mod template;
 mod time;
@@ -140,13 +148,29 @@ impl Reply {
     }
 }
 
+/// Longest id in a path; ours are shorter.
+const ID_LENGTH_MAX: usize = 200;
+
 /// Answers a visit.
 pub async fn visit(visit: &Visit, ask: &dyn Ask) -> Reply {
     let segments: Vec<&str> = visit.path.split('/').filter(|segment| !segment.is_empty()).collect();
     match segments.as_slice() {
-        ["operations"] => operations::show(visit, ask).await,
         [] => overview::answer(visit, ask).await,
         ["incidents", rest @ ..] => incident::answer(visit, ask, rest).await,
+        ["components"] => components::list(visit, ask).await,
+        ["components", id] if is_id(id) => component::visit(visit, ask, id, None).await,
+        ["components", id, action] if is_id(id) => component::visit(visit, ask, id, Some(action)).await,
+        ["maintenance", rest @ ..] if rest.first().is_none_or(|id| is_id(id)) => {
+            maintenance::visit(visit, ask, rest).await
+        }
+        ["operations"] => operations::show(visit, ask).await,
+        ["audit"] => audit::list(visit, ask).await,
         _ => page::not_found(visit),
     }
+}
+
+/// Whether something can be an id, and so may stand in a path of the interface.
+fn is_id(id: &str) -> bool {
+    let is_part = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-' || byte == b'.';
+    (1..=ID_LENGTH_MAX).contains(&id.len()) && id.bytes().all(is_part)
 }

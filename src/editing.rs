@@ -41,6 +41,8 @@ pub enum Read {
     Maintenances,
     /// A maintenance.
     Maintenance(MaintenanceId),
+    /// The components that the editor may change.
+    Components,
     /// A component with what editors set.
     Component(ComponentId),
     /// The last probes of a component's checks.
@@ -64,6 +66,7 @@ pub fn read(method: &str, path: &str, body: &[u8], catalogue: &Catalogue) -> Res
         ("GET", ["incidents", id]) => Ok(Request::Read(Read::Incident(incident(id)))),
         ("GET", ["maintenance"]) => Ok(Request::Read(Read::Maintenances)),
         ("GET", ["maintenance", id]) => Ok(Request::Read(Read::Maintenance(MaintenanceId::new(*id)))),
+        ("GET", ["components"]) => Ok(Request::Read(Read::Components)),
         ("GET", ["components", id]) => Ok(Request::Read(Read::Component(component(id)))),
         ("GET", ["components", id, "probes"]) => Ok(Request::Read(Read::Probes(component(id)))),
         ("GET", ["audit"]) => Ok(Request::Read(Read::Audit)),
@@ -112,12 +115,15 @@ pub fn read(method: &str, path: &str, body: &[u8], catalogue: &Catalogue) -> Res
             change(Command::UpdateMaintenance(MaintenanceId::new(*id), reader.maintenance_word(parse(body)?)?))
         }
         ("PUT", ["components", id, "override"]) => {
-            let set = reader.override_of(&parse(body)?)?;
-            change(Command::Override(component(id), Some(set)))
+            let id = component(id);
+            let set = reader.override_of(&id, &parse(body)?)?;
+            change(Command::Override(id, Some(set)))
         }
         ("DELETE", ["components", id, "override"]) => change(Command::Override(component(id), None)),
         ("PUT", ["components", id, "local"]) => {
-            change(Command::SetLocal(component(id), Box::new(reader.local(parse(body)?)?)))
+            let id = component(id);
+            let local = reader.local(&id, parse(body)?)?;
+            change(Command::SetLocal(id, Box::new(local)))
         }
         ("DELETE", ["components", id, "local"]) => {
             let named: raw::Named = if body.is_empty() { raw::Named::default() } else { parse(body)? };
@@ -137,7 +143,9 @@ fn methods(segments: &[&str]) -> &'static [&'static str] {
     match segments {
         ["incidents" | "maintenance"] => &["GET", "POST"],
         ["incidents" | "maintenance", _] => &["GET", "PATCH"],
-        ["overview"] | ["components", _] | ["components", _, "probes"] | ["audit"] | ["operations"] => &["GET"],
+        ["overview" | "components" | "audit" | "operations"] | ["components", _] | ["components", _, "probes"] => {
+            &["GET"]
+        }
         ["incidents" | "maintenance", _, "updates"] | ["incidents", _, "merge" | "split"] => &["POST"],
         ["notifications", "test"] => &["POST"],
         ["incidents", _, "updates", _] => &["PATCH", "DELETE"],

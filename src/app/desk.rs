@@ -12,15 +12,17 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use crate::app::core::Core;
+use crate::app::owned::{component_internal, locals_of};
+use crate::app::preview::Preview;
 use crate::editing::{self, Read, Request};
-use crate::engine::Record;
-use crate::model::access::{AuditRecord, Outcome, StoredAnswer};
+use crate::engine::{Record, State};
+use crate::model::access::{AuditRecord, Editor, Outcome, StoredAnswer};
 use crate::model::alternative::Alternative;
-use crate::model::catalogue::{Catalogue, Reach};
+use crate::model::catalogue::Catalogue;
 use crate::model::editing::{Command, Refusal, RefusalKind, Subject};
 use crate::model::id::ComponentId;
 use crate::model::incident::Incident;
-use crate::model::notice::{LocalNotice, MaintenanceNotice};
+use crate::model::notice::MaintenanceNotice;
 use crate::model::snapshot::Snapshot;
 use crate::model::time::Timestamp;
 use crate::publish::{self, Rendered, Target, escape};
@@ -138,12 +140,12 @@ impl Core {
             let (_, changed) = copy.edit(command, &request.editor, at);
             let subject = changed?;
             let snapshot = copy.snapshot(at, &self.published, true);
-            let mut body = shown(&copy.record, copy.catalogue(), &snapshot, &subject);
+            let mut body = shown(&copy, &snapshot, &subject, &request.editor);
             let places = self.places(command, &subject, &snapshot, &request.editor);
             let documents = preview::documents(&self.current(at), &snapshot, &subject, &places);
             if let Value::Object(fields) = &mut body {
                 fields.insert("dry_run".to_owned(), true.into());
-                fields.insert("preview".to_owned(), preview::pages(&snapshot, &subject));
+                fields.insert("preview".to_owned(), Preview::new(&snapshot, &subject, command).pages());
                 fields.insert("documents".to_owned(), documents);
             }
             return Ok(Decided::Now(json_reply(200, Vec::new(), &body)));
@@ -153,7 +155,7 @@ impl Core {
         self.follow(step);
         let subject = changed?;
         let snapshot = self.state.snapshot(at, &self.published, false);
-        let body = shown(&self.state.record, self.state.catalogue(), &snapshot, &subject);
+        let body = shown(&self.state, &snapshot, &subject, &request.editor);
         self.show(snapshot);
         let mut headers = vec![("etag".to_owned(), etag(self.revision(&subject)))];
         let created = matches!(command, Command::OpenIncident(_) | Command::PlanMaintenance(_) | Command::Split(..));
@@ -240,7 +242,7 @@ impl Core {
     fn read(&mut self, read: &Read, request: &AdminRequest, at: Timestamp) -> Result<AdminReply, Refusal> {
         let one = |core: &mut Self, subject: Subject| {
             let snapshot = core.current(at);
-            let mut body = shown(&core.state.record, core.state.catalogue(), &snapshot, &subject);
+            let mut body = shown(&core.state, &snapshot, &subject, &request.editor);
             if let (Subject::Incident(id), Value::Object(fields)) = (&subject, &mut body) {
                 let mine = core.mine(&snapshot, &request.editor);
                 fields.insert("overlays".to_owned(), core.overlays(id, &snapshot, &mine));
@@ -251,7 +253,7 @@ impl Core {
                 if !is_public {
                     return Err(Refusal::not_found("there is no such thing, or this token may not know of it"));
                 }
-                if let Value::Object(fields) = &mut body {
+                if let (Value::Object(fields), false) = (&mut body, matches!(subject, Subject::Component(_))) {
                     fields.remove("internal");
                 }
             }
@@ -286,6 +288,7 @@ impl Core {
             Read::Incident(id) => Err(Refusal::not_found(format!("there is no incident `{id}`"))),
             Read::Maintenance(id) if record.maintenance.contains_key(id) => one(self, Subject::Maintenance(id.clone())),
             Read::Maintenance(id) => Err(Refusal::not_found(format!("there is no maintenance `{id}`"))),
+            Read::Components => Ok(json_reply(200, Vec::new(), &self.owned_components(&request.editor))),
             Read::Component(id) => {
                 self.known(id, request)?;
                 one(self, Subject::Component(id.clone()))
@@ -358,6 +361,7 @@ impl Core {
             "status": notice.phase,
             "from": notice.from.at.to_string(),
             "until": notice.until.at.to_string(),
+            "window": { "from": notice.from, "until": notice.until, "zone": notice.zone },
             "ends": notice.ends,
             "declared": notice.declared.is_some(),
             "revision": notice.revision,
@@ -366,7 +370,8 @@ impl Core {
 }
 
 /// A subject as the public reads it, with what only editors read beside it.
-fn shown(record: &Record, catalogue: &Catalogue, snapshot: &Snapshot, subject: &Subject) -> Value {
+fn shown(state: &State, snapshot: &Snapshot, subject: &Subject, editor: &Editor) -> Value {
+    let (record, catalogue) = (&state.record, state.catalogue());
     let public = |path: String, field: &str| {
         let rendered = publish::render(snapshot, &Target { path, query: Vec::new() });
         let Rendered::Document(document) = rendered else { return Value::Null };
@@ -390,7 +395,7 @@ fn shown(record: &Record, catalogue: &Catalogue, snapshot: &Snapshot, subject: &
         }
         Subject::Component(id) => {
             let public = public(format!("/api/v1/components/{id}"), "component");
-            ("component", id.to_string(), public, Some(component_internal(record, id)))
+            ("component", id.to_string(), public, Some(component_internal(state, id, editor)))
         }
     };
     if value.is_null() {
@@ -431,39 +436,12 @@ fn new_targets(record: &Record, catalogue: &Catalogue, subject: &Subject) -> BTr
 
 fn maintenance_internal(notice: &MaintenanceNotice) -> Value {
     let components: Vec<_> = notice.components.iter().map(|covered| &covered.component).collect();
-    json!({ "components": components, "declared": notice.declared.is_some(), "revision": notice.revision })
-}
-
-fn component_internal(record: &Record, id: &ComponentId) -> Value {
-    let reach = |reach: &Reach| match reach {
-        Reach::Prefix(prefix) => prefix.clone(),
-        Reach::Organisation(id) => id.to_string(),
-        Reach::Except(id) => format!("!{id}"),
-    };
-    let locals: Vec<Value> = locals_of(record, id)
-        .map(|local| {
-            json!({
-                "organisations": local.organisations.iter().map(reach).collect::<Vec<_>>(),
-                "status": local.status,
-                "mode": local.mode,
-                "released": local.released,
-                "processing": local.processing,
-                "delivery": local.delivery.as_ref().map(|delivery| delivery.state),
-                "text": local.text,
-                "since": local.since.to_string(),
-                "until": local.until.map(|at| at.to_string()),
-                "declared": local.declared,
-            })
-        })
-        .collect();
-    let set = record.overrides.get(id).map(
-        |set| json!({ "status": set.status, "at": set.at.to_string(), "until": set.until.map(|at| at.to_string()) }),
-    );
-    json!({ "override": set, "local": locals })
-}
-
-fn locals_of<'a>(record: &'a Record, id: &'a ComponentId) -> impl Iterator<Item = &'a Arc<LocalNotice>> {
-    record.locals.values().filter(move |local| local.component == *id)
+    json!({
+        "components": components,
+        "declared": notice.declared.is_some(),
+        "revision": notice.revision,
+        "notice": notice,
+    })
 }
 
 fn path_of(subject: &Subject) -> String {

@@ -78,10 +78,10 @@ pub fn page(visit: &Visit, title: &str, main: &Markup) -> String {
                     form.out method="post" action={ (PREFIX) "/sign-out" } {
                         (token(visit))
                         span { (visit.editor.label) }
-                        button.quiet { "Abmelden" }
+                        button.quiet type="submit" { "Abmelden" }
                     }
                 }
-                main id="main" tabindex="-1" { (main) }
+                main.(area(visit)) id="main" tabindex="-1" { (main) }
                 footer {
                     a href="/" { "Öffentliche Seite" }
                     a href={ (PREFIX) "/audit" } { "Protokoll" }
@@ -90,6 +90,14 @@ pub fn page(visit: &Visit, title: &str, main: &Markup) -> String {
         }
     }
     .into_string()
+}
+
+/// Which part of the looks a page has: what is told to citizens, or the things that are kept.
+fn area(visit: &Visit) -> &'static str {
+    match visit.path.split('/').find(|segment| !segment.is_empty()) {
+        Some("components" | "maintenance" | "audit") => "things",
+        _ => "news",
+    }
 }
 
 /// The hidden field that every form of the desk has.

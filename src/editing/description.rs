@@ -68,6 +68,8 @@ pub enum Shown {
     Maintenances,
     /// A component.
     Component,
+    /// Components.
+    Components,
     /// The last probes of a component.
     Probes,
     /// The audit log.
@@ -156,6 +158,12 @@ pub const OPERATIONS: &[Operation] = &[
         Shown::Maintenance,
     )
     .with(of::<raw::MaintenanceWord>),
+    Operation::read(
+        "adminListComponents",
+        "/components",
+        "Lists the components that the token may change, internal ones first",
+        Shown::Components,
+    ),
     Operation::read("adminGetComponent", "/components/{id}", "Shows what editors set", Shown::Component),
     Operation::new("setOverride", "PUT", "/components/{id}/override", "Sets a status by hand", Shown::Component)
         .with(of::<raw::Override>),

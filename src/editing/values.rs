@@ -190,14 +190,18 @@ impl<'a> Reader<'a> {
         })
     }
 
-    pub(super) fn override_of(&self, raw: &raw::Override) -> Result<(Status, Option<Timestamp>), Refusal> {
-        let zone = self.zone_of([]);
+    pub(super) fn override_of(
+        &self,
+        id: &ComponentId,
+        raw: &raw::Override,
+    ) -> Result<(Status, Option<Timestamp>), Refusal> {
+        let zone = self.zone_of([id]);
         let until = raw.until.as_ref().map(|text| Ok::<_, Refusal>(ends(text, &zone, "/until")?.at)).transpose()?;
         Ok((raw.status, until))
     }
 
-    pub(super) fn local(&self, raw: raw::Local) -> Result<NewLocal, Refusal> {
-        let zone = self.zone_of([]);
+    pub(super) fn local(&self, id: &ComponentId, raw: raw::Local) -> Result<NewLocal, Refusal> {
+        let zone = self.zone_of([id]);
         let delivery = raw.delivery.map(|delivery| {
             Ok::<_, Refusal>(Delivery {
                 state: delivery.state,

@@ -56,7 +56,7 @@ impl State {
         }
     }
 
-    /// Whether an editor speaks for an organisation.
+    /// Whether an editor speaks for an organisation: says what differs on its page.
     pub fn speaks_for(&self, editor: &Editor, organisation: &OrganisationId) -> bool {
         Rights::new(editor, &self.catalogue).is_ok_and(|rights| rights.speaks_for(organisation))
     }

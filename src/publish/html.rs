@@ -36,18 +36,32 @@ pub(super) mod time;
 use std::borrow::Cow;
 use std::sync::LazyLock;
 
-use maud::{DOCTYPE, PreEscaped, html};
+use maud::{DOCTYPE, Markup, PreEscaped, html};
 use sha2::{Digest, Sha256};
 
 use crate::model::catalogue::SiteLinks;
 use crate::model::look::Theme;
 use crate::model::snapshot::{PublicIncident, PublicMaintenance, Snapshot};
+use crate::model::window::When;
 use crate::publish::archive::{Archive, Nothing};
 use crate::publish::html::page::{Page, has_legal, legal};
+use crate::publish::html::time::Wall;
 use crate::publish::month::Month;
 use crate::publish::scope::Scope;
 use crate::publish::search::Findings;
 use crate::publish::wording::Words;
+
+/// A planned stretch of time as German pages say it: `von … bis einschließlich …`.
+pub fn window_said(zone: &str, from: &When, until: &When) -> Markup {
+    let zone = time::zone(zone);
+    Wall { words: Words::German, zone: &zone }.window(from, until)
+}
+
+/// A planned time as German pages say it: the day alone if that is all that was said.
+pub fn when_said(zone: &str, when: &When) -> Markup {
+    let zone = time::zone(zone);
+    Wall { words: Words::German, zone: &zone }.when(when)
+}
 
 /// The stylesheet of every page.
 const STYLE: &str = include_str!("html/style.css");

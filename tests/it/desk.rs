@@ -1,8 +1,13 @@
 //! The desk of editors: its pages from a visit and the interface's answers, and the whole of it on a
 //! running program.
 
+mod audit;
+mod browser;
+mod components;
 mod incidents;
+mod maintenance;
 mod operations;
+mod pages;
 mod running;
 
 use std::future::poll_fn;

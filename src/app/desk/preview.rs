@@ -56,18 +56,6 @@ impl Core {
     }
 }
 
-/// The page of an incident or a maintenance in every language.
-pub(super) fn pages(snapshot: &Snapshot, subject: &Subject) -> Value {
-    let path = match subject {
-        Subject::Incident(id) => format!("/incidents/{id}"),
-        Subject::Maintenance(id) => format!("/maintenance/{id}"),
-        Subject::Component(id) => owner_page(snapshot, id.as_str()),
-    };
-    let pages = languages(snapshot)
-        .filter_map(|(language, prefix)| Some((language, render(snapshot, &format!("{prefix}{path}"))?.into())));
-    Value::Object(pages.collect())
-}
-
 /// What other formats make of it, each with its language and path.
 pub(super) fn documents(now: &Snapshot, then: &Snapshot, subject: &Subject, places: &[OrganisationId]) -> Value {
     let mut all: Vec<Value> = Vec::new();
@@ -93,6 +81,11 @@ pub(super) fn documents(now: &Snapshot, then: &Snapshot, subject: &Subject, plac
             let text = render(then, &path).map(|text| new_entries(&render(now, &path).unwrap_or_default(), &text));
             add("atom", &language, path, text);
         }
+        if let Subject::Maintenance(id) = subject {
+            let path = format!("{prefix}/calendar.ics");
+            let text = render(then, &path).map(|calendar| planned(&calendar, id.as_str()));
+            add("calendar", &language, path, text);
+        }
         for place in places {
             let path = format!("{prefix}/{place}/status.txt");
             let text = render(then, &path);
@@ -115,19 +108,23 @@ pub(super) fn documents(now: &Snapshot, then: &Snapshot, subject: &Subject, plac
     Value::Array(all)
 }
 
+/// The events and deadlines of a calendar that bear an id, with their lines unfolded.
+fn planned(calendar: &str, id: &str) -> String {
+    let lines = calendar.replace("\r\n ", "").replace("\r\n", "\n");
+    let of_kind = |kind: &str| -> Vec<String> {
+        let (begin, end) = (format!("BEGIN:{kind}"), format!("END:{kind}"));
+        let parts = lines.split(&begin).skip(1).filter_map(|rest| rest.split_once(&end));
+        parts.filter(|(part, _)| part.contains(id)).map(|(part, _)| format!("{begin}{part}{end}")).collect()
+    };
+    ["VEVENT", "VTODO"].map(of_kind).concat().join("\n")
+}
+
 /// Each language of the site, with what its paths begin with.
 fn languages(snapshot: &Snapshot) -> impl Iterator<Item = (String, String)> {
     snapshot.catalogue.site.languages.iter().enumerate().map(|(index, language)| {
         let prefix = if index == 0 { String::new() } else { format!("/{language}") };
         (language.to_string(), prefix)
     })
-}
-
-fn owner_page(snapshot: &Snapshot, component: &str) -> String {
-    let shown = snapshot.catalogue.component_index.get(component);
-    let component = shown.and_then(|&index| snapshot.catalogue.components.get(index as usize));
-    let owner = component.and_then(|c| snapshot.catalogue.organisations.get(c.owner as usize));
-    owner.map(|owner| format!("/{}", owner.id)).unwrap_or_default()
 }
 
 fn render(snapshot: &Snapshot, path: &str) -> Option<String> {

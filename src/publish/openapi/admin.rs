@@ -151,6 +151,7 @@ fn shown(shown: Shown) -> Value {
         Shown::Component => subject("component", "Component"),
         Shown::Incidents => list("incidents"),
         Shown::Maintenances => list("maintenance"),
+        Shown::Components => list("components"),
         Shown::Probes => list("checks"),
         Shown::Audit => list("audit"),
         Shown::Operations => operations::schema(),

@@ -53,12 +53,12 @@ impl Texts<'_> {
     }
 }
 
-pub(super) fn sample() -> Snapshot {
+pub(crate) fn sample() -> Snapshot {
     build(&Texts(None))
 }
 
 /// The sample with every text replaced.
-pub(super) fn sample_in_the_words_of(all: &str) -> Snapshot {
+pub(crate) fn sample_in_the_words_of(all: &str) -> Snapshot {
     build(&Texts(Some(all)))
 }
 

@@ -1,0 +1,343 @@
+//! `/admin/components/{id}`: one component. What its checks see, its status by hand, its parts, and
+//! what differs in single towns.
+
+mod checks;
+mod local;
+mod parts;
+
+use maud::{Markup, html};
+use serde_json::{Value, json};
+
+use crate::desk::components::{by_hand, instant, state};
+use crate::desk::form::Form;
+use crate::desk::page::{Fault, Field, Kind};
+use crate::desk::preview::{self, Preview, Step};
+use crate::desk::{Ask, Asking, PREFIX, Reply, Told, Visit, field, page, refusal, scope};
+use crate::model::local::{Town, View};
+use crate::model::snapshot::{PublicComponent, PublicOrganisation};
+use crate::model::status::{ComponentKind, Status};
+use crate::model::window::When;
+use crate::publish::html::when_said;
+use crate::publish::wording::{Words, capitalised};
+
+/// A component as its page needs it.
+struct Seen<'a> {
+    visit: &'a Visit,
+    id: String,
+    /// What the public knows of it.
+    public: Option<(u32, &'a PublicComponent)>,
+    /// The town whose eyes it is seen with.
+    town: Option<(u32, &'a PublicOrganisation)>,
+    /// Whether the visitor may change it.
+    is_owned: bool,
+    /// What the interface told.
+    told: Told,
+}
+
+/// What was sent to the page and was not carried out.
+#[derive(Default)]
+struct Sent<'a> {
+    /// Which of its forms.
+    form: &'a str,
+    fields: Option<&'a Form>,
+    faults: Vec<Fault>,
+    told: Option<Told>,
+    outcomes: Vec<parts::Outcome>,
+}
+
+impl Sent<'_> {
+    fn fields_of(&self, form: &str) -> Option<&Form> {
+        self.fields.filter(|_| self.form == form)
+    }
+
+    fn faults_of(&self, form: &str) -> &[Fault] {
+        if self.form == form { &self.faults } else { &[] }
+    }
+}
+
+/// The page, or what one of its forms does.
+pub async fn visit(visit: &Visit, ask: &dyn Ask, id: &str, action: Option<&str>) -> Reply {
+    let told = ask.ask(Asking::get(format!("/components/{id}"))).await;
+    if !told.is_well() {
+        return if told.status == 404 { page::not_found(visit) } else { page::refused(visit, &told) };
+    }
+    let seen = Seen::new(visit, id, told);
+    match (action, &visit.sent) {
+        (None, None) => show(&seen, ask, Sent::default()).await,
+        (Some("status"), Some(sent)) => set(&seen, ask, sent).await,
+        (Some("back"), Some(sent)) => give_back(&seen, ask, sent).await,
+        (Some("parts"), Some(sent)) => parts::carry_out(&seen, ask, sent).await,
+        (Some("local"), Some(sent)) => local::carry_out(&seen, ask, sent).await,
+        (Some("remove"), Some(sent)) => local::remove(&seen, ask, sent).await,
+        // Whoever comes back to the address of a form gets the page.
+        (Some("status" | "back" | "parts" | "local" | "remove"), None) => Reply::see(seen.path()),
+        _ => page::not_found(visit),
+    }
+}
+
+impl<'a> Seen<'a> {
+    fn new(visit: &'a Visit, id: &str, told: Told) -> Self {
+        let catalogue = &visit.snapshot.catalogue;
+        let public = catalogue.component_index.get(id);
+        let public = public.and_then(|&index| Some((index, catalogue.components.get(index as usize)?)));
+        let shown_on = public.map_or(&[][..], |(_, component)| &component.shown_on);
+        let organisation = |index: u32| Some((index, catalogue.organisations.get(index as usize)?));
+        let asked = visit
+            .sent
+            .as_ref()
+            .and_then(|sent| sent.filled("organisation"))
+            .unwrap_or_else(|| visit.query.text("organisation"));
+        let town = shown_on
+            .iter()
+            .filter_map(|&index| organisation(index))
+            .filter(|(_, organisation)| scope::speaks_for(visit, organisation))
+            .find(|(_, organisation)| asked.is_empty() || organisation.id.as_str() == asked)
+            .or_else(|| public.and_then(|(_, component)| organisation(component.owner)));
+        let is_owned = told.body.pointer("/internal/owned").and_then(Value::as_bool) == Some(true);
+        Self { visit, id: id.to_owned(), public, town, is_owned, told }
+    }
+
+    fn path(&self) -> String {
+        let town = self.town.map(|(_, town)| format!("?organisation={}", town.id)).unwrap_or_default();
+        format!("{PREFIX}/components/{}{town}", self.id)
+    }
+
+    /// The same with a word on what was done.
+    fn done(&self, what: &str) -> Reply {
+        let path = self.path();
+        let sign = if path.contains('?') { '&' } else { '?' };
+        Reply::see(format!("{path}{sign}getan={what}"))
+    }
+
+    fn action(&self, form: &str) -> String {
+        format!("{PREFIX}/components/{}/{form}", self.id)
+    }
+
+    /// The interface's path of something of it.
+    fn asked(&self, what: &str) -> String {
+        format!("/components/{}/{what}", self.id)
+    }
+
+    fn internal(&self, field: &str) -> Option<&Value> {
+        self.told.body.get("internal")?.get(field).filter(|value| !value.is_null())
+    }
+
+    fn name(&self) -> String {
+        match self.public {
+            Some((_, component)) => scope::component_name(self.visit, component),
+            None => Some(field::line(self.internal("name")))
+                .filter(|name| !name.is_empty())
+                .unwrap_or_else(|| self.id.clone()),
+        }
+    }
+
+    fn kind(&self) -> Option<ComponentKind> {
+        let internal = || field::word(ComponentKind::parse, self.internal("kind"));
+        self.public.map(|(_, component)| component.kind).or_else(internal)
+    }
+
+    fn view(&self) -> Option<View<'a>> {
+        let (index, _) = self.public?;
+        Town::new(&self.visit.snapshot, self.town.map(|(town, _)| town)).view(index)
+    }
+
+    fn status(&self) -> Status {
+        let internal = || field::word(Status::parse, self.internal("status"));
+        // What the interface tells is never older than what the public reads; of a town it knows nothing.
+        let told = || field::word(Status::parse, self.told.body.pointer("/component/status"));
+        match self.view().map(|view| (view.status, view.status != view.state.status)) {
+            Some((here, true)) => here,
+            Some((here, false)) => told().unwrap_or(here),
+            None => internal().unwrap_or(Status::Unknown),
+        }
+    }
+
+    fn zone(&self) -> &'a str {
+        let owner = self.public.and_then(|(_, c)| self.visit.snapshot.catalogue.organisations.get(c.owner as usize));
+        owner.map_or(&self.visit.snapshot.catalogue.site.timezone, |owner| &owner.timezone)
+    }
+
+    /// The hidden fields of each form here: the way back to the same town's eyes.
+    fn hidden(&self) -> Markup {
+        html! {
+            (page::token(self.visit))
+            @if let Some((_, town)) = self.town { input type="hidden" name="organisation" value=(town.id); }
+        }
+    }
+}
+
+/// What was done just before, by the word in the address.
+fn said(done: &str) -> Option<&'static str> {
+    Some(match done {
+        "status" => "Der Stand ist gesetzt und veröffentlicht.",
+        "zurueck" => "Der Stand kommt wieder von den Prüfungen.",
+        "teile" => "Alle Änderungen an den Teilen sind veröffentlicht.",
+        "nichts" => "Es war nichts zu ändern.",
+        "ort" => "Die Angaben für die gewählten Orte sind veröffentlicht.",
+        "weg" => "Das ist zurückgenommen.",
+        _ => return None,
+    })
+}
+
+async fn show(seen: &Seen<'_>, ask: &dyn Ask, sent: Sent<'_>) -> Reply {
+    let visit = seen.visit;
+    let probes = match seen.is_owned {
+        true => Some(ask.ask(Asking::get(seen.asked("probes"))).await),
+        false => None,
+    };
+    let name = seen.name();
+    let status = sent.told.as_ref().map_or(if sent.faults.is_empty() { 200 } else { 422 }, |told| told.status);
+    let main = html! {
+        p.over { a href={ (PREFIX) "/components" } { "Dienste" } }
+        h1 { (name) }
+        @if let Some(said) = said(&visit.query.text("getan")) { p.done role="status" { (said) } }
+        (page::faults(&sent.faults))
+        (parts::outcomes(&sent.outcomes))
+        (standing(seen))
+        @if let Some(probes) = &probes { (checks::section(seen, probes)) }
+        (parts::section(seen, &sent))
+        @if seen.is_owned { (by_hand_section(seen, &sent)) }
+        (local::section(seen, &sent))
+    };
+    Reply::page(status, page::page(visit, &name, &main))
+}
+
+/// What the public reads.
+fn standing(seen: &Seen<'_>) -> Markup {
+    let visit = seen.visit;
+    let kind = seen.kind();
+    let owner = seen.public.and_then(|(_, c)| visit.snapshot.catalogue.organisations.get(c.owner as usize));
+    html! {
+        div.standing {
+            p { (state(seen.status(), kind)) @if let Some(kind) = kind { " " span.soft { (Words::German.component_kind(kind)) } } }
+            @match seen.view() {
+                Some(view) => {
+                    p { "Seit " (when_said(seen.zone(), &When::instant(view.since))) "." }
+                    @if let Some(evidence) = Words::German.evidence(view.evidence) { p { "Grundlage: " (evidence) "." } }
+                    @if let Some(cause) = view.affected_by.and_then(|affected| affected.path.last()) {
+                        p { "Wegen Störung: " (cause.name.get("de", visit.snapshot.catalogue.site.language())) "." }
+                    }
+                    @if let Some(reason) = view.state.reason { p { (Words::German.reason(reason)) } }
+                },
+                None => p { "Intern: Dieser Dienst steht auf keiner öffentlichen Seite." },
+            }
+            @if let Some(owner) = owner.filter(|_| !seen.is_owned) {
+                p { "Gehört: " (scope::name(visit, owner)) ". Seinen Stand setzt nur diese Stelle; Sie sagen, was bei Ihnen anders ist." }
+            }
+            @if let (Some((_, town)), true) = (seen.town, seen.public.is_some()) {
+                p { a href={ "/" (town.id) "/" (seen.id) } { "So steht es auf der Seite von " (scope::name(visit, town)) } }
+            }
+        }
+    }
+}
+
+/// The statuses that people set.
+pub(super) fn choices(kind: Option<ComponentKind>) -> Vec<(&'static str, String)> {
+    let settable =
+        [Status::Operational, Status::DegradedPerformance, Status::PartialOutage, Status::MajorOutage, Status::Unknown];
+    settable.iter().map(|status| (status.as_str(), capitalised(Words::German.status(*status, kind)))).collect()
+}
+
+const RULE: &str = "Was Sie setzen, gilt vor jeder Prüfung, bis Sie es zurückgeben; etwas Besseres, als die Prüfungen \
+                    sagen, gilt höchstens 7 Tage und braucht ein Ende.";
+
+fn by_hand_section(seen: &Seen<'_>, sent: &Sent<'_>) -> Markup {
+    let fields = sent.fields_of("status");
+    let faults = sent.faults_of("status");
+    let set = seen.internal("override");
+    let known = choices(seen.kind());
+    let mut all = vec![("", "Bitte wählen")];
+    all.extend(known.iter().map(|(status, name)| (*status, name.as_str())));
+    let now = set.and_then(|set| field::word(Status::parse, set.get("status")));
+    html! {
+        section aria-labelledby="s-hand" {
+            h2 id="s-hand" { "Stand von Hand setzen" }
+            p { (RULE) }
+            @if let (Some(set), Some(now)) = (set, now) {
+                p { strong { (capitalised(Words::German.status(now, seen.kind()))) } ", " (by_hand(seen.visit, instant(set.get("until")))) "." }
+                form method="post" action=(seen.action("back")) {
+                    (seen.hidden())
+                    input type="hidden" name="key" value=(seen.visit.nonce);
+                    p.buttons { button.quiet { "An die Prüfungen zurückgeben" } }
+                }
+            }
+            form method="post" action=(seen.action("status")) {
+                (seen.hidden())
+                (preview::etag(&seen.told, fields, sent.told.as_ref()))
+                (preview::kept_key(fields, sent.told.as_ref()))
+                (Field { name: "status", label: "Neuer Stand", hint: "", kind: Kind::OneOf(&all), required: true, now: "" }.show(fields, faults))
+                (field::DayTime { name: "until", label: "Bis wann?", hint: field::INCLUSIVE, required: false, now: ("", "") }.show(fields, faults))
+                p.buttons { button { "Vorschau" } }
+            }
+        }
+    }
+}
+
+async fn set(seen: &Seen<'_>, ask: &dyn Ask, sent: &Form) -> Reply {
+    let fault = |faults: Vec<Fault>, told: Option<Told>| Sent {
+        form: "status",
+        fields: Some(sent),
+        faults,
+        told,
+        ..Sent::default()
+    };
+    let step = Step::of(sent);
+    if step == Step::Change {
+        return show(seen, ask, fault(Vec::new(), None)).await;
+    }
+    let mut faults = Vec::new();
+    let status = Status::parse(&sent.text("status"));
+    if status.is_none() {
+        faults.push(Fault { field: Some("status".to_owned()), sentence: "Bitte wählen Sie einen Stand.".to_owned() });
+    }
+    let until = field::read_when(sent, "until").unwrap_or_else(|fault| {
+        faults.push(fault);
+        None
+    });
+    let (Some(status), true) = (status, faults.is_empty()) else {
+        return show(seen, ask, fault(faults, None)).await;
+    };
+    let mut body = json!({ "status": status.as_str() });
+    if let (Some(until), Some(fields)) = (until, body.as_object_mut()) {
+        fields.insert("until".to_owned(), until.into());
+    }
+    let asking = Asking {
+        dry_run: step == Step::Preview,
+        if_match: sent.filled("etag"),
+        idempotency_key: (step == Step::Publish).then(|| preview::key(seen.visit, sent)),
+        ..Asking::new("PUT", seen.asked("override"), Some(body))
+    };
+    let told = ask.ask(asking).await;
+    if !told.is_well() {
+        let faults = field::refused(&told, sent, &[("/status", "status"), ("/until", "until")]);
+        return show(seen, ask, fault(faults, Some(told))).await;
+    }
+    if step == Step::Publish {
+        return seen.done("status");
+    }
+    let summary = html! { p { "Neuer Stand von „" (seen.name()) "“: " (state(status, seen.kind())) } };
+    let preview = Preview {
+        heading: "Vorschau: Stand von Hand",
+        action: &seen.action("status"),
+        publish: "Veröffentlichen",
+        summary,
+        told: &told,
+        sent,
+        request: None,
+    };
+    preview::page(seen.visit, &preview)
+}
+
+async fn give_back(seen: &Seen<'_>, ask: &dyn Ask, sent: &Form) -> Reply {
+    let asking = Asking {
+        idempotency_key: Some(preview::key(seen.visit, sent)),
+        ..Asking::new("DELETE", seen.asked("override"), None)
+    };
+    let told = ask.ask(asking).await;
+    // Somebody else may have given it back a moment ago: then it is as it was wanted.
+    if told.is_well() || told.status == 404 {
+        return seen.done("zurueck");
+    }
+    let faults = vec![Fault { field: None, sentence: refusal::said(&told).1 }];
+    show(seen, ask, Sent { form: "back", fields: Some(sent), faults, told: Some(told), ..Sent::default() }).await
+}

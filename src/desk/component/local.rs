@@ -1,0 +1,429 @@
+//! What differs in single towns: what is said of a component there, and saying something new, for one
+//! town or for many at once.
+
+use std::collections::BTreeMap;
+
+use maud::{Markup, html};
+use serde_json::{Map, Value, json};
+
+use crate::desk::component::{Seen, Sent, choices, show};
+use crate::desk::components::{instant, short_moment, state};
+use crate::desk::form::Form;
+use crate::desk::page::{Fault, Kind};
+use crate::desk::preview::{self, Preview, Step};
+use crate::desk::{Ask, Asking, Reply, field, page, refusal, scope};
+use crate::model::snapshot::PublicOrganisation;
+use crate::model::status::{ComponentKind, DeliveryState, Mode, Processing, Status};
+use crate::model::text::Plain;
+use crate::publish::escape;
+use crate::publish::wording::{Words, mode_meaning};
+
+/// Most towns that are ticked one by one; where a component serves more, only whole counties are.
+const TOWNS_MAX: usize = 500;
+
+/// Most words in force that are listed.
+const WORDS_MAX: usize = 100;
+
+/// Most names in a line.
+const NAMES_MAX: usize = 6;
+
+/// The towns that the visitor may speak for at a component.
+fn towns<'a>(seen: &Seen<'a>) -> Vec<&'a PublicOrganisation> {
+    let shown_on = seen.public.map_or(&[][..], |(_, component)| &component.shown_on);
+    let all = shown_on.iter().filter_map(|&index| seen.visit.snapshot.catalogue.organisations.get(index as usize));
+    let mut towns: Vec<(String, &PublicOrganisation)> = all
+        .filter(|town| seen.is_owned || scope::speaks_for(seen.visit, town))
+        .map(|town| (scope::name(seen.visit, town).to_lowercase(), town))
+        .collect();
+    towns.sort_by(|(a, one), (b, other)| (a, one.id.as_str()).cmp(&(b, other.id.as_str())));
+    towns.into_iter().map(|(_, town)| town).collect()
+}
+
+/// The towns by the county that they lie in; those without one last.
+fn by_county<'a>(towns: &[&'a PublicOrganisation]) -> Vec<(Option<&'a str>, Vec<&'a PublicOrganisation>)> {
+    let mut groups: BTreeMap<Option<&str>, Vec<&PublicOrganisation>> = BTreeMap::new();
+    for &town in towns {
+        groups.entry(scope::county(town)).or_default().push(town);
+    }
+    let without = groups.remove(&None);
+    groups.into_iter().chain(without.map(|towns| (None, towns))).collect()
+}
+
+pub(super) fn section(seen: &Seen<'_>, sent: &Sent<'_>) -> Markup {
+    let towns = towns(seen);
+    html! {
+        @if !towns.is_empty() {
+            section aria-labelledby="s-local" {
+                h2 id="s-local" { @if towns.len() == 1 { "Was bei Ihnen anders ist" } @else { "Was vor Ort anders ist" } }
+                (in_force(seen))
+                (new_word(seen, sent, &towns))
+            }
+        }
+    }
+}
+
+/// What is said in single towns at the moment: whoever is meant alike stands together, because it is
+/// taken back together.
+fn in_force(seen: &Seen<'_>) -> Markup {
+    let all = seen.internal("local").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+    let mut groups: Vec<(Vec<String>, Vec<&Value>)> = Vec::new();
+    for word in all {
+        let reached = reached(word);
+        match groups.iter_mut().find(|(known, _)| *known == reached) {
+            Some((_, words)) => words.push(word),
+            None => groups.push((reached, vec![word])),
+        }
+    }
+    for (_, words) in &mut groups {
+        words.sort_by_key(|word| std::cmp::Reverse(instant(word.get("since"))));
+    }
+    groups.sort_by_key(|(_, words)| std::cmp::Reverse(words.first().and_then(|word| instant(word.get("since")))));
+    let more = groups.len().saturating_sub(WORDS_MAX);
+    let flag = |word: &Value, name: &str| word.get(name).and_then(Value::as_bool) == Some(true);
+    html! {
+        @if groups.is_empty() {
+            p { "Bisher ist hier nichts anders gesagt." }
+        } @else {
+            ul.rows {
+                @for (index, (reached, words)) in groups.iter().take(WORDS_MAX).enumerate() {
+                    li {
+                        h3 { (names(seen, reached)) }
+                        @for word in words { (said(seen, word)) }
+                        @if words.iter().any(|word| !flag(word, "declared") && (seen.is_owned || !flag(word, "by_owner"))) {
+                            form method="post" action=(seen.action("remove")) {
+                                (seen.hidden())
+                                input type="hidden" name="key" value={ (seen.visit.nonce) (index) };
+                                @for reach in reached { input type="hidden" name="reach" value=(reach); }
+                                p.buttons { button.quiet { "Zurücknehmen" span.hidden { ": " (names(seen, reached)) } } }
+                            }
+                        } @else if words.iter().any(|word| flag(word, "declared")) {
+                            p.hint { "Das steht in einer Datei des Betreibers. Sie können etwas Neueres sagen." }
+                        } @else {
+                            p.hint { "Das hat die Stelle gesagt, der der Dienst gehört." }
+                        }
+                    }
+                }
+            }
+            @if more > 0 { p { "und " (more) " weitere" } }
+        }
+    }
+}
+
+fn reached(word: &Value) -> Vec<String> {
+    let all = word.get("organisations").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+    all.iter().filter_map(Value::as_str).map(str::to_owned).collect()
+}
+
+/// Whom a word is for, in names.
+fn names(seen: &Seen<'_>, reached: &[String]) -> String {
+    let name = |reach: &String| {
+        let (not, id) = reach.strip_prefix('!').map_or(("", reach.as_str()), |id| ("nicht ", id));
+        if !id.is_empty() && id.bytes().all(|byte| byte.is_ascii_digit()) {
+            return format!("alle in: {}", scope::county_name(seen.visit, id));
+        }
+        let known = seen.visit.snapshot.organisation(id).map(|(_, town)| scope::name(seen.visit, town));
+        format!("{not}{}", known.unwrap_or_else(|| escape::line(&Plain::new(id))))
+    };
+    let first: Vec<String> = reached.iter().take(NAMES_MAX).map(name).collect();
+    let more = reached.len().saturating_sub(NAMES_MAX);
+    let all = first.join(", ");
+    if more > 0 { format!("{all} und {more} weitere") } else { all }
+}
+
+/// One word in force.
+fn said(seen: &Seen<'_>, word: &Value) -> Markup {
+    let words = Words::German;
+    let status = field::word(Status::parse, word.get("status"));
+    let mode = field::word(Mode::parse, word.get("mode"));
+    let processing = field::word(Processing::parse, word.get("processing"));
+    let delivery = field::word(DeliveryState::parse, word.get("delivery"));
+    let texts = word.get("text").and_then(Value::as_object);
+    let ways = word.get("alternatives").and_then(Value::as_array).map_or(0, Vec::len);
+    html! {
+        div.word {
+            @if let Some(status) = status { p { (state(status, seen.kind())) } }
+            @if let Some(mode) = mode { p { (words.mode(mode)) } }
+            @if let Some(released) = word.get("released").and_then(Value::as_bool) { p { (words.released(released)) } }
+            @if let Some(processing) = processing { p { (words.processing(processing)) } }
+            @if let Some(delivery) = delivery { p { (words.delivery(delivery)) } }
+            @for (language, text) in texts.into_iter().flatten() {
+                p.text lang=(Plain::new(language)) { (Plain::new(text.as_str().unwrap_or_default())) }
+            }
+            @if ways > 0 { p { (ways) @if ways == 1 { " anderer Weg" } @else { " andere Wege" } } }
+            p.meta {
+                @if let Some(since) = instant(word.get("since")) { "seit " (short_moment(seen.visit, since)) }
+                @if let Some(until) = instant(word.get("until")) { ", bis " (short_moment(seen.visit, until)) }
+            }
+        }
+    }
+}
+
+fn new_word(seen: &Seen<'_>, sent: &Sent<'_>, towns: &[&PublicOrganisation]) -> Markup {
+    let (fields, faults) = (sent.fields_of("local"), sent.faults_of("local"));
+    html! {
+        details open[!seen.is_owned || fields.is_some()] {
+            summary { "Etwas Neues sagen" }
+            p.hint { "Sagen Sie etwas Neues für dieselben Orte, ersetzt es das Alte ganz." }
+            (form(seen, fields, faults, sent, towns))
+        }
+    }
+}
+
+fn form(
+    seen: &Seen<'_>,
+    fields: Option<&Form>,
+    faults: &[Fault],
+    sent: &Sent<'_>,
+    towns: &[&PublicOrganisation],
+) -> Markup {
+    html! {
+        form method="post" action=(seen.action("local")) {
+            (seen.hidden())
+            (preview::kept_key(fields, sent.told.as_ref()))
+            (who(seen, fields, faults, towns))
+            (what(seen, fields, faults))
+            (field::Texts { name: "local-text", label: "Hinweis für die Leute", hint: "Was heißt das hier? In einfachen Sätzen.", kind: Kind::Lines(4), required: false, now: None }.show(seen.visit, fields, faults))
+            details open[fields.is_some_and(|fields| fields.filled("way-0-label").is_some()) || faults.iter().any(|fault| fault.field.as_deref().is_some_and(|field| field.starts_with("way-")))] {
+                summary { "Andere Wege: So geht es trotzdem" }
+                (field::ways(seen.visit, fields, &[], faults))
+            }
+            (field::DayTime { name: "local-until", label: "Bis wann?", hint: "Ohne Angabe gilt es, bis Sie es zurücknehmen. Der Tag zählt noch ganz dazu, wenn Sie keine Uhrzeit angeben.", required: false, now: ("", "") }.show(fields, faults))
+            p.buttons { button { "Vorschau" } }
+        }
+    }
+}
+
+/// For whom.
+fn who(seen: &Seen<'_>, fields: Option<&Form>, faults: &[Fault], towns: &[&PublicOrganisation]) -> Markup {
+    let fault = faults.iter().find(|fault| fault.field.as_deref() == Some("town"));
+    let is_ticked = |name: &str, value: &str| fields.is_some_and(|fields| fields.all(name).any(|given| given == value));
+    let single = towns.len() <= TOWNS_MAX;
+    let asked = seen.visit.query.text("organisation");
+    html! {
+        @match towns {
+            [only] => {
+                p { "Gilt für: " strong { (scope::name(seen.visit, only)) } }
+                input type="hidden" name="town" value=(only.id);
+            },
+            _ => fieldset.boxes.towns id="town" aria-describedby=[fault.map(|_| "town-fault")] {
+                legend { "Für wen gilt das?" }
+                @if let Some(fault) = fault { p.fault id="town-fault" { (fault.sentence) } }
+                div {
+                    input type="checkbox" id="town-all" name="all" value="1" checked[fields.is_some_and(|fields| fields.has("all"))];
+                    label for="town-all" { "Für alle " (towns.len()) }
+                }
+                @for (county, group) in by_county(towns) {
+                    @let prefix = county.unwrap_or_default();
+                    @let heading = county.map_or_else(|| "Andere".to_owned(), |county| scope::county_name(seen.visit, county));
+                    @let is_open = group.iter().any(|town| is_ticked("town", town.id.as_str()) || town.id.as_str() == asked);
+                    details open[is_open || towns.len() <= 12] {
+                        summary { (heading) " (" (group.len()) ")" }
+                        @if county.is_some() && group.len() > 1 {
+                            div {
+                                input type="checkbox" id={ "county-" (prefix) } name="county" value=(prefix) checked[is_ticked("county", prefix)];
+                                label for={ "county-" (prefix) } { "Alle hier" span.hidden { ": " (heading) } }
+                            }
+                        }
+                        @if single {
+                            @for town in &group {
+                                div {
+                                    input type="checkbox" id={ "town-" (town.id) } name="town" value=(town.id)
+                                        checked[is_ticked("town", town.id.as_str()) || fields.is_none() && town.id.as_str() == asked];
+                                    label for={ "town-" (town.id) } { (scope::name(seen.visit, town)) }
+                                }
+                            }
+                        }
+                    }
+                }
+                p.hint { "Wer hier angehakt ist, für den gilt von nun an das Neue, auch wenn dort schon etwas gesagt ist." }
+            },
+        }
+    }
+}
+
+/// What differs.
+fn what(seen: &Seen<'_>, fields: Option<&Form>, faults: &[Fault]) -> Markup {
+    let words = Words::German;
+    let known = choices(seen.kind());
+    let mut statuses = vec![("", "Nichts dazu sagen")];
+    statuses.extend(known.iter().map(|(status, name)| (*status, name.as_str())));
+    let processing: Vec<(&str, &str)> = std::iter::once(("", "Nichts dazu sagen"))
+        .chain(Processing::ALL.iter().map(|known| (known.as_str(), words.processing(*known))))
+        .collect();
+    let delivery: Vec<(&str, &str)> = std::iter::once(("", "Wie gewohnt"))
+        .chain(DeliveryState::ALL.iter().map(|known| (known.as_str(), words.delivery(*known))))
+        .collect();
+    let released = [("", "Nichts dazu sagen"), ("yes", words.released(true)), ("no", words.released(false))];
+    let chosen = fields.map(|fields| fields.text("mode")).unwrap_or_default();
+    html! {
+        fieldset.boxes id="mode" {
+            legend { "Wie arbeitet der Dienst hier?" }
+            div {
+                input type="radio" id="mode-none" name="mode" value="" checked[chosen.is_empty()];
+                label for="mode-none" { "Nichts dazu sagen" }
+            }
+            @for mode in Mode::ALL {
+                @let id = format!("mode-{}", mode.as_str());
+                div {
+                    input type="radio" id=(id) name="mode" value=(mode.as_str()) checked[chosen == mode.as_str()];
+                    label for=(id) {
+                        (words.mode(*mode))
+                        @if let Some(meaning) = mode_meaning(words, *mode) {
+                            span.hint { " – " (meaning) " Angezeigt wird höchstens: " (words.status(mode.floor(), seen.kind())) "." }
+                        }
+                    }
+                }
+            }
+        }
+        (field::Select { name: "local-status", label: "Stand hier", hint: "Nur nötig, wenn er ein anderer ist, als die Prüfungen sagen.", all: &statuses, now: "" }.show(fields, faults))
+        (field::Select { name: "processing", label: "Bearbeitung", hint: "", all: &processing, now: "" }.show(fields, faults))
+        @if seen.kind() == Some(ComponentKind::Mail) {
+            (field::Select { name: "delivery", label: "E-Mails", hint: "", all: &delivery, now: "" }.show(fields, faults))
+            (field::DayTime { name: "delivery-until", label: "E-Mails: bis wann?", hint: "", required: false, now: ("", "") }.show(fields, faults))
+        }
+        (field::Select { name: "released", label: "Freigabe durch den Anbieter", hint: "Ändert den Stand nicht; steht nur dabei.", all: &released, now: "" }.show(fields, faults))
+    }
+}
+
+/// The organisations that are meant, as the interface takes them.
+fn meant(seen: &Seen<'_>, sent: &Form) -> Vec<String> {
+    let towns = towns(seen);
+    let all = sent.has("all");
+    if towns.len() > TOWNS_MAX {
+        let counties = by_county(&towns).into_iter().filter_map(|(county, _)| county);
+        return counties
+            .filter(|county| all || sent.all("county").any(|given| given == *county))
+            .map(str::to_owned)
+            .collect();
+    }
+    let is_meant = |town: &&&PublicOrganisation| {
+        let in_county = scope::county(town).is_some_and(|county| sent.all("county").any(|given| given == county));
+        all || in_county || sent.all("town").any(|given| given == town.id.as_str())
+    };
+    towns.iter().filter(is_meant).map(|town| town.id.to_string()).collect()
+}
+
+/// The request that a form makes, or what is wrong in the form.
+fn read(seen: &Seen<'_>, sent: &Form) -> Result<Map<String, Value>, Vec<Fault>> {
+    let mut faults = Vec::new();
+    let mut body = Map::new();
+    let meant = meant(seen, sent);
+    if meant.is_empty() {
+        faults
+            .push(Fault {
+                field: Some("town".to_owned()), sentence: "Bitte wählen Sie, für wen es gilt.".to_owned()
+            });
+    }
+    body.insert("organisations".to_owned(), meant.into());
+    for (field, name) in [("local-status", "status"), ("mode", "mode"), ("processing", "processing")] {
+        if let Some(word) = sent.filled(field) {
+            body.insert(name.to_owned(), word.into());
+        }
+    }
+    match sent.text("released").as_str() {
+        "yes" => drop(body.insert("released".to_owned(), true.into())),
+        "no" => drop(body.insert("released".to_owned(), false.into())),
+        _ => {}
+    }
+    let mut when = |name: &str| {
+        field::read_when(sent, name).unwrap_or_else(|fault| {
+            faults.push(fault);
+            None
+        })
+    };
+    if let Some(state) = sent.filled("delivery") {
+        let mut delivery = Map::from_iter([("state".to_owned(), Value::from(state))]);
+        delivery.extend(when("delivery-until").map(|until| ("until".to_owned(), until.into())));
+        body.insert("delivery".to_owned(), delivery.into());
+    }
+    body.extend(when("local-until").map(|until| ("until".to_owned(), until.into())));
+    body.extend(field::read_texts(seen.visit, sent, "local-text").map(|text| ("text".to_owned(), text)));
+    match field::read_ways(seen.visit, sent, &[]) {
+        Ok(ways) if ways.is_empty() => {}
+        Ok(ways) => drop(body.insert("alternatives".to_owned(), ways.into())),
+        Err(wrong) => faults.extend(wrong),
+    }
+    let says = body.keys().any(|key| !["organisations", "until"].contains(&key.as_str()));
+    if !says {
+        faults.push(Fault {
+            field: Some("mode".to_owned()),
+            sentence:
+                "Bitte sagen Sie, was anders ist: Betriebsart, Stand, Bearbeitung, ein Hinweis oder ein anderer Weg."
+                    .to_owned(),
+        });
+    }
+    if faults.is_empty() { Ok(body) } else { Err(faults) }
+}
+
+pub(super) async fn carry_out(seen: &Seen<'_>, ask: &dyn Ask, sent: &Form) -> Reply {
+    let again = |faults: Vec<Fault>, told| Sent { form: "local", fields: Some(sent), faults, told, ..Sent::default() };
+    let step = Step::of(sent);
+    if step == Step::Change {
+        return show(seen, ask, again(Vec::new(), None)).await;
+    }
+    let body = match preview::request(sent).map_or_else(|| read(seen, sent).map(Value::Object), Ok) {
+        Ok(body) => body,
+        Err(faults) => return show(seen, ask, again(faults, None)).await,
+    };
+    let organisations: Vec<String> = reached(&body);
+    let asking = Asking {
+        dry_run: step == Step::Preview,
+        idempotency_key: (step == Step::Publish).then(|| preview::key(seen.visit, sent)),
+        ..Asking::new("PUT", seen.asked("local"), Some(body.clone()))
+    };
+    let told = ask.ask(asking).await;
+    if !told.is_well() {
+        let text = field::first_of(seen.visit, "local-text");
+        let fields = [
+            ("/organisations", "town"),
+            ("/status", "local-status"),
+            ("/mode", "mode"),
+            ("/until", "local-until"),
+            ("/delivery", "delivery-until"),
+            ("/text", &*text),
+        ];
+        let faults = field::refused(&told, sent, &fields);
+        return show(seen, ask, again(faults, Some(told))).await;
+    }
+    if step == Step::Publish {
+        return seen.done("ort");
+    }
+    let summary = html! {
+        p { "„" (seen.name()) "“ für " strong { (names(seen, &organisations)) } "." }
+        @if organisations.len() > NAMES_MAX {
+            details {
+                summary { "Alle " (organisations.len()) " ansehen" }
+                ul { @for id in &organisations { li { (names(seen, std::slice::from_ref(id))) } } }
+            }
+        }
+        @if organisations.len() > 1 { p.hint { "Unten sehen Sie die Seite der ersten Stadt; bei den anderen steht dasselbe." } }
+    };
+    let preview = Preview {
+        heading: "Vorschau: Was vor Ort anders ist",
+        action: &seen.action("local"),
+        publish: "Veröffentlichen",
+        summary,
+        told: &told,
+        sent,
+        request: Some(&body),
+    };
+    preview::page(seen.visit, &preview)
+}
+
+pub(super) async fn remove(seen: &Seen<'_>, ask: &dyn Ask, sent: &Form) -> Reply {
+    let reached: Vec<&str> = sent.all("reach").collect();
+    if reached.is_empty() {
+        return page::not_found(seen.visit);
+    }
+    let asking = Asking {
+        idempotency_key: Some(preview::key(seen.visit, sent)),
+        ..Asking::new("DELETE", seen.asked("local"), Some(json!({ "organisations": reached })))
+    };
+    let told = ask.ask(asking).await;
+    // Somebody else may have taken it back a moment ago: then it is as it was wanted.
+    if told.is_well() || told.status == 404 {
+        return seen.done("weg");
+    }
+    let faults = vec![Fault { field: None, sentence: refusal::said(&told).1 }];
+    show(seen, ask, Sent { form: "remove", fields: Some(sent), faults, told: Some(told), ..Sent::default() }).await
+}

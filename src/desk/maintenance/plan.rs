@@ -1,0 +1,520 @@
+//! Announcing planned work or a closure, and changing what was announced: one form for both.
+
+use jiff::tz::TimeZone;
+use maud::{Markup, html};
+use serde_json::{Map, Value, json};
+
+use crate::desk::form::Form;
+use crate::desk::maintenance::choice::Choices;
+use crate::desk::maintenance::{Planned, window};
+use crate::desk::page::{Fault, Field, Kind};
+use crate::desk::preview::{self, Preview, Step};
+use crate::desk::{Ask, Asking, PREFIX, Reply, Told, Visit, field, page};
+use crate::model::alternative::Alternative;
+use crate::model::catalogue::Ends;
+use crate::model::notice::{CoveredNotice, MaintenanceNotice};
+use crate::model::status::ComponentKind;
+use crate::model::window::When;
+
+/// Most components with an end of their own.
+const EARLY_MAX: usize = 50;
+
+/// Empty places for them.
+const EARLY_EMPTY: usize = 2;
+
+/// The fields that a pointer of the request stands for; those of texts are those of the first language.
+fn fields(visit: &Visit) -> Vec<(&'static str, String)> {
+    let mut fields: Vec<(&str, String)> = [
+        ("/components", "components"),
+        ("/unaffected", "unaffected"),
+        ("/from", "from"),
+        ("/until", "until"),
+        ("/last_chance_before", "last"),
+        ("/back_from", "back"),
+        ("/announced_at", "announced"),
+        ("/programme", "programme"),
+        ("/ends", "ends"),
+    ]
+    .map(|(pointer, field)| (pointer, field.to_owned()))
+    .into();
+    fields.extend([("/title", field::first_of(visit, "title")), ("/text", field::first_of(visit, "text"))]);
+    fields
+}
+
+/// The form with all that it needs.
+struct Plan<'a> {
+    visit: &'a Visit,
+    choices: Choices,
+    /// What is to be changed; nothing if it is new.
+    planned: Option<&'a Planned<'a>>,
+    /// Whether it is a closure that is announced.
+    is_closing: bool,
+}
+
+/// What was sent and was not carried out.
+#[derive(Default)]
+struct Sent<'a> {
+    fields: Option<&'a Form>,
+    faults: Vec<Fault>,
+    told: Option<Told>,
+}
+
+/// A new one.
+pub(super) async fn new(visit: &Visit, ask: &dyn Ask, sent: Option<&Form>) -> Reply {
+    let given = sent.unwrap_or(&visit.query);
+    let is_closing = given.text("art") == "schliessung";
+    let choices = match Choices::find(visit, ask, &given.text("organisation"), is_closing).await {
+        Ok(choices) => choices,
+        Err(reply) => return reply,
+    };
+    Plan { visit, choices, planned: None, is_closing }.answer(ask, sent).await
+}
+
+/// The same of one that is there.
+pub(super) async fn edit(planned: &Planned<'_>, ask: &dyn Ask, sent: Option<&Form>) -> Reply {
+    if planned.notice.is_over() {
+        return Reply::see(planned.path());
+    }
+    let visit = planned.visit;
+    let given = sent.unwrap_or(&visit.query);
+    let owner = planned.notice.components.first().and_then(|covered| {
+        let catalogue = &visit.snapshot.catalogue;
+        let index = *catalogue.component_index.get(&covered.component)?;
+        let owner = catalogue.components.get(index as usize)?.owner;
+        Some(catalogue.organisations.get(owner as usize)?.id.to_string())
+    });
+    let whose = given.filled("organisation");
+    let found = match Choices::find(visit, ask, whose.as_deref().unwrap_or_default(), false).await {
+        // Too many for one form: then those of whoever owns what is covered.
+        Err(_) if whose.is_none() && owner.is_some() => {
+            Choices::find(visit, ask, owner.as_deref().unwrap_or_default(), false).await
+        }
+        found => found,
+    };
+    match found {
+        Ok(choices) => Plan { visit, choices, planned: Some(planned), is_closing: false }.answer(ask, sent).await,
+        Err(reply) => reply,
+    }
+}
+
+impl Plan<'_> {
+    fn notice(&self) -> Option<&MaintenanceNotice> {
+        self.planned.map(|planned| &planned.notice)
+    }
+
+    fn zone(&self) -> TimeZone {
+        let name = self.notice().map_or(&self.visit.snapshot.catalogue.site.timezone, |notice| &notice.zone);
+        TimeZone::get(name).unwrap_or(TimeZone::UTC)
+    }
+
+    fn action(&self) -> String {
+        self.planned.map_or_else(|| format!("{PREFIX}/maintenance/new"), |planned| format!("{}/edit", planned.path()))
+    }
+
+    fn heading(&self) -> &'static str {
+        match (self.planned, self.is_closing) {
+            (Some(_), _) => "Ankündigung ändern",
+            (None, true) => "Schließung ankündigen",
+            (None, false) => "Wartung ankündigen",
+        }
+    }
+
+    async fn answer(&self, ask: &dyn Ask, sent: Option<&Form>) -> Reply {
+        let Some(sent) = sent else { return self.form(&Sent::default()) };
+        let again = |faults: Vec<Fault>, told| self.form(&Sent { fields: Some(sent), faults, told });
+        let step = Step::of(sent);
+        if step == Step::Change {
+            return again(Vec::new(), None);
+        }
+        let body = match preview::request(sent).map_or_else(|| self.read(sent), Ok) {
+            Ok(body) => body,
+            Err(faults) => return again(faults, None),
+        };
+        let asking = match self.planned {
+            Some(planned) => Asking {
+                if_match: sent.filled("etag"),
+                ..Asking::new("PATCH", format!("/maintenance/{}", planned.notice.id), Some(body.clone()))
+            },
+            None => Asking::new("POST", "/maintenance", Some(body.clone())),
+        };
+        let publishes = step == Step::Publish;
+        let idempotency_key = publishes.then(|| preview::key(self.visit, sent));
+        let told = ask.ask(Asking { dry_run: !publishes, idempotency_key, ..asking }).await;
+        if !told.is_well() {
+            let fields = fields(self.visit);
+            let fields: Vec<(&str, &str)> = fields.iter().map(|(pointer, field)| (*pointer, field.as_str())).collect();
+            return again(field::refused(&told, sent, &fields), Some(told));
+        }
+        if publishes {
+            let id = told.body.pointer("/maintenance/id").and_then(Value::as_str).unwrap_or_default();
+            let done = if self.planned.is_some() { "geaendert" } else { "geplant" };
+            return Reply::see(format!("{PREFIX}/maintenance/{id}?getan={done}"));
+        }
+        let preview = Preview {
+            heading: "Vorschau: Ankündigung",
+            action: &self.action(),
+            publish: "Veröffentlichen",
+            summary: summary(&told),
+            told: &told,
+            sent,
+            request: Some(&body),
+        };
+        preview::page(self.visit, &preview)
+    }
+
+    fn form(&self, sent: &Sent<'_>) -> Reply {
+        let (fields, faults) = (sent.fields, sent.faults.as_slice());
+        let notice = self.notice();
+        let zone = self.zone();
+        let is_stale = sent.told.as_ref().is_some_and(|told| told.status == 412);
+        let recurs = notice.is_some_and(|notice| notice.recurring.is_some());
+        let texts = |name, label, hint, kind, required, now| {
+            field::Texts { name, label, hint, kind, required, now }.show(self.visit, fields, faults)
+        };
+        let title_hint = if self.is_closing {
+            "Zum Beispiel: Bürgerbüro geschlossen wegen Umzugs."
+        } else {
+            "Zum Beispiel: Neue Software im Bürgerbüro."
+        };
+        let main = html! {
+            p.over { a href={ (PREFIX) "/maintenance" } { "Wartungen" } }
+            h1 { (self.heading()) }
+            (page::faults(faults))
+            @if let (Some(planned), true) = (self.planned, is_stale) {
+                div.notice {
+                    p { strong { "So steht es jetzt: " } (planned.title()) }
+                    p { (window(&planned.notice.zone, &planned.notice.from, &planned.notice.until)) }
+                }
+            }
+            form method="post" action=(self.action()) {
+                (page::token(self.visit))
+                @if let Some(planned) = self.planned { (preview::etag(&planned.told, fields, sent.told.as_ref())) }
+                (preview::kept_key(fields, sent.told.as_ref()))
+                @if self.is_closing { input type="hidden" name="art" value="schliessung"; }
+                @let whose = fields.map_or_else(|| self.visit.query.text("organisation"), |fields| fields.text("organisation"));
+                @if !whose.is_empty() { input type="hidden" name="organisation" value=(whose); }
+                (texts("title", "Überschrift", title_hint, Kind::Line, true, notice.map(|notice| &notice.title)))
+                (texts("text", "Was heißt das für die Leute?", "In einfachen Sätzen: was nicht geht, und was weiter geht.", Kind::Lines(4), false, notice.and_then(|notice| notice.text.as_ref())))
+                (self.components(fields, faults))
+                @if recurs {
+                    p.notice { "Diese Arbeiten kehren regelmäßig wieder. Ihre Zeiten stehen in der Datei des Betreibers." }
+                } @else {
+                    (self.dates(fields, faults, &zone))
+                }
+                (self.more(fields, faults, &zone))
+                p.buttons { button { "Vorschau" } }
+            }
+        };
+        let status = sent.told.as_ref().map_or(if faults.is_empty() { 200 } else { 422 }, |told| told.status);
+        Reply::page(status, page::page(self.visit, self.heading(), &main))
+    }
+
+    /// What it covers.
+    fn components(&self, fields: Option<&Form>, faults: &[Fault]) -> Markup {
+        let fault = faults.iter().find(|fault| fault.field.as_deref() == Some("components"));
+        let ticked: Vec<String> = match (fields, self.notice()) {
+            (Some(fields), _) => fields.all("components").map(str::to_owned).collect(),
+            (None, Some(notice)) => notice.components.iter().map(|covered| covered.component.to_string()).collect(),
+            (None, None) => self.suggested(),
+        };
+        html! {
+            fieldset.boxes id="components" aria-describedby=[fault.map(|_| "components-fault")] {
+                legend { @if self.is_closing { "Was ist geschlossen?" } @else { "Was geht in dieser Zeit nicht?" } }
+                p.hint { "Was darauf aufbaut, wird von selbst mit genannt." }
+                @if let Some(fault) = fault { p.fault id="components-fault" { (fault.sentence) } }
+                (self.choices.boxes("components", &ticked))
+            }
+        }
+    }
+
+    /// The only office, where it is a closure; what the address names.
+    fn suggested(&self) -> Vec<String> {
+        let named: Vec<String> = self.visit.query.all("component").map(str::to_owned).collect();
+        let mut offices = self.choices.all().iter().filter(|choice| choice.kind == Some(ComponentKind::Counter));
+        match (named.is_empty() && self.is_closing, offices.next(), offices.next()) {
+            (true, Some(only), None) => vec![only.id.clone()],
+            _ => named,
+        }
+    }
+
+    fn dates(&self, fields: Option<&Form>, faults: &[Fault], zone: &TimeZone) -> Markup {
+        let notice = self.notice();
+        let day = |name: &str, label: &str, hint: &str, required: bool, now: Option<&When>| {
+            let now = now.map(|now| field::shown_when(now, zone)).unwrap_or_default();
+            field::DayTime { name, label, hint, required, now: (&now.0, &now.1) }.show(fields, faults)
+        };
+        let ends = fields.map_or_else(
+            || notice.map_or(Ends::ByItself, |notice| notice.ends),
+            |fields| if fields.text("ends") == "on_notice" { Ends::OnNotice } else { Ends::ByItself },
+        );
+        let pick = |closing: &'static str, other: &'static str| if self.is_closing { closing } else { other };
+        html! {
+            (day("from", pick("Erster geschlossener Tag", "Beginn"), "Ohne Uhrzeit gilt es vom Anfang des Tages an.", true, notice.map(|notice| &notice.from)))
+            (day("until", pick("Letzter geschlossener Tag", "Ende"), "Dieser Tag zählt noch ganz dazu, wenn Sie keine Uhrzeit angeben. Die Leute lesen dann: „bis einschließlich …“.", true, notice.map(|notice| &notice.until)))
+            (day("last", pick("Letzter Tag, an dem noch geöffnet ist", "Letzter Tag vorher"), "Bis wann müssen die Leute kommen oder etwas abschicken? Der Tag steht auch in ihren Kalendern.", false, notice.and_then(|notice| notice.last_chance_before.as_ref())))
+            (day("back", pick("Wieder geöffnet ab", "Wieder da ab"), "Meist der nächste Öffnungstag danach: Ein Wochenende dazwischen rechnen die Leute sonst falsch.", false, notice.and_then(|notice| notice.back_from.as_ref())))
+            fieldset.boxes id="ends" {
+                legend { "Wie endet es?" }
+                div {
+                    input type="radio" id="ends-self" name="ends" value="by_itself" checked[ends == Ends::ByItself];
+                    label for="ends-self" { "Von selbst" span.hint { " – Danach gilt es als beendet. Was dann nicht geht, ist eine Störung." } }
+                }
+                div {
+                    input type="radio" id="ends-notice" name="ends" value="on_notice" checked[ends == Ends::OnNotice];
+                    label for="ends-notice" { "Erst, wenn ich es melde" span.hint { " – Bis dahin liest man nach dem Ende: „Dauert länger als angekündigt“." } }
+                }
+            }
+        }
+    }
+
+    /// What not everything needs.
+    fn more(&self, fields: Option<&Form>, faults: &[Fault], zone: &TimeZone) -> Markup {
+        let notice = self.notice();
+        let unaffected: Vec<String> = match (fields, notice) {
+            (Some(fields), _) => fields.all("unaffected").map(str::to_owned).collect(),
+            (None, Some(notice)) => notice.unaffected.iter().map(ToString::to_string).collect(),
+            (None, None) => Vec::new(),
+        };
+        let is_at = |names: &[&str]| {
+            faults.iter().any(|fault| {
+                fault.field.as_deref().is_some_and(|field| names.iter().any(|name| field.starts_with(name)))
+            })
+        };
+        let ways: &[Alternative] = notice.map(|notice| notice.alternatives.as_slice()).unwrap_or_default();
+        let has_ways = !ways.is_empty()
+            || fields.is_some_and(|fields| {
+                fields.fields().any(|(name, value)| {
+                    name.starts_with("way-") && name.ends_with("-label") && !value.trim().is_empty()
+                })
+            });
+        let early = early(notice, fields, zone);
+        let mut names: Vec<(&str, &str)> = vec![("", "Bitte wählen")];
+        names.extend(self.choices.all().iter().map(|choice| (choice.id.as_str(), choice.name.as_str())));
+        for (id, ..) in &early {
+            if !id.is_empty() && !names.iter().any(|(known, _)| known == id) {
+                names.push((id, self.choices.name(id)));
+            }
+        }
+        let programme = notice.and_then(|notice| notice.programme.clone()).unwrap_or_default();
+        html! {
+            details open[has_ways || is_at(&["way-"])] {
+                summary { "Andere Wege: So geht es trotzdem" }
+                (field::ways(self.visit, fields, ways, faults))
+            }
+            details open[!unaffected.is_empty() || is_at(&["unaffected"])] {
+                summary { "Was ist nicht betroffen?" }
+                fieldset.boxes id="unaffected" {
+                    legend { "Das geht weiter wie gewohnt" }
+                    @if let Some(fault) = faults.iter().find(|fault| fault.field.as_deref() == Some("unaffected")) { p.fault { (fault.sentence) } }
+                    (self.choices.boxes("unaffected", &unaffected))
+                }
+            }
+            details open[early.iter().any(|(id, ..)| !id.is_empty()) || is_at(&["early-"])] {
+                summary { "Etwas davon geht früher wieder?" }
+                @for (index, (id, day, time)) in early.iter().enumerate() {
+                    fieldset {
+                        legend { "Früheres Ende " (index + 1) }
+                        (field::Select { name: &format!("early-{index}"), label: "Dienst", hint: "", all: &names, now: id }.show(fields.filter(|fields| fields.has(&format!("early-{index}"))), faults))
+                        (field::DayTime { name: &format!("early-{index}-until"), label: "Sein Ende", hint: field::INCLUSIVE, required: false, now: (day, time) }.show(fields, faults))
+                    }
+                }
+            }
+            details open[!programme.is_empty() || is_at(&["programme", "announced"]) || fields.is_some_and(|fields| fields.filled("programme").is_some() || fields.filled("announced").is_some())] {
+                summary { "Weiteres" }
+                (Field { name: "programme", label: "Vorhaben", hint: "Dasselbe Wort bei allem, was zusammengehört, zum Beispiel: Neue Software 2027.", kind: Kind::Line, required: false, now: &programme }.show(fields, faults))
+                @if notice.is_none() {
+                    (field::DayTime { name: "announced", label: "Ab wann sollen es die Leute lesen?", hint: "Ohne Angabe: sofort.", required: false, now: ("", "") }.show(fields, faults))
+                }
+            }
+        }
+    }
+
+    /// The request that a form makes, or what is wrong in the form. Of one that is there only what
+    /// was changed.
+    fn read(&self, sent: &Form) -> Result<Value, Vec<Fault>> {
+        let mut faults = Vec::new();
+        let mut body = Map::new();
+        let notice = self.notice();
+        self.read_texts(sent, &mut body, &mut faults);
+        match self.read_components(sent) {
+            Ok(components) => drop(components.map(|components| body.insert("components".to_owned(), components))),
+            Err(wrong) => faults.extend(wrong),
+        }
+        let unaffected: Vec<&str> = sent.all("unaffected").collect();
+        if !notice.map_or(unaffected.is_empty(), |notice| {
+            notice.unaffected.iter().map(|id| id.as_str()).eq(unaffected.iter().copied())
+        }) {
+            body.insert("unaffected".to_owned(), json!(unaffected));
+        }
+        self.read_dates(sent, &mut body, &mut faults);
+        let programme = sent.filled("programme");
+        if programme.as_deref() != notice.and_then(|notice| notice.programme.as_deref()) {
+            body.insert("programme".to_owned(), json!(programme));
+        }
+        let known = notice.map(|notice| notice.alternatives.as_slice()).unwrap_or_default();
+        match field::read_ways(self.visit, sent, known) {
+            Ok(ways) => {
+                let before: Vec<Value> = known.iter().map(|way| Value::Object(field::way_request(way))).collect();
+                if ways != before {
+                    body.insert("alternatives".to_owned(), ways.into());
+                }
+            }
+            Err(wrong) => faults.extend(wrong),
+        }
+        if faults.is_empty() && body.is_empty() {
+            faults.push(Fault { field: None, sentence: "Es wurde nichts geändert.".to_owned() });
+        }
+        if faults.is_empty() { Ok(Value::Object(body)) } else { Err(faults) }
+    }
+
+    fn read_texts(&self, sent: &Form, body: &mut Map<String, Value>, faults: &mut Vec<Fault>) {
+        let notice = self.notice();
+        let title = field::read_texts(self.visit, sent, "title");
+        let first = field::first_of(self.visit, "title");
+        if sent.filled(&first).is_none() {
+            faults.push(Fault { field: Some(first), sentence: "Bitte geben Sie eine Überschrift an.".to_owned() });
+        }
+        let text = field::read_texts(self.visit, sent, "text");
+        let known = (notice.map(|notice| &notice.title), notice.and_then(|notice| notice.text.as_ref()));
+        if field::is_changed(self.visit, title.as_ref(), known.0) {
+            body.insert("title".to_owned(), field::kept_languages(self.visit, title, known.0));
+        }
+        if field::is_changed(self.visit, text.as_ref(), known.1) {
+            body.insert("text".to_owned(), field::kept_languages(self.visit, text, known.1));
+        }
+    }
+
+    /// What is covered, with earlier ends; nothing if that is as it was.
+    fn read_components(&self, sent: &Form) -> Result<Option<Value>, Vec<Fault>> {
+        let ticked: Vec<&str> = sent.all("components").collect();
+        let mut faults = Vec::new();
+        if ticked.is_empty() {
+            faults.push(Fault {
+                field: Some("components".to_owned()),
+                sentence: "Bitte wählen Sie mindestens einen Dienst.".to_owned(),
+            });
+        }
+        let zone = self.zone();
+        let before = early(self.notice(), None, &zone);
+        let mut ends: Vec<(String, String)> = Vec::new();
+        for index in (0..EARLY_MAX).filter(|index| sent.filled(&format!("early-{index}")).is_some()) {
+            let (place, id) = (format!("early-{index}"), sent.text(&format!("early-{index}")));
+            let mut fault =
+                |sentence: &str| faults.push(Fault { field: Some(place.clone()), sentence: sentence.to_owned() });
+            if !ticked.contains(&id.as_str()) {
+                fault("Bitte haken Sie diesen Dienst auch oben an, oder wählen Sie ihn hier ab.");
+                continue;
+            }
+            match field::read_when(sent, &format!("{place}-until")) {
+                Err(wrong) => faults.push(wrong),
+                Ok(None) => fault("Bitte wählen Sie, wann er wieder geht."),
+                Ok(Some(until)) => ends.push((id, until)),
+            }
+        }
+        if !faults.is_empty() {
+            return Err(faults);
+        }
+        // What was not touched stays exactly as it is, to the second.
+        let exact = |id: &str, until: &str| {
+            let untouched = before.iter().any(|(known, day, time)| known == id && *until == typed(day, time));
+            let covered = self.notice()?.components.iter().find(|covered| covered.component.as_str() == id)?;
+            covered.until.as_ref().filter(|_| untouched).map(field::exact_when)
+        };
+        let covered = |id: &&str| match ends.iter().find(|(known, _)| known == id) {
+            Some((_, until)) => json!({ "id": id, "until": exact(id, until).unwrap_or_else(|| until.clone()) }),
+            None => json!(id),
+        };
+        let components: Vec<Value> = ticked.iter().map(covered).collect();
+        let known = self.notice().map(|notice| notice.components.iter().map(covered_request).collect::<Vec<_>>());
+        let is_same = known.is_some_and(|known| {
+            known.len() == components.len() && known.iter().all(|covered| components.contains(covered))
+        });
+        Ok((!is_same).then(|| components.into()))
+    }
+
+    fn read_dates(&self, sent: &Form, body: &mut Map<String, Value>, faults: &mut Vec<Fault>) {
+        let notice = self.notice();
+        if notice.is_some_and(|notice| notice.recurring.is_some()) {
+            return;
+        }
+        let zone = self.zone();
+        let known = |when: Option<&When>| {
+            when.map(|when| {
+                let (day, time) = field::shown_when(when, &zone);
+                typed(&day, &time)
+            })
+        };
+        let dates: [(&str, &str, Option<&When>, Option<&str>); 4] = [
+            ("from", "from", notice.map(|notice| &notice.from), Some("Bitte wählen Sie den ersten Tag.")),
+            ("until", "until", notice.map(|notice| &notice.until), Some("Bitte wählen Sie den letzten Tag.")),
+            ("last", "last_chance_before", notice.and_then(|notice| notice.last_chance_before.as_ref()), None),
+            ("back", "back_from", notice.and_then(|notice| notice.back_from.as_ref()), None),
+        ];
+        for (name, key, now, needed) in dates {
+            match (field::read_when(sent, name), needed) {
+                (Err(fault), _) => faults.push(fault),
+                (Ok(None), Some(sentence)) => {
+                    faults.push(Fault { field: Some(name.to_owned()), sentence: sentence.to_owned() })
+                }
+                (Ok(typed), _) if typed != known(now) => drop(body.insert(key.to_owned(), json!(typed))),
+                (Ok(_), _) => {}
+            }
+        }
+        let ends = if sent.text("ends") == "on_notice" { Ends::OnNotice } else { Ends::ByItself };
+        if notice.map_or(ends == Ends::OnNotice, |notice| notice.ends != ends) {
+            body.insert("ends".to_owned(), json!(ends));
+        }
+        if notice.is_none() {
+            match field::read_when(sent, "announced") {
+                Ok(announced) => body.extend(announced.map(|announced| ("announced_at".to_owned(), announced.into()))),
+                Err(fault) => faults.push(fault),
+            }
+        }
+    }
+}
+
+/// A day and a time of day as the interface takes them.
+fn typed(day: &str, time: &str) -> String {
+    if time.is_empty() { day.to_owned() } else { format!("{day}T{time}") }
+}
+
+fn covered_request(covered: &CoveredNotice) -> Value {
+    match &covered.until {
+        Some(until) => json!({ "id": covered.component, "until": field::exact_when(until) }),
+        None => json!(covered.component),
+    }
+}
+
+/// Components with an end of their own, as the form shows them: id, day and time; then empty places.
+fn early(notice: Option<&MaintenanceNotice>, sent: Option<&Form>, zone: &TimeZone) -> Vec<(String, String, String)> {
+    let mut places: Vec<(String, String, String)> = match sent {
+        Some(sent) => (0..EARLY_MAX)
+            .map(|index| (sent.text(&format!("early-{index}")), String::new(), String::new()))
+            .rev()
+            .skip_while(|(id, ..)| id.is_empty())
+            .collect::<Vec<_>>()
+            .into_iter()
+            .rev()
+            .collect(),
+        None => {
+            let covered = notice.map(|notice| notice.components.as_slice()).unwrap_or_default().iter();
+            let known = covered.filter_map(|covered| {
+                let (day, time) = field::shown_when(covered.until.as_ref()?, zone);
+                Some((covered.component.to_string(), day, time))
+            });
+            known.collect()
+        }
+    };
+    places.extend((0..EARLY_EMPTY).map(|_| Default::default()));
+    places.truncate(EARLY_MAX.max(notice.map_or(0, |notice| notice.components.len())));
+    places
+}
+
+/// When it is, as the public reads it.
+fn summary(told: &Told) -> Markup {
+    let notice = told.body.pointer("/internal/notice").cloned();
+    let notice: Option<MaintenanceNotice> = notice.and_then(|notice| serde_json::from_value(notice).ok());
+    html! {
+        @if let Some(notice) = notice { p { strong { (window(&notice.zone, &notice.from, &notice.until)) } } }
+    }
+}
