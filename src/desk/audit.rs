@@ -106,6 +106,7 @@ fn said(action: &str, subject: &str) -> String {
         ("POST", ["incidents", _, "updates"]) => "Meldung zu einer Störung veröffentlicht",
         ("PATCH", ["incidents", _, "updates", _]) => "Meldung berichtigt",
         ("DELETE", ["incidents", _, "updates", _]) => "Meldung zurückgezogen",
+        ("POST", ["notifications", "test"]) => "Benachrichtigungen ausprobiert",
         ("POST", ["incidents", _, "merge"]) => "Störungen zusammengeführt",
         ("POST", ["incidents", _, "split"]) => "Störung geteilt",
         ("PUT", ["incidents", _, "overlays", _]) => "Eigene Worte zu einer Störung gesagt",
