@@ -28,7 +28,7 @@ const KEPT_FOR: Duration = Duration::from_secs(1);
 /// Longest wait for a scrape to begin, to go on, or to end.
 const WAIT_MAX: Duration = Duration::from_secs(10);
 /// So much is handed over at a time.
-const PART_BYTES: usize = 64 * 1024;
+const PART_BYTES: usize = 256 * 1024;
 /// Documents in memory. Beyond, whoever still reads the oldest is cut off: a scraper that is slower
 /// than this many newer ones.
 const DOCUMENTS_MAX: usize = 8;
