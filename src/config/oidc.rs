@@ -5,7 +5,7 @@ use url::Url;
 use super::diagnostic::{At, Fault, did_you_mean, quote};
 use super::read::{Table, Value};
 use super::secrets::Secrets;
-use super::values::id;
+use super::values::{id, is_guarded};
 use crate::model::access::Role;
 use crate::model::id::OrganisationId;
 use crate::model::settings::{OidcGroup, OidcSettings};
@@ -123,19 +123,7 @@ fn read_groups<'t>(table: &Table<'t>) -> (Vec<OidcGroup>, Vec<At<&'t str>>) {
 /// `https://host/path`, or plain http on this machine.
 fn issuer(value: Value<'_>) -> Option<Url> {
     let text = value.string()?;
-    let url = Url::parse(text.value).ok().filter(|url| {
-        let is_loopback = match url.host() {
-            Some(url::Host::Ipv4(address)) => address.is_loopback(),
-            Some(url::Host::Ipv6(address)) => address.is_loopback(),
-            Some(url::Host::Domain(_)) | None => false,
-        };
-        (url.scheme() == "https" || (url.scheme() == "http" && is_loopback))
-            && url.has_host()
-            && url.query().is_none()
-            && url.fragment().is_none()
-            && url.username().is_empty()
-            && url.password().is_none()
-    });
+    let url = Url::parse(text.value).ok().filter(is_guarded);
     if url.is_none() {
         value.fault(
             format!("{} is no issuer", quote(text.value)),

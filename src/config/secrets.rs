@@ -12,7 +12,7 @@ use url::Url;
 
 use super::diagnostic::{At, Fault, Faults, quote};
 use super::read::{Table, Value};
-use super::values::id;
+use super::values::{id, is_guarded};
 use crate::model::id::OrganisationId;
 use crate::model::settings::{Secret, SecretEntry};
 
@@ -91,20 +91,7 @@ pub(super) fn read_secrets<'t>(
 /// `https://host` or `https://host:port`, in its canonical form.
 fn origin(value: Value<'_>) -> Option<String> {
     let text = value.string()?;
-    let url = Url::parse(text.value).ok().filter(|url| {
-        let loopback = match url.host() {
-            Some(url::Host::Ipv4(address)) => address.is_loopback(),
-            Some(url::Host::Ipv6(address)) => address.is_loopback(),
-            Some(url::Host::Domain(_)) | None => false,
-        };
-        (url.scheme() == "https" || (url.scheme() == "http" && loopback))
-            && url.has_host()
-            && url.path() == "/"
-            && url.query().is_none()
-            && url.fragment().is_none()
-            && url.username().is_empty()
-            && url.password().is_none()
-    });
+    let url = Url::parse(text.value).ok().filter(|url| is_guarded(url) && url.path() == "/");
     if url.is_none() {
         value.fault(
             format!("{} is no origin", quote(text.value)),

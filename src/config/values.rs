@@ -329,3 +329,19 @@ pub(super) fn is_inside(address: IpAddr) -> bool {
         }
     }
 }
+
+/// Whether secrets may travel to an address: over https, or plainly within this machine; and it holds nothing
+/// but a place and a path.
+pub(super) fn is_guarded(url: &Url) -> bool {
+    let is_loopback = match url.host() {
+        Some(url::Host::Ipv4(address)) => address.is_loopback(),
+        Some(url::Host::Ipv6(address)) => address.is_loopback(),
+        Some(url::Host::Domain(_)) | None => false,
+    };
+    (url.scheme() == "https" || (url.scheme() == "http" && is_loopback))
+        && url.has_host()
+        && url.query().is_none()
+        && url.fragment().is_none()
+        && url.username().is_empty()
+        && url.password().is_none()
+}
