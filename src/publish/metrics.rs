@@ -338,10 +338,10 @@ fn components(families: &mut Families<'_>, measurements: &Measurements) {
         }
     });
     let windows = windows(measurements);
-    let mut window = |name: &str, help: &str, value: fn(&Availability) -> Value| {
+    let mut window = |name: &str, help: &str, first: usize, value: fn(&Availability) -> Value| {
         families.family(name, help, |samples| {
             for ((_, labels), windows) in labels.iter().zip(&windows) {
-                for ((extra, _), availability) in WINDOWS.iter().zip(windows) {
+                for ((extra, _), availability) in WINDOWS.iter().zip(windows).skip(first) {
                     if let Some(availability) = availability {
                         samples.add(labels, extra, value(availability));
                     }
@@ -352,16 +352,21 @@ fn components(families: &mut Families<'_>, measurements: &Measurements) {
     window(
         "turmwacht_component_availability_ratio",
         "1 - outage / (measured time - maintenance) of the window; absent if nothing was measured.",
+        0,
         |availability| Value::Float(availability.ratio),
     );
+    // Only of the longest: in each window they would be a fifth of all series.
+    let longest = WINDOWS.len() - 1;
     window(
         "turmwacht_component_outages",
         "Outages that touch the window; absent if nothing was measured.",
+        longest,
         |availability| Value::Unsigned(availability.outages),
     );
     window(
         "turmwacht_component_outage_seconds",
         "Seconds of the window without the component; absent if nothing was measured.",
+        longest,
         |availability| Value::Unsigned(availability.major_s),
     );
 }
@@ -459,6 +464,11 @@ impl Samples<'_, '_> {
         out.push(b'{');
         out.extend_from_slice(labels.as_bytes());
         out.extend_from_slice(extra.as_bytes());
+        if let Value::Unsigned(value @ 0..10) = value {
+            // Most values; it is quicker to append all of the rest at once.
+            out.extend_from_slice(&[b'}', b' ', digit(value), b'\n']);
+            return;
+        }
         out.extend_from_slice(b"} ");
         value.write(out);
         out.push(b'\n');

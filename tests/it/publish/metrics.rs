@@ -282,8 +282,8 @@ fn components_and_incidents_have_families_of_ours() {
         "turmwacht_component_info{component=\"portal\",name=\"Serviceportal\",kind=\"portal\",\
          owner=\"ennepe-ruhr-kreis\"} 1",
         "turmwacht_component_availability_ratio{component=\"portal\",window=\"24h\"} 0.9875",
-        "turmwacht_component_outages{component=\"portal\",window=\"24h\"} 1",
-        "turmwacht_component_outage_seconds{component=\"portal\",window=\"24h\"} 1080",
+        "turmwacht_component_outages{component=\"portal\",window=\"90d\"} 1",
+        "turmwacht_component_outage_seconds{component=\"portal\",window=\"90d\"} 1080",
         "turmwacht_component_outages{component=\"mail\",window=\"90d\"} 0",
         "turmwacht_incident_info{incident=\"i-1\",root=\"\",owner=\"\",impact=\"critical\"} 1",
         "turmwacht_notices_overdue{kind=\"incident\",id=\"i-1\"} 1",
