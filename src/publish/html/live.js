@@ -58,7 +58,7 @@
   let skew = 0;
   let tag = null;
   let outdated = false;
-  let asking = false;
+  let renewing = null;
   let loading = false;
   let loadTimer = null;
   let loadedAt = Number.NEGATIVE_INFINITY;
@@ -161,8 +161,6 @@
   const within = () => AbortSignal.timeout?.(FETCH_MAX_MS);
 
   async function ask() {
-    if (asking) return null;
-    asking = true;
     try {
       const response = await fetch("/api/v1/alive.json", { cache: "no-store", signal: within() });
       if (!response.ok) return null;
@@ -170,15 +168,20 @@
       return await response.json();
     } catch {
       return null;
-    } finally {
-      asking = false;
     }
   }
 
-  // Without events a statement holds for what was loaded after it was made, and for nothing else.
-  async function renew() {
-    const word = await ask();
-    if (word !== null && (await load())) confirm(word);
+  // Without events a statement holds for what was loaded after it was made, and for nothing else. Whoever
+  // comes meanwhile waits along.
+  function renew() {
+    const once = async () => {
+      const word = await ask();
+      if (word !== null && (await load())) confirm(word);
+    };
+    renewing ??= once().finally(() => {
+      renewing = null;
+    });
+    return renewing;
   }
 
   const isLate = () => now() > validUntil || performance.now() - heard > VALID_MS;
