@@ -6,10 +6,10 @@ use std::sync::Arc;
 
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
-use rustls::{ClientConfig, RootCertStore};
 use sha2::{Digest, Sha256};
 use url::Url;
 
+use crate::client;
 use crate::model::notification::Letter;
 use crate::model::notify::{Address, Credentials};
 use crate::model::settings::Settings;
@@ -59,7 +59,8 @@ impl Ways {
         let mailer = notify.mail.as_ref().map(|mail| Mailer::new(mail, authority, &extra)).transpose()?;
         let policy = Policy::new(settings.probing.private_networks.clone());
         let allowed: Allowed = Arc::new(move |address: IpAddr| policy.judge(address, None).is_ok());
-        let tls = tls(&extra)?;
+        let own = extra.iter().flat_map(|pem| CertificateDer::pem_slice_iter(pem)).filter_map(Result::ok);
+        let tls = client::tls(client::roots(own))?;
         let client = webhook::client(tls.clone(), Arc::clone(&allowed))?;
         let webhooks = notify.webhooks.iter().map(|hook| {
             let (client, allowed) = (client.clone(), Arc::clone(&allowed));
@@ -118,18 +119,4 @@ fn read_pem(path: &std::path::Path) -> Result<Vec<u8>, String> {
         .and_then(|file| file.take(PEM_BYTES_MAX).read_to_end(&mut pem))
         .map_err(|error| format!("cannot read the certificates in {name}: {error}"))?;
     Ok(pem)
-}
-
-/// The system's roots and those of the operator.
-fn tls(extra: &[Vec<u8>]) -> Result<ClientConfig, String> {
-    let mut roots = RootCertStore::empty();
-    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-    let certificates = extra.iter().flat_map(|pem| CertificateDer::pem_slice_iter(pem)).filter_map(Result::ok);
-    roots.add_parsable_certificates(certificates);
-    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    Ok(ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .map_err(|error| format!("no TLS version can be used: {error}"))?
-        .with_root_certificates(roots)
-        .with_no_client_auth())
 }

@@ -14,6 +14,7 @@ use rustls::ClientConfig;
 use sha2::Sha256;
 use url::Host;
 
+use crate::client::{self, causes};
 use crate::model::settings::Secret;
 use crate::model::time::Timestamp;
 use crate::notify::Outcome;
@@ -30,17 +31,8 @@ pub type Allowed = Arc<dyn Fn(IpAddr) -> bool + Send + Sync>;
 /// # Errors
 /// If it cannot be set up; the text is for the operator.
 pub fn client(tls: ClientConfig, allowed: Allowed) -> Result<reqwest::Client, String> {
-    reqwest::Client::builder()
-        .tls_backend_preconfigured(tls)
+    client::builder(tls, CONNECT_MAX, ANSWER_MAX)
         .dns_resolver(Arc::new(Judged { allowed }))
-        .no_proxy()
-        .redirect(reqwest::redirect::Policy::none())
-        .retry(reqwest::retry::never())
-        .referer(false)
-        .pool_max_idle_per_host(0)
-        .connect_timeout(CONNECT_MAX)
-        .timeout(ANSWER_MAX)
-        .user_agent(concat!("Turmwacht/", env!("CARGO_PKG_VERSION")))
         .build()
         .map_err(|error| format!("the HTTP client cannot be set up: {error}"))
 }
@@ -144,12 +136,7 @@ fn judge(response: &reqwest::Response) -> Outcome {
 /// What an error says, with its causes, without the address: a webhook's often is its password.
 pub fn sentence(error: reqwest::Error) -> String {
     let error = error.without_url();
-    let mut text = if error.is_timeout() { "no answer in time".to_owned() } else { error.to_string() };
-    let mut source = std::error::Error::source(&error);
-    while let Some(cause) = source {
-        text = format!("{text}: {cause}");
-        source = cause.source();
-    }
+    let text = if error.is_timeout() { "no answer in time".to_owned() } else { causes(&error) };
     text.chars().filter(|c| !c.is_control()).take(300).collect()
 }
 

@@ -19,6 +19,7 @@ const LINES_MAX: usize = 600;
 const IMPORTS: &[(&str, &[&str])] = &[
     ("model", &[]),
     ("clock", &["model"]),
+    ("client", &[]),
     ("engine", &["model"]),
     ("config", &["model"]),
     ("probe", &["model", "clock"]),
@@ -27,14 +28,15 @@ const IMPORTS: &[(&str, &[&str])] = &[
     ("telemetry", &["model", "publish"]),
     ("editing", &["model"]),
     ("desk", &["model", "editing", "publish"]),
-    ("server", &["model", "clock", "publish", "telemetry", "editing", "desk"]),
-    ("notify", &["model", "clock"]),
+    ("server", &["model", "clock", "client", "publish", "telemetry", "editing", "desk"]),
+    ("notify", &["model", "clock", "client"]),
     ("importing", &["model"]),
     (
         "app",
         &[
             "model",
             "clock",
+            "client",
             "engine",
             "editing",
             "config",
@@ -55,6 +57,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
         &[
             "model",
             "clock",
+            "client",
             "engine",
             "config",
             "probe",

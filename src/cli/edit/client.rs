@@ -3,10 +3,7 @@
 //! Architecture invariant: the token goes to the server that was named and nowhere else: over TLS or
 //! to this machine only, by no proxy, after no redirect.
 
-use std::error::Error;
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::Path;
-use std::sync::Arc;
 use std::time::Duration;
 
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, ETAG, IF_MATCH, LOCATION, RETRY_AFTER};
@@ -15,10 +12,11 @@ use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use rustls::{ClientConfig, RootCertStore};
 use tokio::runtime::{Builder, Runtime};
-use url::{Host, Url};
+use url::Url;
 
 use super::Request;
 use super::shown::refusal;
+use crate::client::{self, causes};
 use crate::model::settings::Secret;
 
 /// Longest reply.
@@ -75,21 +73,11 @@ impl Client {
         // Even for plain HTTP the client wants to know its cryptography; the system's roots only
         // for TLS.
         let tls = tls(if base.scheme() == "https" { Some(ca) } else { None })?;
-        // `localhost` is this machine, whatever a resolver says.
-        let loopback = [SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), SocketAddr::from((Ipv6Addr::LOCALHOST, 0))];
-        let http = reqwest::Client::builder()
-            .tls_backend_preconfigured(tls)
-            .resolve_to_addrs("localhost", &loopback)
-            .no_proxy()
-            .redirect(reqwest::redirect::Policy::none())
-            .retry(reqwest::retry::never())
-            .pool_max_idle_per_host(0)
-            .connect_timeout(CONNECT_MAX)
-            .timeout(REPLY_MAX)
-            .user_agent(concat!("turmwacht/", env!("CARGO_PKG_VERSION")))
+        let http = client::builder(tls, CONNECT_MAX, REPLY_MAX)
+            .resolve_to_addrs("localhost", &client::LOCALHOST)
             .default_headers(headers)
             .build()
-            .map_err(|error| format!("the HTTP client does not start: {}", chain(&error)))?;
+            .map_err(|error| format!("the HTTP client does not start: {}", causes(&error)))?;
         let runtime = Builder::new_current_thread()
             .enable_all()
             .build()
@@ -163,20 +151,14 @@ impl Client {
         }
         let failed = |error: reqwest::Error| {
             let is_unsent = error.is_connect() || error.is_builder();
-            let why = format!("no reply from {}: {}", self.base, chain(&error.without_url()));
+            let why = format!("no reply from {}: {}", self.base, causes(&error.without_url()));
             if is_unsent { Failure::Unsent(why) } else { Failure::Lost(why) }
         };
         let mut response = sent.send().await.map_err(failed)?;
-        let mut body = Vec::new();
-        while let Some(chunk) = response.chunk().await.map_err(failed)? {
-            if body.len() + chunk.len() > REPLY_BYTES_MAX {
-                return Err(Failure::Lost(format!(
-                    "the reply of {} is longer than {REPLY_BYTES_MAX} bytes",
-                    self.base
-                )));
-            }
-            body.extend_from_slice(&chunk);
-        }
+        let Some(body) = client::body(&mut response, REPLY_BYTES_MAX).await.map_err(failed)? else {
+            let why = format!("the reply of {} is longer than {REPLY_BYTES_MAX} bytes", self.base);
+            return Err(Failure::Lost(why));
+        };
         let header = |name| response.headers().get(name).and_then(|value: &HeaderValue| value.to_str().ok());
         let pause = header(RETRY_AFTER).and_then(|seconds| seconds.parse().ok()).map_or(PAUSE, Duration::from_secs);
         Ok(Reply {
@@ -222,13 +204,7 @@ pub(super) fn base(text: &str) -> Result<Url, String> {
     if !is_bare {
         return Err("the address of the server has a name, a password, a `?` or a `#`; leave that out".to_owned());
     }
-    let is_here = match url.host() {
-        Some(Host::Ipv4(address)) => address.is_loopback(),
-        Some(Host::Ipv6(address)) => address.is_loopback(),
-        Some(Host::Domain(name)) => name == "localhost",
-        None => false,
-    };
-    if url.scheme() == "http" && !is_here {
+    if !client::is_safe(&url) {
         return Err(format!("{url} would get the token in clear text; only this machine may be asked without https"));
     }
     Ok(url)
@@ -236,19 +212,12 @@ pub(super) fn base(text: &str) -> Result<Url, String> {
 
 /// TLS with the system's roots and those of a file; without any where there is no TLS to come.
 fn tls(trusted: Option<Option<&Path>>) -> Result<ClientConfig, String> {
-    let mut roots = RootCertStore::empty();
-    if let Some(ca) = trusted {
-        roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-        for certificate in ca.map(certificates).transpose()?.into_iter().flatten() {
-            roots.add(certificate).map_err(|error| format!("--ca holds a certificate that cannot be used: {error}"))?;
-        }
+    let Some(ca) = trusted else { return client::tls(RootCertStore::empty()) };
+    let mut roots = client::roots([]);
+    for certificate in ca.map(certificates).transpose()?.into_iter().flatten() {
+        roots.add(certificate).map_err(|error| format!("--ca holds a certificate that cannot be used: {error}"))?;
     }
-    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    Ok(ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .map_err(|error| format!("no TLS version can be used: {error}"))?
-        .with_root_certificates(roots)
-        .with_no_client_auth())
+    client::tls(roots)
 }
 
 fn certificates(file: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
@@ -267,18 +236,6 @@ fn new_key() -> Result<String, String> {
     let mut random = [0; 16];
     getrandom::fill(&mut random).map_err(|error| format!("there is no randomness: {error}"))?;
     Ok(data_encoding::HEXLOWER.encode(&random))
-}
-
-/// A fault with its causes.
-fn chain(fault: &dyn Error) -> String {
-    let mut line = fault.to_string();
-    let mut source = fault.source();
-    while let Some(cause) = source {
-        line.push_str(": ");
-        line.push_str(&cause.to_string());
-        source = cause.source();
-    }
-    line
 }
 
 #[cfg(test)]

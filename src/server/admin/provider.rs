@@ -30,11 +30,12 @@ use subtle::ConstantTimeEq as _;
 use tokio::sync::{Mutex, Semaphore};
 use url::Url;
 
+use crate::client::is_safe;
 use crate::clock::{monotonic, system_time};
 use crate::desk::form::Form;
 use crate::model::access::Editor;
 use crate::model::settings::OidcSettings;
-use crate::server::admin::provider::fetch::{Http, is_safe};
+use crate::server::admin::provider::fetch::Http;
 use crate::server::admin::sessions::{is_word, word};
 
 /// Where the provider sends people back to, below `public_url`.
