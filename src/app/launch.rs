@@ -20,7 +20,7 @@ use crate::app::core::{Core, Parts, Shared};
 use crate::app::export::{self, Exported, Exporter, FolderFault};
 use crate::app::notifier::{Notifier, Order};
 use crate::app::outbox::{Acks, Outbox};
-use crate::app::reload::reloaded;
+use crate::app::reload::{Taken, reloaded};
 use crate::app::supervisor::Supervisor;
 use crate::app::watch::{Files, Watch, Watched};
 use crate::app::ways::Ways;
@@ -252,8 +252,8 @@ pub fn run(start: Start) -> Result<(), AppFault> {
     });
     (start.started)(&Running { listen: server.local_addr(), metrics_listen: server.metrics_addr(), desk });
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let result =
-        LocalSet::new().block_on(&runtime, run_loop(core, adopt, &acks, asked, start.watched, &server, health));
+    let result = LocalSet::new()
+        .block_on(&runtime, run_loop(core, adopt, &acks, asked, (settings, start.watched), &server, health));
     runtime.shutdown_background();
     server.shutdown();
     result
@@ -285,7 +285,7 @@ async fn run_loop(
     mut adopt: Option<Arc<Catalogue>>,
     acks: &Acks,
     mut desk: mpsc::Receiver<Asked>,
-    watched: Option<Watched>,
+    (settings, watched): (&Settings, Option<Watched>),
     server: &server::ServerHandle,
     health: Arc<Health>,
 ) -> Result<(), AppFault> {
@@ -293,7 +293,8 @@ async fn run_loop(
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut hang_up = signal(SignalKind::hangup())?;
     let landing = core.landing();
-    let mut patterns = watched.as_ref().map(|watched| watched.patterns.clone()).unwrap_or_default();
+    let patterns = watched.as_ref().map(|watched| watched.patterns.clone()).unwrap_or_default();
+    let mut taken = Taken { settings: settings.clone(), patterns };
     let mut watch = watched.map(Watch::start).transpose()?;
     let mut supervisor = Supervisor::start(health)?;
     let mut told = false;
@@ -320,7 +321,7 @@ async fn run_loop(
                 }
             }
             Some(reading) = Watch::next(&mut watch) => {
-                adopt = reloaded(&mut core, reading, &mut patterns);
+                adopt = reloaded(&mut core, reading, &mut taken);
                 told = false;
             }
             Some(one) = desk.recv() => asked.push(one),

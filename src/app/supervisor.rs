@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use sd_notify::NotifyState;
 
+use crate::clock::monotonic;
 use crate::server::Health;
 
 /// Between two looks.
@@ -114,23 +115,26 @@ impl Pulse {
 fn supervise(health: &Health, told: &Receiver<Word>) {
     let watchdog = sd_notify::watchdog_enabled().is_some();
     let mut pulse = Pulse::default();
+    let mut next_look = monotonic() + LOOK_EVERY;
     loop {
-        match told.recv_timeout(LOOK_EVERY) {
+        match told.recv_timeout(next_look.saturating_duration_since(monotonic())) {
             Ok(word) => say(&word),
             Err(RecvTimeoutError::Disconnected) => return,
-            Err(RecvTimeoutError::Timeout) => {
-                if pulse.beats(health.last_beat()) {
-                    if watchdog {
-                        send(&[NotifyState::Watchdog]);
-                    }
-                } else if pulse.has_stopped() {
-                    tracing::error!(
-                        "the engine has stood still for {SILENT_MAX} seconds: ending at once; please report it"
-                    );
-                    std::thread::sleep(LAST_WORD);
-                    std::process::abort();
-                }
+            Err(RecvTimeoutError::Timeout) => {}
+        }
+        // However many words there are, none of the looks is left out.
+        if monotonic() < next_look {
+            continue;
+        }
+        next_look = monotonic() + LOOK_EVERY;
+        if pulse.beats(health.last_beat()) {
+            if watchdog {
+                send(&[NotifyState::Watchdog]);
             }
+        } else if pulse.has_stopped() {
+            tracing::error!("the engine has stood still for {SILENT_MAX} seconds: ending at once; please report it");
+            std::thread::sleep(LAST_WORD);
+            std::process::abort();
         }
     }
 }

@@ -34,6 +34,9 @@ const SHARE_AGAIN: u32 = 4;
 /// But a look comes at the latest after this, also where a slow disk makes it long.
 const LOOK_LATEST: Duration = Duration::from_secs(10);
 
+/// So often files that somebody wants read are read anew if they change meanwhile.
+const READINGS_MAX: u32 = 3;
+
 /// What tells one state of a file from another without reading it. A swapped link leads to another
 /// inode; the time of its last change of any kind shows what keeps its time of writing.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -197,13 +200,24 @@ fn watch(watched: Watched, signals: &Receiver<()>, out: &mpsc::Sender<Reading>) 
         if by == By::Change && change != Change::Settled {
             continue;
         }
-        // Nothing of ours outlives a panic in there.
-        let loaded = catch_unwind(AssertUnwindSafe(|| config::load_or_settings(&file))).ok();
-        let after = Files::of(&file);
-        if by == By::Change && after != files {
-            settling.look(after, monotonic());
-            continue;
-        }
+        let mut files = files;
+        let mut tries = 1;
+        let loaded = loop {
+            // Nothing of ours outlives a panic in there.
+            let loaded = catch_unwind(AssertUnwindSafe(|| config::load_or_settings(&file))).ok();
+            let after = Files::of(&file);
+            if after == files || (by == By::Signal && tries == READINGS_MAX) {
+                break Some(loaded);
+            }
+            // Something changed meanwhile, so half of what was read may be old. Whoever asked is answered still.
+            settling.look(after.clone(), monotonic());
+            if by == By::Change {
+                break None;
+            }
+            files = after;
+            tries += 1;
+        };
+        let Some(loaded) = loaded else { continue };
         settling.was_read(files, monotonic());
         if out.blocking_send(Reading { by, loaded }).is_err() {
             return;

@@ -11,7 +11,7 @@ use crate::model::settings::Secret;
 use crate::model::status::words;
 
 /// `[notify]`
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct NotifySettings {
     /// `[notify.mail]`: through which server mail goes out.
     pub mail: Option<MailSettings>,
@@ -31,7 +31,7 @@ impl NotifySettings {
 }
 
 /// `[notify.mail]`
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MailSettings {
     /// Name or address of the server.
     pub host: String,
@@ -59,7 +59,7 @@ pub enum MailTls {
 words!(MailTls { Starttls => "starttls", Implicit => "implicit", None => "none" });
 
 /// `[[notify.webhook]]`
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WebhookSettings {
     /// What rules call it.
     pub name: String,
@@ -70,7 +70,7 @@ pub struct WebhookSettings {
 }
 
 /// `[notify.alertmanager]`
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AlertmanagerSettings {
     /// Every instance; each is told everything.
     pub urls: Vec<Url>,
@@ -79,7 +79,7 @@ pub struct AlertmanagerSettings {
 }
 
 /// What stands in `Authorization`.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Credentials {
     /// A name and a password.
     Basic(String, Secret),

@@ -15,7 +15,7 @@ use crate::model::id::OrganisationId;
 use crate::model::notify::NotifySettings;
 
 /// Everything an instance needs beside its catalogue.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Settings {
     /// `[server]`
     pub server: ServerSettings,
@@ -35,8 +35,28 @@ pub struct Settings {
     pub oidc: Option<OidcSettings>,
 }
 
+impl Settings {
+    /// The sections of config.toml in which another reading of it differs; but for how often and how long
+    /// something is probed, which checks have in the catalogue.
+    pub fn sections_unlike(&self, other: &Self) -> Vec<&'static str> {
+        let ProbingSettings { timeout, retry_interval, .. } = other.probing;
+        let probing = ProbingSettings { timeout, retry_interval, ..self.probing.clone() };
+        let unlike = [
+            ("[server]", self.server != other.server),
+            ("[storage]", self.storage != other.storage),
+            ("[probing]", probing != other.probing),
+            ("[vantage]", self.references != other.references),
+            ("[secrets]", self.secrets != other.secrets),
+            ("[notify]", self.notify != other.notify),
+            ("[export]", self.export != other.export),
+            ("[oidc]", self.oidc != other.oidc),
+        ];
+        unlike.into_iter().filter_map(|(section, is_unlike)| is_unlike.then_some(section)).collect()
+    }
+}
+
 /// `[oidc]`
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct OidcSettings {
     /// As the provider names itself.
     pub issuer: String,
@@ -75,7 +95,7 @@ pub struct ExportSettings {
 }
 
 /// `[server]`
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct ServerSettings {
     /// The public listener.
     pub listen: SocketAddr,
@@ -94,7 +114,7 @@ pub struct ServerSettings {
 }
 
 /// `[storage]`
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct StorageSettings {
     /// The database file.
     pub path: PathBuf,
@@ -103,7 +123,7 @@ pub struct StorageSettings {
 }
 
 /// `[probing]`: how probes go out.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct ProbingSettings {
     /// The default timeout; also how long a reference may take.
     pub timeout: Duration,
@@ -144,7 +164,7 @@ pub enum ResolverAddress {
 }
 
 /// A reference: something outside that answers if our own paths work.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Reference {
     /// As written.
     pub text: String,
@@ -153,7 +173,7 @@ pub struct Reference {
 }
 
 /// A secret and where it may go.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct SecretEntry {
     /// Its value.
     pub value: Secret,

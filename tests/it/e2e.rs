@@ -10,6 +10,7 @@ pub(crate) mod program;
 mod reload;
 mod restore;
 mod supervised;
+mod suspended;
 mod tokens;
 
 use std::net::{SocketAddr, TcpListener};

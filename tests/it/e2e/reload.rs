@@ -184,3 +184,22 @@ fn a_component_with_an_open_incident_goes_only_by_a_signal() {
     program.signal(Signal::HUP);
     program.until("the signal settles it", |program| !has(program, "portal") && !is_stale(program));
 }
+
+#[test]
+fn what_waits_for_a_start_is_named() {
+    let place = Place::new(reference().address, &services(6));
+    let program = place.serve();
+    let config = fs::read_to_string(place.path("config.toml")).unwrap();
+    let folder = place.path("copy");
+    place.write("config.toml", &format!("{config}\n[export]\npath = \"{}\"\n", folder.display()));
+    program.until("the section is named", |program| {
+        program.log().contains("[export] differ from what the program was started with; restart it")
+    });
+    assert!(!folder.exists() && !is_stale(&program));
+    // What checks have of their own in the catalogue waits for nothing.
+    let quicker = config.replace("interval = \"1s\"", "interval = \"2s\"");
+    assert_ne!(quicker, config);
+    place.write("config.toml", &quicker);
+    program.until("it is read once more", |program| program.log().matches("the files were read again").count() == 2);
+    assert_eq!(program.log().matches("differ from what").count(), 1, "{}", program.log());
+}

@@ -56,6 +56,31 @@ fn a_service_manager_hears_of_start_reload_life_and_end() {
 }
 
 #[test]
+fn however_often_files_are_read_the_watchdog_is_fed() {
+    let place = Place::new(reference().address, &town(closed_port()));
+    let path = place.path("notify");
+    let manager = Manager { socket: UnixDatagram::bind(&path).unwrap() };
+    manager.socket.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
+    let path = path.to_string_lossy().into_owned();
+    let variables = [("NOTIFY_SOCKET", &*path), ("WATCHDOG_USEC", "30000000")];
+    let program = place.start_with(&variables, &["serve"]);
+    assert!(manager.hears().0.starts_with("READY=1\n"));
+    // There is always a word within a second, and each is followed by the next at once.
+    for _ in 0..100 {
+        program.signal(Signal::HUP);
+        let (reloading, fed) = manager.hears();
+        assert!(reloading.starts_with("RELOADING=1\n"), "{reloading}");
+        let (ready, fed_after) = manager.hears();
+        assert!(ready.starts_with("READY=1\n"), "{ready}");
+        if fed || fed_after {
+            return;
+        }
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    panic!("while files were read a hundred times the watchdog was not fed");
+}
+
+#[test]
 fn without_a_watchdog_it_is_not_fed_and_without_a_manager_nobody_is_told() {
     let place = Place::new(reference().address, &town(closed_port()));
     let path = place.path("notify");
