@@ -28,11 +28,13 @@ impl Past {
 
     /// Tells the operator why there is no answer, and whoever asked only that there is none.
     fn unavailable(&self, component: &ComponentId, fault: &ArchiveFault) -> Unavailable {
-        let is_ours = !matches!(fault, ArchiveFault::TooMuch);
-        if is_ours && self.may_tell(monotonic()) {
+        if matches!(fault, ArchiveFault::TooMuch) {
+            return Unavailable::TooMuch;
+        }
+        if self.may_tell(monotonic()) {
             tracing::warn!(component.id = %component, "cannot look back on {component}: {fault}");
         }
-        Unavailable
+        Unavailable::Now
     }
 
     fn may_tell(&self, now: Instant) -> bool {

@@ -7,6 +7,7 @@ mod folder;
 
 use std::collections::HashSet;
 use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -18,10 +19,11 @@ use sha2::{Digest, Sha256};
 use crate::app::export::folder::Folder;
 pub use crate::app::export::folder::FolderFault;
 use crate::clock::monotonic;
+use crate::model::id::ComponentId;
 use crate::model::settings::ExportSettings;
 use crate::model::snapshot::{HealthWord, Snapshot};
 use crate::model::time::Timestamp;
-use crate::publish::archive::Archive;
+use crate::publish::archive::{Archive, NewestResults, Nothing, PastInterval, PastResult, Unavailable};
 use crate::publish::export::{self, ALIVE, ExportFile};
 use crate::publish::{Rendered, Target, render_with};
 
@@ -41,6 +43,9 @@ pub struct Exported {
 
 /// Writes a snapshot into a folder: what changed since the last time, freshness last. `going_on` is asked
 /// before each file, so that a stop need not wait.
+///
+/// What the archive cannot tell at the moment is no reason to remove what it told before: then nothing is
+/// removed, and what is about nothing but the past stays as it is. What else is on a page is written.
 fn write(
     folder: &mut Folder,
     snapshot: &Snapshot,
@@ -48,46 +53,118 @@ fn write(
     going_on: &dyn Fn() -> bool,
 ) -> Result<Option<Exported>, FolderFault> {
     let mut done = Exported::default();
-    let files = export::files(snapshot, archive);
+    let archive = Noting { archive, missed: AtomicBool::new(false) };
+    let files = export::files(snapshot, &archive);
+    let mut unfinished = usize::from(archive.has_missed());
     // Rendered as if it had never changed, two documents with the same content are the same bytes.
     let timeless = Snapshot { position: 0, ..export::kept(snapshot, Timestamp::default()) };
     let dated = export::kept(snapshot, snapshot.at);
     let mut there: HashSet<&str> = HashSet::from([ALIVE]);
-    for ExportFile { path, target } in &files {
+    for ExportFile { path, target, is_past } in &files {
         if !going_on() {
             folder.save()?;
             return Ok(None);
         }
-        let Some(body) = body(&timeless, archive, target) else { continue };
+        let body = body(&timeless, &archive, target);
+        let has_missed = archive.has_missed();
+        if has_missed || body.is_err() {
+            unfinished += 1;
+        }
+        let Ok(Some(body)) = body else { continue };
         there.insert(path);
         let content = content(&body);
-        if folder.written(path).is_some_and(|written| written.content == content) {
+        let written = folder.written(path);
+        if written.is_some_and(|written| written.content == content) || (has_missed && *is_past && written.is_some()) {
             done.unchanged += 1;
             continue;
         }
-        let Some(body) = self::body(&dated, archive, target) else { continue };
+        let Ok(Some(body)) = self::body(&dated, &archive, target) else { continue };
         folder.write(path, content, &body)?;
         done.written += 1;
     }
-    done.removed = folder.retain(|path| there.contains(path))?;
+    if unfinished == 0 {
+        done.removed = folder.retain(|path| there.contains(path))?;
+    }
     write_alive(folder, snapshot)?;
     folder.save()?;
-    Ok(Some(done))
+    if unfinished == 0 { Ok(Some(done)) } else { Err(FolderFault::Unfinished(unfinished)) }
 }
 
 fn write_alive(folder: &mut Folder, snapshot: &Snapshot) -> Result<(), FolderFault> {
     // It is rendered from the snapshot alone, as it is.
-    let Some(body) = body(snapshot, &crate::publish::archive::Nothing, &export::alive()) else { return Ok(()) };
-    folder.write(ALIVE, String::new(), &body)
+    match body(snapshot, &Nothing, &export::alive()) {
+        Ok(Some(body)) => folder.write(ALIVE, String::new(), &body),
+        Ok(None) | Err(Panicked) => Ok(()),
+    }
 }
 
-fn body(snapshot: &Snapshot, archive: &dyn Archive, target: &Target) -> Option<Vec<u8>> {
-    match render_with(snapshot, archive, target) {
+/// An archive, and whether it failed to answer since that was last asked.
+struct Noting<'a> {
+    archive: &'a dyn Archive,
+    missed: AtomicBool,
+}
+
+impl Noting<'_> {
+    fn has_missed(&self) -> bool {
+        self.missed.swap(false, Ordering::Relaxed)
+    }
+
+    fn note<T>(&self, answer: Result<T, Unavailable>) -> Result<T, Unavailable> {
+        if matches!(answer, Err(Unavailable::Now)) {
+            self.missed.store(true, Ordering::Relaxed);
+        }
+        answer
+    }
+}
+
+impl Archive for Noting<'_> {
+    fn results(
+        &self,
+        component: &ComponentId,
+        from: Timestamp,
+        until: Timestamp,
+        most: usize,
+    ) -> Result<Vec<PastResult>, Unavailable> {
+        self.note(self.archive.results(component, from, until, most))
+    }
+
+    fn newest_results(
+        &self,
+        component: &ComponentId,
+        from: Timestamp,
+        until: Timestamp,
+        most: usize,
+    ) -> Result<NewestResults, Unavailable> {
+        self.note(self.archive.newest_results(component, from, until, most))
+    }
+
+    fn intervals(
+        &self,
+        component: &ComponentId,
+        from: Timestamp,
+        until: Timestamp,
+        most: usize,
+    ) -> Result<Vec<PastInterval>, Unavailable> {
+        self.note(self.archive.intervals(component, from, until, most))
+    }
+}
+
+/// A document could not be rendered, which is a defect of ours.
+#[derive(Debug)]
+struct Panicked;
+
+/// A document; none if there is none under this address.
+fn body(snapshot: &Snapshot, archive: &dyn Archive, target: &Target) -> Result<Option<Vec<u8>>, Panicked> {
+    let rendered = catch_unwind(AssertUnwindSafe(|| render_with(snapshot, archive, target))).map_err(|_| {
+        tracing::error!("writing {} panicked: this is a defect; please report it", target.path);
+        Panicked
+    })?;
+    Ok(match rendered {
         Rendered::Document(document) => Some(document.body),
         Rendered::Moved(_) | Rendered::Gone | Rendered::BadRequest(_) | Rendered::NotFound | Rendered::Unavailable => {
             None
         }
-    }
+    })
 }
 
 fn content(body: &[u8]) -> String {
@@ -226,5 +303,85 @@ fn run(shared: &Shared, mut folder: Folder, every: Duration, archive: &dyn Archi
             (Some(_), Some(_)) | (None, None) => {}
         }
         fault = sentence;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config;
+    use crate::engine::{Input, State};
+
+    /// Has a past, or cannot be read.
+    struct Sometimes {
+        is_broken: AtomicBool,
+    }
+
+    impl Sometimes {
+        fn answer<T>(&self, answer: T) -> Result<T, Unavailable> {
+            if self.is_broken.load(Ordering::Relaxed) { Err(Unavailable::Now) } else { Ok(answer) }
+        }
+    }
+
+    impl Archive for Sometimes {
+        fn results(
+            &self,
+            _: &ComponentId,
+            _: Timestamp,
+            _: Timestamp,
+            _: usize,
+        ) -> Result<Vec<PastResult>, Unavailable> {
+            self.answer(Vec::new())
+        }
+
+        fn newest_results(
+            &self,
+            _: &ComponentId,
+            from: Timestamp,
+            _: Timestamp,
+            _: usize,
+        ) -> Result<NewestResults, Unavailable> {
+            self.answer(NewestResults { from, results: Vec::new() })
+        }
+
+        fn intervals(
+            &self,
+            _: &ComponentId,
+            _: Timestamp,
+            _: Timestamp,
+            _: usize,
+        ) -> Result<Vec<PastInterval>, Unavailable> {
+            self.answer(Vec::new())
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_read_at_the_moment_stays_as_it_was_written() {
+        let place = tempfile::tempdir().unwrap();
+        let file = place.path().join("config.toml");
+        std::fs::write(&file, "probes = [\"probes.toml\"]\n").unwrap();
+        let probes = "[[organisation]]\nid = \"amt\"\nkind = \"provider\"\nname = \"Amt\"\n\
+                      [[component]]\nid = \"portal\"\nname = \"Portal\"\nkind = \"portal\"\nowner = \"amt\"\n";
+        std::fs::write(place.path().join("probes.toml"), probes).unwrap();
+        let catalogue = Arc::new(config::load(&file).unwrap().catalogue);
+        let at = Timestamp::from_millis(1_700_000_000_000);
+        let mut state = State::new(1);
+        state.step(vec![Input::Adopt(catalogue)], at);
+        let snapshot = state.snapshot(at, &[], true);
+        let path = place.path().join("site");
+        let archive = Sometimes { is_broken: AtomicBool::new(false) };
+        let first = export(&path, &snapshot, &archive).unwrap();
+        assert!(first.written > 20, "{first:?}");
+        let history = path.join("amt/history/index.html");
+        let before = std::fs::read_to_string(&history).unwrap();
+
+        archive.is_broken.store(true, Ordering::Relaxed);
+        let fault = export(&path, &snapshot, &archive).unwrap_err();
+        assert!(matches!(fault, FolderFault::Unfinished(count) if count > 0), "{fault}");
+        assert_eq!(std::fs::read_to_string(&history).unwrap(), before);
+
+        archive.is_broken.store(false, Ordering::Relaxed);
+        let last = export(&path, &snapshot, &archive).unwrap();
+        assert_eq!(last.removed, 0, "{last:?}");
     }
 }

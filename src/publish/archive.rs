@@ -7,10 +7,16 @@ use crate::model::id::ComponentId;
 pub use crate::model::past::{NewestResults, PastInterval, PastResult};
 use crate::model::time::Timestamp;
 
-/// The archive cannot answer at the moment: it is busy, damaged, or was asked for too much.
+/// Why the archive gives no answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("the archive cannot be read at the moment")]
-pub struct Unavailable;
+pub enum Unavailable {
+    /// There is more than may be asked for at once, and asking again changes nothing.
+    #[error("the archive was asked for too much")]
+    TooMuch,
+    /// It is busy or damaged.
+    #[error("the archive cannot be read at the moment")]
+    Now,
+}
 
 /// What knows of long ago.
 pub trait Archive: Send + Sync {

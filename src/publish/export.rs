@@ -25,6 +25,8 @@ pub struct ExportFile {
     pub path: String,
     /// The document in it.
     pub target: Target,
+    /// Whether it is about nothing but the past.
+    pub is_past: bool,
 }
 
 /// The path of the file that tells how fresh the others are.
@@ -38,7 +40,9 @@ pub fn files(snapshot: &Snapshot, archive: &dyn Archive) -> Vec<ExportFile> {
         let prefix = if **language == *site.language() { String::new() } else { format!("/{language}") };
         let mut add = |route: Route<'_>| {
             let path = route.path_in(&prefix);
-            files.push(ExportFile { path: file_path(route, &path), target: Target { path, query: Vec::new() } });
+            let is_past = matches!(route, Route::History(..));
+            let path_of_file = file_path(route, &path);
+            files.push(ExportFile { path: path_of_file, target: Target { path, query: Vec::new() }, is_past });
         };
         routes(snapshot, archive, &mut add);
     }

@@ -23,7 +23,7 @@ impl Told {
 
     fn note(&self, what: &str, id: &ComponentId, from: Timestamp, until: Timestamp) -> Result<(), Unavailable> {
         self.asked.lock().unwrap().push(format!("{what} of {id} from {from} until {until}"));
-        if self.is_broken { Err(Unavailable) } else { Ok(()) }
+        if self.is_broken { Err(Unavailable::Now) } else { Ok(()) }
     }
 
     pub(crate) fn asked(&self) -> Vec<String> {
@@ -42,7 +42,7 @@ impl Archive for Told {
         self.note("results", id, from, until)?;
         let inside = self.results.iter().filter(|result| from <= result.at && result.at < until);
         let found: Vec<PastResult> = inside.cloned().collect();
-        if found.len() > most { Err(Unavailable) } else { Ok(found) }
+        if found.len() > most { Err(Unavailable::TooMuch) } else { Ok(found) }
     }
 
     fn newest_results(
@@ -68,6 +68,6 @@ impl Archive for Told {
         self.note("intervals", id, from, until)?;
         let touching = |i: &&PastInterval| i.from < until && i.until.is_none_or(|end| end > from);
         let found: Vec<PastInterval> = self.intervals.iter().filter(touching).copied().collect();
-        if found.len() > most { Err(Unavailable) } else { Ok(found) }
+        if found.len() > most { Err(Unavailable::TooMuch) } else { Ok(found) }
     }
 }

@@ -55,6 +55,11 @@ pub enum FolderFault {
         /// What the system said.
         source: io::Error,
     },
+    /// The rest is up to date.
+    #[error(
+        "{0} documents could not be written whole, because the past could not be read or the program has a defect; they are tried again with the next run, and nothing is removed until then"
+    )]
+    Unfinished(usize),
 }
 
 /// What is known of a written file.

@@ -39,7 +39,7 @@ impl Page<'_> {
         let found = match &found {
             Ok(found) if found.results.is_empty() => return Markup::default(),
             Ok(found) => Some(found),
-            Err(Unavailable) => None,
+            Err(Unavailable::TooMuch | Unavailable::Now) => None,
         };
         let hours = found.map_or(HOURS, |found| hours_of(found.from, now));
         html! {

@@ -140,7 +140,7 @@ impl<'a> Page<'a> {
             section aria-labelledby="s_days" {
                 h2 id="s_days" { (self.say("Die letzten 90 Tage", "The last 90 days")) }
                 @match &past {
-                    Err(Unavailable) => (self.no_archive()),
+                    Err(Unavailable::TooMuch | Unavailable::Now) => (self.no_archive()),
                     Ok(None) => {},
                     Ok(Some(past)) => (self.days(index, past, first, from)),
                 }
@@ -362,7 +362,7 @@ impl<'a> Page<'a> {
                     @else { (self.say("Der Stand von Anfang bis Ende", "The status from beginning to end")) }
                 }
                 @match pasts {
-                    Err(Unavailable) => (self.no_archive()),
+                    Err(Unavailable::TooMuch | Unavailable::Now) => (self.no_archive()),
                     Ok(pasts) => (self.strips_of(incident, &pasts.into_iter().flatten().collect::<Vec<_>>(), &slots, grain)),
                 }
             }

@@ -271,7 +271,7 @@ fn days_are_counted_from_the_first_and_bounded() {
     assert_eq!(daily(&snapshot, &year(), component, date(2022, 1, 1), 9_999, &zone).unwrap().len(), DAYS_MAX);
     assert_eq!(daily(&snapshot, &year(), component, date(9999, 12, 28), 9, &zone).unwrap().len(), 2);
     let broken = Told::broken();
-    assert_eq!(daily(&snapshot, &broken, component, date(2023, 1, 1), 9, &zone), Err(Unavailable));
+    assert_eq!(daily(&snapshot, &broken, component, date(2023, 1, 1), 9, &zone), Err(Unavailable::Now));
     assert_eq!(daily(&snapshot, &broken, 9_999, date(2023, 1, 1), 9, &zone).map(|days| days.len()), Ok(9));
 }
 
