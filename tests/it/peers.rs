@@ -5,6 +5,7 @@
 //! A peer that is not installed fails the test where `CI` is set; elsewhere the test says that
 //! it was skipped, and passes. What servers that lie, stall and reset do is in `probe`.
 
+mod apache;
 mod authority;
 mod cache;
 mod calendar;

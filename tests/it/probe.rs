@@ -3,7 +3,7 @@
 
 mod assertions;
 mod bounds;
-mod dns;
+pub(crate) mod dns;
 mod http;
 mod policy;
 mod prepare;

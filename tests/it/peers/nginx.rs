@@ -28,7 +28,8 @@ pub(super) fn site(rest: &str) -> Site {
     Site { listen: "", rest: rest.to_owned() }
 }
 
-fn secure(rest: &str) -> Site {
+/// A site over TLS; `rest` names its certificate.
+pub(super) fn secure(rest: &str) -> Site {
     Site { listen: "ssl", rest: rest.to_owned() }
 }
 

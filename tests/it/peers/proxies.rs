@@ -3,31 +3,32 @@
 
 use std::io::{BufRead, BufReader};
 use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use turmwacht::clock::monotonic;
 
+use super::apache::apache;
 use super::authority::{Authority, Certificate};
-use super::process::{Peer, Ports, installed};
+use super::process::{Peer, Ports, free_ports, installed};
 use crate::e2e::program::{Place, Program};
 use crate::e2e::{reference, town};
 use crate::probe::server::{Server, answer};
 
-const SITE: &str = "status.example.org";
+pub(super) const SITE: &str = "status.example.org";
 const OWN: &str = "status.musterstadt.example";
 /// What must never come back to anybody.
 const EVIL: &str = "evil.example";
 
 /// A program as the recipes want it, with a body on a host of its own.
-struct Served {
+pub(super) struct Served {
     place: Place,
-    program: Program,
+    pub(super) program: Program,
     _portal: Server,
     _reference: Server,
 }
 
-fn served() -> Served {
+pub(super) fn served() -> Served {
     let (portal, reference) = (Server::answering(answer("200 OK", "", "Anmelden")), reference());
     let body = "url = \"https://www.musterstadt.example/\"\nhosts = [\"status.musterstadt.example\"]\nars = ";
     let place = Place::new(reference.address, &town(portal.address).replacen("ars = ", body, 1));
@@ -233,6 +234,56 @@ fn with_certificate(text: &str, certificate: &Certificate) -> String {
         .replace("/etc/ssl/turmwacht/privkey.pem", &certificate.key.to_string_lossy())
 }
 
+fn without_ipv6(text: &str) -> String {
+    text.lines().filter(|line| !line.contains("listen [::]")).map(|line| format!("{line}\n")).collect()
+}
+
+/// A `/var` with the folder that Debian's nginx brings.
+fn made_by_debian(folder: &Path) -> PathBuf {
+    let var = folder.join("var");
+    std::fs::create_dir_all(var.join("lib/nginx")).unwrap();
+    var
+}
+
+#[test]
+fn nginx_as_debian_ships_it_takes_the_recipe() {
+    let Some(program) = installed("nginx") else { return };
+    if !Path::new("/etc/nginx/sites-available/default").is_file() {
+        eprintln!("skipped: this nginx is not Debian's");
+        return;
+    }
+    assert!(Path::new("/var/lib/nginx").is_dir(), "Debian's nginx has brought it");
+    let authority = Authority::new("CA");
+    let certificate = authority.issue(SITE, 2099);
+    let folder = tempfile::tempdir().unwrap();
+    let own = folder.path().join("nginx");
+    let copied = Command::new("cp").args(["-rL", "/etc/nginx"]).arg(&own).status().unwrap();
+    assert!(copied.success());
+    let recipe = recipe("nginx/turmwacht.conf");
+    std::fs::write(own.join("sites-enabled/turmwacht"), with_certificate(&recipe, &certificate)).unwrap();
+    // What it says is to go.
+    for line in recipe.lines().filter_map(|line| line.strip_prefix("#   rm /etc/nginx/")) {
+        std::fs::remove_file(own.join(line)).unwrap();
+    }
+    // Nothing of the machine is touched, and no port that only root may take.
+    let ports = free_ports(2);
+    let var = made_by_debian(folder.path());
+    std::fs::create_dir_all(var.join("log/nginx")).unwrap();
+    let sites = std::fs::read_dir(own.join("sites-enabled")).unwrap().map(|entry| entry.unwrap().path());
+    for file in sites.chain([own.join("nginx.conf")]) {
+        let text = std::fs::read_to_string(&file)
+            .unwrap()
+            .replace("/etc/nginx", &own.to_string_lossy())
+            .replace("/var/", &format!("{}/", var.display()))
+            .replace("/run/", &format!("{}/", folder.path().display()))
+            .replace("listen 80", &format!("listen 127.0.0.1:{}", ports[0]))
+            .replace("listen 443", &format!("listen 127.0.0.1:{}", ports[1]));
+        std::fs::write(file, without_ipv6(&text)).unwrap();
+    }
+    let tested = Command::new(program).args(["-t", "-e", "stderr", "-c"]).arg(own.join("nginx.conf")).output().unwrap();
+    assert!(tested.status.success(), "{}", String::from_utf8_lossy(&tested.stderr));
+}
+
 #[test]
 fn behind_nginx() {
     let served = served();
@@ -243,9 +294,8 @@ fn behind_nginx() {
             .replace("listen 80", &format!("listen 127.0.0.1:{}", ports[0]))
             .replace("listen 443", &format!("listen 127.0.0.1:{}", ports[1]))
             .replace("127.0.0.1:8080", &served.program.address.to_string())
-            .replace("/var/cache/nginx", &folder.to_string_lossy());
-        let text: String =
-            text.lines().filter(|line| !line.contains("listen [::]")).map(|line| format!("{line}\n")).collect();
+            .replace("/var/", &format!("{}/", made_by_debian(folder).display()));
+        let text = without_ipv6(&text);
         let folder = folder.display();
         let temporary: String = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
             .map(|module| format!("{module}_temp_path {folder}/{module};\n"))
@@ -293,44 +343,24 @@ fn behind_apache() {
     let served = served();
     let authority = Authority::new("CA");
     let certificate = authority.issue(SITE, 2099);
-    let arguments = |folder: &Path| {
-        let at = |name: &str| folder.join(name).to_string_lossy().into_owned();
-        ["-d", &at(""), "-f", &at("conf"), "-DFOREGROUND"].map(str::to_owned).to_vec()
-    };
-    let peer = Peer::start_with("apache2", arguments, Ports::Free(2), |folder, ports| {
-        // Its workers are another user.
-        for (name, mode) in [("", 0o755), ("cache", 0o777)] {
-            std::fs::create_dir_all(folder.join(name)).unwrap();
-            std::fs::set_permissions(folder.join(name), std::fs::Permissions::from_mode(mode)).unwrap();
-        }
-        let modules: String = [
-            "mpm_event",
-            "authz_core",
-            "alias",
-            "ssl",
-            "socache_shmcb",
-            "http2",
-            "headers",
-            "rewrite",
-            "proxy",
-            "proxy_http",
-            "cache",
-            "cache_disk",
-        ]
-        .map(|name| format!("LoadModule {name}_module /usr/lib/apache2/modules/mod_{name}.so\n"))
-        .concat();
-        let text = with_certificate(&recipe("apache/turmwacht.conf"), &certificate)
+    let modules = ["alias", "http2", "headers", "rewrite", "cache", "cache_disk"];
+    let peer = apache(&modules, 2, |folder, ports| {
+        // What Debian's package has made, for its workers to write.
+        let var = folder.join("var");
+        let cache = var.join("cache/apache2/mod_cache_disk");
+        std::fs::create_dir_all(&cache).unwrap();
+        std::fs::set_permissions(&cache, std::fs::Permissions::from_mode(0o777)).unwrap();
+        with_certificate(&recipe("apache/turmwacht.conf"), &certificate)
             .replace("*:80", &format!("127.0.0.1:{}", ports[0]))
             .replace("*:443", &format!("127.0.0.1:{}", ports[1]))
             .replace("127.0.0.1:8080", &served.program.address.to_string())
-            .replace("/var/cache/apache2/turmwacht", &folder.join("cache").to_string_lossy());
-        let folder = folder.display();
-        format!(
-            "{modules}User www-data\nGroup www-data\nServerName localhost\nPidFile {folder}/pid\n\
-             ErrorLog {folder}/log\nDefaultRuntimeDir {folder}\nListen 127.0.0.1:{}\nListen 127.0.0.1:{}\n{text}",
-            ports[0], ports[1]
-        )
+            .replace("/var/", &format!("{}/", var.display()))
     });
     let Some(peer) = peer else { return };
-    Proxy { peer, authority }.keeps_its_promises(&served);
+    let proxy = Proxy { peer, authority };
+    proxy.keeps_its_promises(&served);
+    // What was asked for is kept, so it is there without the program, too.
+    let script = proxy.page("/assets/live.js");
+    served.program.kill();
+    assert_eq!(proxy.page("/assets/live.js").body, script.body);
 }

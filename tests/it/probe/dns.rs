@@ -20,8 +20,8 @@ use super::{PATIENCE, assert_fails, assert_up, check, http_check, observed, prob
 
 /// A name server on UDP and TCP.
 #[derive(Clone)]
-struct NameServer {
-    address: SocketAddr,
+pub(crate) struct NameServer {
+    pub(crate) address: SocketAddr,
     asked: Arc<AtomicUsize>,
 }
 
@@ -30,6 +30,14 @@ type Zone = Arc<dyn Fn(&Name, RecordType) -> Option<(ResponseCode, Vec<RData>)> 
 
 impl NameServer {
     fn new(zone: impl Fn(&Name, RecordType) -> Option<(ResponseCode, Vec<RData>)> + Send + Sync + 'static) -> Self {
+        Self::kept_for(30, zone)
+    }
+
+    /// What it says holds for so many seconds.
+    pub(crate) fn kept_for(
+        seconds: u32,
+        zone: impl Fn(&Name, RecordType) -> Option<(ResponseCode, Vec<RData>)> + Send + Sync + 'static,
+    ) -> Self {
         let zone: Zone = Arc::new(zone);
         Self::raw(move |question, over_udp| {
             let query = question.queries[0].clone();
@@ -39,7 +47,7 @@ impl NameServer {
             answer.metadata.recursion_available = true;
             answer.add_query(query.clone());
             for data in data {
-                answer.add_answer(Record::from_rdata(query.name().clone(), 30, data));
+                answer.add_answer(Record::from_rdata(query.name().clone(), seconds, data));
             }
             let bytes = answer.to_vec().unwrap();
             if over_udp && bytes.len() > 1232 {
