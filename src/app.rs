@@ -6,6 +6,7 @@
 
 mod archive;
 mod core;
+mod descriptors;
 mod desk;
 mod export;
 mod flight;
@@ -27,6 +28,3 @@ pub use export::{Exported, FolderFault};
 pub use launch::{AppFault, Running, Start, export, run, serve};
 pub(crate) use notifier::test as notify_test;
 pub use watch::{Files, Watched};
-
-/// Most descriptors the public server may use: half of what there is.
-pub const SERVER_SHARE: u64 = 2;

@@ -55,7 +55,7 @@ use crate::probe::detail::fault;
 use crate::probe::http::{HttpAnswer, Means, Needs};
 use crate::probe::json::{Document, Unmet};
 use crate::probe::policy::Policy;
-use crate::probe::prepare::{Plan, Prepared, PreparedRequest, Workshop};
+use crate::probe::prepare::{DESCRIPTORS_EACH, Plan, Prepared, PreparedRequest, Workshop};
 use crate::probe::queue::Hosts;
 use crate::probe::resolve::Names;
 use crate::probe::tls::{Materials, TlsContext};
@@ -145,8 +145,9 @@ impl Prober {
         let policy = Policy::new(settings.private_networks.clone());
         let hosts = Hosts::new(settings.per_host);
         let user_agent = HeaderValue::from_str(&settings.user_agent).map_err(|_invalid| ProberFault::UserAgent)?;
+        let spare = spare(descriptors, CONCURRENCY_DEFAULT);
         Ok(Self {
-            connector: Connector::new(names, policy, hosts, settings.source_addresses.clone()),
+            connector: Connector::new(names, policy, hosts, settings.source_addresses.clone(), spare),
             tls,
             secrets: secrets.clone(),
             user_agent,
@@ -164,6 +165,7 @@ impl Prober {
         let prepared = self.workshop().prepare(catalogue, self.limit, self.descriptors);
         if prepared.concurrency != self.concurrency.replace(prepared.concurrency) {
             *self.running.borrow_mut() = Arc::new(Semaphore::new(prepared.concurrency));
+            self.connector.spare(spare(self.descriptors, prepared.concurrency));
         }
         prepared
     }
@@ -245,6 +247,9 @@ impl Prober {
         if phase == Some(Phase::Resolve) {
             return ours(format!("our resolvers did not answer within {limit}"));
         }
+        if phase == Some(Phase::Connect) && trace.untried.get() {
+            return ours("our own limit of open files left an address of the host untried".to_owned());
+        }
         if let Some((address, since)) = trace.queued.get()
             && trace.placed.get().unwrap_or_else(monotonic).duration_since(since) > request.timeout / 2
         {
@@ -304,6 +309,11 @@ impl Prober {
             _room: answer.room,
         }
     }
+}
+
+/// Descriptors that are left for addresses beyond the second of a host.
+const fn spare(descriptors: usize, concurrency: usize) -> usize {
+    descriptors.saturating_sub(concurrency.saturating_mul(DESCRIPTORS_EACH))
 }
 
 impl Facts {

@@ -172,9 +172,9 @@ pub fn row(snapshot: &Snapshot, target: &Target) -> Row {
 /// Whether the document of a target is worth keeping. What anybody can ask for in endless ways is
 /// not: it would push out what many read.
 pub fn is_kept(target: &Target) -> bool {
-    let has_range = target.query.iter().any(|(name, value)| matches!(&**name, "from" | "to") && !value.is_empty());
+    let has = |name: &str| target.query.iter().any(|(given, value)| given == name && !value.is_empty());
     let found = [Found::anywhere(&target.path), Found::beyond_first(&target.path)];
-    found.into_iter().flatten().all(|found| found.route.is_kept(has_range))
+    found.into_iter().flatten().all(|found| found.route.is_kept(has))
 }
 
 /// The word for a path in metrics and logs, of a closed list; `other` for what is no route.

@@ -30,6 +30,7 @@ use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
+use ipnet::IpNet;
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::watch;
@@ -50,10 +51,9 @@ use crate::telemetry::Metrics;
 const BACKLOG: i32 = 1024;
 /// Streams of events at a time, if nobody says otherwise.
 const STREAMS_MAX: usize = 10_000;
-/// Connections on the operator's listener, which a few scrapers use.
-const METRICS_CONNECTIONS_MAX: usize = 64;
-/// Connections on the editors' listener, if they have one.
-const ADMIN_CONNECTIONS_MAX: usize = 64;
+/// Connections on the operator's listener, which a few scrapers use, and on that of editors, if
+/// nobody says otherwise.
+pub const SIDE_CONNECTIONS_MAX: usize = 64;
 /// Threads for metrics, per listener one that writes and one that compresses, for look-ups of editors,
 /// and for the name of the provider where they sign in.
 const BLOCKING_THREADS_MAX: usize = 6 + LOOKUPS_MAX;
@@ -77,6 +77,10 @@ pub struct ServerConfig {
     pub admin: Option<Admin>,
     /// Most public connections at a time.
     pub max_connections: usize,
+    /// Most connections at a time on the operator's listener, and on the editors'.
+    pub max_side_connections: usize,
+    /// Proxies whose word counts, of readers of events, for whom they ask.
+    pub trusted_proxies: Vec<IpNet>,
     /// Most streams of events at a time; never more than four fifths of the connections.
     pub max_streams: usize,
     /// Longest silence on a stream, about.
@@ -88,6 +92,8 @@ pub struct ServerConfig {
     pub idle_timeout: Duration,
     /// Longest time in which a client takes no byte of its answer.
     pub write_timeout: Duration,
+    /// The same when others need room.
+    pub stall_timeout: Duration,
     /// Longest wait for a document to be rendered.
     pub render_timeout: Duration,
     /// Longest wait for the loop's reply to an editor.
@@ -106,11 +112,14 @@ impl ServerConfig {
             hosts: Vec::new(),
             admin: None,
             max_connections,
+            max_side_connections: SIDE_CONNECTIONS_MAX,
+            trusted_proxies: Vec::new(),
             max_streams: STREAMS_MAX,
             stream_silence: Duration::from_secs(15),
             header_timeout: Duration::from_secs(10),
             idle_timeout: Duration::from_secs(30),
             write_timeout: Duration::from_secs(20),
+            stall_timeout: Duration::from_secs(2),
             render_timeout: Duration::from_secs(10),
             reply_timeout: Duration::from_secs(15),
             drain_timeout: Duration::from_secs(3),
@@ -239,6 +248,7 @@ pub fn start(
         idle: in_ticks(config.idle_timeout, tick),
         header: in_ticks(config.header_timeout, tick),
         write: in_ticks(config.write_timeout, tick),
+        stall: in_ticks(config.stall_timeout, tick),
     };
     let hosts = Hosts::new(&config.public_url, local_addr, &config.hosts);
     let requests = metrics.http_requests.clone();
@@ -267,6 +277,7 @@ pub fn start(
             hosts,
             requests,
             render_wait: config.render_timeout,
+            trusted_proxies: config.trusted_proxies,
             streams,
         }),
         operation: Some(routes::operation(Arc::clone(&documents), Arc::clone(&health), public_metrics)),
@@ -276,12 +287,12 @@ pub fn start(
     if let Some(listener) = metrics_listener {
         let operation = Some(routes::operation(documents, health, internal_metrics));
         let site = Arc::new(Site { public: None, operation, admin: None });
-        doors.push((Door::new(site, METRICS_CONNECTIONS_MAX, tick, patience, None), listener));
+        doors.push((Door::new(site, config.max_side_connections.max(1), tick, patience, None), listener));
     }
     if let Some(listener) = admin_listener {
         let admin = interface.as_ref().map(here);
         let site = Arc::new(Site { public: None, operation: None, admin });
-        doors.push((Door::new(site, ADMIN_CONNECTIONS_MAX, tick, patience, None), listener));
+        doors.push((Door::new(site, config.max_side_connections.max(1), tick, patience, None), listener));
     }
 
     let (stop, stopped) = watch::channel(false);

@@ -10,13 +10,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 use tokio::task::LocalSet;
 
 use crate::app::archive::Past;
 use crate::app::core::{Core, Parts, Shared};
+use crate::app::descriptors::{DESCRIPTORS_MIN, Descriptors};
 use crate::app::export::{self, Exported, Exporter, FolderFault};
 use crate::app::notifier::{Notifier, Order};
 use crate::app::outbox::{Acks, Outbox};
@@ -52,14 +52,8 @@ const LOOP_STOPPED_AFTER: Duration = Duration::from_secs(10);
 /// wakes the processor once instead of many times.
 const TURN_EVERY: Duration = Duration::from_millis(10);
 
-/// Descriptors that neither the server nor the probes may use: database, log, listeners.
-const DESCRIPTORS_RESERVED: u64 = 64;
-
 /// Events that are skipped at a start, at most, because they cannot be applied.
 const SKIPPED_AT_START_MAX: u32 = 16;
-
-/// Fewest descriptors with which it makes sense to start.
-const DESCRIPTORS_MIN: u64 = 256;
 
 /// Why the program cannot start.
 #[derive(Debug, thiserror::Error)]
@@ -89,7 +83,7 @@ pub enum AppFault {
     #[error(
         "only {0} files may be open at a time, {DESCRIPTORS_MIN} are needed at least: raise the limit (ulimit -n, or LimitNOFILE= in the systemd unit)"
     )]
-    Descriptors(u64),
+    Descriptors(usize),
     /// A thread, a runtime or a signal handler is not to be had.
     #[error("cannot start: {0}")]
     System(#[from] std::io::Error),
@@ -178,8 +172,11 @@ pub fn serve(config_file: &Path, log_lines_dropped: Arc<AtomicU64>) -> Result<()
 /// If it cannot start, or if the server's thread dies.
 pub fn run(start: Start) -> Result<(), AppFault> {
     rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));
-    let descriptors = raise_descriptors()?;
+    let descriptors = Descriptors::raise()?;
     let settings = &start.settings;
+    if let Some(shortage) = descriptors.shortage(&settings.server) {
+        tracing::warn!("{shortage}");
+    }
     let metrics = Metrics::new()?;
     let mut store = Store::open(&settings.storage.path)?;
     let (mut state, recovered) = restore(&mut store)?;
@@ -210,12 +207,7 @@ pub fn run(start: Start) -> Result<(), AppFault> {
     let mut config = server_config(settings, adopt.as_ref().unwrap_or_else(|| state.catalogue()), descriptors);
     config.admin = Some(admin(settings, desk.clone())?);
     let server = start_server(config, &documents, &health, &metrics, &shared)?;
-    let probe_descriptors = (descriptors - descriptors / super::SERVER_SHARE).saturating_sub(DESCRIPTORS_RESERVED);
-    let prober = Rc::new(Prober::new(
-        &settings.probing,
-        &settings.secrets,
-        usize::try_from(probe_descriptors).unwrap_or(usize::MAX),
-    )?);
+    let prober = Rc::new(Prober::new(&settings.probing, &settings.secrets, descriptors.probes())?);
     let references =
         settings.references.iter().map(|r| prober.prepare_one(&r.probe, settings.probing.timeout)).collect();
     let exporter = match &settings.export {
@@ -468,12 +460,12 @@ fn admin(settings: &Settings, desk: Desk) -> Result<Admin, StoreFault> {
     })
 }
 
-fn server_config(settings: &Settings, catalogue: &Catalogue, descriptors: u64) -> ServerConfig {
-    let most =
-        usize::try_from((descriptors / super::SERVER_SHARE).saturating_sub(DESCRIPTORS_RESERVED)).unwrap_or(usize::MAX);
-    let connections = settings.server.max_connections.unwrap_or(most).min(most);
+fn server_config(settings: &Settings, catalogue: &Catalogue, descriptors: Descriptors) -> ServerConfig {
+    let connections = descriptors.connections(&settings.server);
     let mut config = ServerConfig::new(settings.server.listen, catalogue.site.public_url.clone(), connections);
     config.metrics_listen = settings.server.metrics_listen;
+    config.max_side_connections = descriptors.side_connections();
+    config.trusted_proxies.clone_from(&settings.server.trusted_proxies);
     config.max_streams = settings.server.max_sse;
     config.hosts = catalogue
         .organisations
@@ -511,18 +503,6 @@ fn start_server(
 /// The program's own families.
 fn write_own(metrics: &Metrics, openmetrics: bool, out: &mut Vec<u8>) {
     if openmetrics { metrics.write_openmetrics(out) } else { metrics.write(out) }
-}
-
-/// Raises the soft limit of open files to the hard one.
-fn raise_descriptors() -> Result<u64, AppFault> {
-    let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
-    let mut now = current.unwrap_or(u64::MAX);
-    // Some systems report no hard limit at all; then this is plenty.
-    let most = maximum.unwrap_or(1 << 20).min(1 << 20);
-    if now < most && setrlimit(Resource::Nofile, Rlimit { current: Some(most), maximum }).is_ok() {
-        now = most;
-    }
-    if now < DESCRIPTORS_MIN { Err(AppFault::Descriptors(now)) } else { Ok(now.min(1 << 20)) }
 }
 
 #[cfg(test)]

@@ -23,7 +23,8 @@ use super::values::{RawReach, id, is_host_name, link, parse_host_port, size, zon
 use crate::model::alternative::Link;
 use crate::model::catalogue::{Site, Watch};
 use crate::model::settings::{
-    ExportSettings, ProbingSettings, Reference, ResolverAddress, ServerSettings, Settings, StorageSettings,
+    ExportSettings, ProbingSettings, Reference, ResolverAddress, STREAMS_SHARE, ServerSettings, Settings,
+    StorageSettings,
 };
 use crate::model::snapshot::VALID_FOR;
 use crate::model::text::{Language, Text};
@@ -197,15 +198,21 @@ fn read_server(table: Option<Table<'_>>, root: &Table<'_>) -> (ServerSettings, S
     let server = table.as_ref();
     let listen =
         server.and_then(|table| socket(table, "listen")).unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 8080)));
+    let metrics_listen = server.and_then(|table| socket(table, "metrics_listen"));
+    let admin_listen = server.and_then(|table| socket(table, "admin_listen"));
+    let trusted_proxies = server.and_then(|table| table.get("trusted_proxies")).map(networks).unwrap_or_default();
+    let max_connections = server.and_then(|table| table.integer("max_connections", 1..=1_000_000));
+    let max_sse = server.and_then(|table| table.integer("max_sse", 0..=1_000_000));
+    if let (Some(connections), Some(streams)) = (&max_connections, &max_sse) {
+        check_streams(connections, streams, root.faults);
+    }
     let settings = ServerSettings {
         listen,
-        metrics_listen: server.and_then(|table| socket(table, "metrics_listen")),
-        admin_listen: server.and_then(|table| socket(table, "admin_listen")),
-        trusted_proxies: server.and_then(|table| table.get("trusted_proxies")).map(networks).unwrap_or_default(),
-        max_connections: server
-            .and_then(|table| table.integer("max_connections", 1..=1_000_000))
-            .map(|n| n.value as usize),
-        max_sse: server.and_then(|table| table.integer("max_sse", 0..=1_000_000)).map_or(10_000, |n| n.value as usize),
+        metrics_listen,
+        admin_listen,
+        trusted_proxies,
+        max_connections: max_connections.map(|n| n.value as usize),
+        max_sse: max_sse.map_or(10_000, |n| n.value as usize),
         document_cache_bytes: server.and_then(|table| table.get("document_cache")).and_then(size).unwrap_or(256 << 20),
     };
     let written = server.and_then(|table| table.get("public_url"));
@@ -236,6 +243,19 @@ fn read_server(table: Option<Table<'_>>, root: &Table<'_>) -> (ServerSettings, S
         table.finish();
     }
     (settings, public_url, authority.unwrap_or_else(|| "localhost".to_owned()))
+}
+
+/// Whether as many may follow events as is written.
+fn check_streams(connections: &At<u32>, streams: &At<u32>, faults: &Faults) {
+    let (share, of) = STREAMS_SHARE;
+    let fit = connections.value as usize * share / of;
+    if streams.value as usize > fit {
+        let needed = (streams.value as usize * of).div_ceil(share);
+        let fault = Fault::warning("`max_sse` is more than four fifths of `max_connections`")
+            .at(streams.spot, format!("only {fit} are let in"))
+            .at(connections.spot, "of these");
+        faults.push(fault.help(format!("lower it to {fit}, or raise `max_connections` to {needed}")));
+    }
 }
 
 /// The public URL, and whether it is loopback.

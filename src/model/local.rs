@@ -6,7 +6,8 @@
 
 use std::cell::RefCell;
 use std::cmp::Reverse;
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::hash::Hash;
 use std::sync::Arc;
 
 use crate::model::alternative::{Alternative, AlternativeKind, Link};
@@ -89,8 +90,32 @@ pub struct Locals {
     because_of: HashMap<u32, Vec<u32>>,
 }
 
+/// Whom a difference concerns.
+#[derive(Debug, Default)]
+pub struct Concerned {
+    exact: HashSet<OrganisationId>,
+    wide: Vec<String>,
+}
+
+impl Concerned {
+    /// Whether it concerns an organisation.
+    pub fn includes(&self, organisation: &PublicOrganisation) -> bool {
+        let key = organisation.ars.as_deref().unwrap_or_default();
+        self.exact.contains(&organisation.id) || self.wide.iter().any(|prefix| key.starts_with(prefix.as_str()))
+    }
+}
+
+/// The keys under which two tables do not hold the same words.
+fn differing<'a, K: Eq + Hash>(
+    before: &'a HashMap<K, Vec<Word>>,
+    after: &'a HashMap<K, Vec<Word>>,
+) -> impl Iterator<Item = &'a K> {
+    let gone = before.keys().filter(|key| !after.contains_key(*key));
+    after.iter().filter(|(key, words)| before.get(*key) != Some(*words)).map(|(key, _)| key).chain(gone)
+}
+
 /// What somebody says of a component (by index).
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 struct Word {
     component: u32,
     local: Arc<PublicLocal>,
@@ -131,6 +156,14 @@ impl Locals {
             }
         }
         locals
+    }
+
+    /// For whom something else is said than before.
+    pub fn differing(&self, before: &Self) -> Concerned {
+        let mut concerned = Concerned::default();
+        concerned.exact.extend(differing(&before.exact, &self.exact).cloned());
+        concerned.wide.extend(differing(&before.wide, &self.wide).cloned());
+        concerned
     }
 
     /// All that is said in a town, by component, what counts most first: its own before an area's,

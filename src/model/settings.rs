@@ -94,6 +94,10 @@ pub struct ExportSettings {
     pub every: Duration,
 }
 
+/// Streams of events take at most so much of the connections, so that there is always room for
+/// documents: four fifths.
+pub const STREAMS_SHARE: (usize, usize) = (4, 5);
+
 /// `[server]`
 #[derive(Debug, Clone, PartialEq)]
 pub struct ServerSettings {

@@ -1,18 +1,20 @@
 //! From a host and a port to a connected socket: look-up, address policy, queue, and a TCP
 //! connection by happy eyeballs (RFC 8305).
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::fmt::Display;
 use std::future::{Future, poll_fn};
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
 use rustix::io::Errno;
 use tokio::net::{TcpSocket, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, TryAcquireError};
 use tokio::time::Sleep;
 
 use crate::clock::{Clock, monotonic};
@@ -22,6 +24,7 @@ use crate::model::verdict::Reason;
 use crate::probe::Freshness;
 use crate::probe::detail::fault;
 use crate::probe::policy::{Policy, Zone};
+use crate::probe::prepare::DESCRIPTORS_EACH;
 use crate::probe::queue::{Hosts, Place};
 use crate::probe::resolve::Names;
 use crate::probe::trace::Trace;
@@ -39,6 +42,8 @@ pub(super) struct Connector {
     pub(super) hosts: Rc<Hosts>,
     source_addresses: Vec<IpAddr>,
     next_source: Cell<usize>,
+    /// Descriptors for addresses that are tried beside those which each probe may try by itself.
+    spare: RefCell<Arc<Semaphore>>,
 }
 
 /// Where to.
@@ -62,9 +67,30 @@ pub(super) struct Connected {
 }
 
 impl Connector {
-    /// A connector with these parts.
-    pub(super) const fn new(names: Names, policy: Policy, hosts: Rc<Hosts>, source_addresses: Vec<IpAddr>) -> Self {
-        Self { names, policy, hosts, source_addresses, next_source: Cell::new(0) }
+    /// A connector with these parts, and so many spare descriptors.
+    pub(super) fn new(
+        names: Names,
+        policy: Policy,
+        hosts: Rc<Hosts>,
+        source_addresses: Vec<IpAddr>,
+        spare: usize,
+    ) -> Self {
+        let spare = RefCell::new(Arc::new(Semaphore::new(spare)));
+        Self { names, policy, hosts, source_addresses, next_source: Cell::new(0), spare }
+    }
+
+    /// From now on there are so many spare descriptors.
+    pub(super) fn spare(&self, descriptors: usize) {
+        *self.spare.borrow_mut() = Arc::new(Semaphore::new(descriptors));
+    }
+
+    /// Whether a probe with so many attempts under way may begin another one, and what it must
+    /// hold meanwhile.
+    fn room(&self, running: usize) -> Result<Option<OwnedSemaphorePermit>, TryAcquireError> {
+        if running < DESCRIPTORS_EACH {
+            return Ok(None);
+        }
+        Arc::clone(&self.spare.borrow()).try_acquire_owned().map(Some)
     }
 
     /// Connects; phases and addresses stand in the trace, whatever comes of it.
@@ -203,7 +229,7 @@ impl Connector {
     }
 
     /// The first of several addresses that connects. An attempt that fails is followed by the
-    /// next at once, one that hangs after [`STAGGER`].
+    /// next at once, one that hangs after [`STAGGER`], or later if descriptors are short.
     async fn race(&self, candidates: &[(SocketAddr, Zone)], trace: &Trace) -> Result<Attempt, Fault> {
         let mut waiting = candidates.iter();
         let mut running: Vec<Running<'_>> = Vec::new();
@@ -230,18 +256,28 @@ impl Connector {
                     Some(sleep) => sleep.as_mut().poll(context).is_ready(),
                     None => true,
                 };
-                match (due, if due { waiting.next() } else { None }) {
-                    (_, Some(&(address, zone))) => {
-                        running.push(Box::pin(self.attempt(address, zone, trace)));
-                        stagger = Some(Box::pin(tokio::time::sleep(STAGGER)));
+                if due && waiting.len() > 0 {
+                    let room = self.room(running.len());
+                    trace.untried.set(room.is_err());
+                    if let Ok(room) = room
+                        && let Some(&(address, zone)) = waiting.next()
+                    {
+                        running.push(Box::pin(async move {
+                            let _room = room;
+                            self.attempt(address, zone, trace).await
+                        }));
                     }
-                    (_, None) if running.is_empty() => {
-                        let none = || fault(Reason::ProbeFault, Some(Phase::Connect), "there is no address to try");
-                        return Poll::Ready(Err(worst.take().unwrap_or_else(none)));
-                    }
-                    (true, None) if stagger.is_some() => stagger = None,
-                    (_, None) => return Poll::Pending,
+                    stagger = Some(Box::pin(tokio::time::sleep(STAGGER)));
+                    continue;
                 }
+                if running.is_empty() {
+                    let none = || fault(Reason::ProbeFault, Some(Phase::Connect), "there is no address to try");
+                    return Poll::Ready(Err(worst.take().unwrap_or_else(none)));
+                }
+                if due {
+                    stagger = None;
+                }
+                return Poll::Pending;
             }
         })
         .await
@@ -290,4 +326,23 @@ pub(super) fn io_fault(error: &io::Error, phase: Phase, place: impl Display) -> 
         _ => (Reason::Connect, format!("the connection to {place} broke: {error}")),
     };
     fault(reason, Some(phase), words)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_our_own_side_lacks_is_not_the_targets_fault() {
+        let reason = |errno: Errno| {
+            io_fault(&io::Error::from_raw_os_error(errno.raw_os_error()), Phase::Connect, "the server").reason
+        };
+        for ours in [Errno::MFILE, Errno::NFILE, Errno::NOBUFS, Errno::NOMEM, Errno::ADDRNOTAVAIL, Errno::NETUNREACH] {
+            assert_eq!(reason(ours), Reason::ProbeFault, "{ours}");
+        }
+        for theirs in [Errno::CONNREFUSED, Errno::CONNRESET, Errno::HOSTUNREACH] {
+            assert_eq!(reason(theirs), Reason::Connect, "{theirs}");
+        }
+        assert_eq!(reason(Errno::TIMEDOUT), Reason::Timeout);
+    }
 }

@@ -24,9 +24,9 @@ use crate::probe::tls::{Materials, TlsContext, TlsMaterial};
 /// Fewest probes that may run at a time, however small the catalogue.
 const CONCURRENCY_MIN: usize = 64;
 
-/// Descriptors of one probe: its socket and, on average, the half of another for look-ups and
-/// second addresses. In halves, to stay with whole numbers.
-const DESCRIPTOR_HALVES: usize = 3;
+/// Descriptors set aside for each probe: for both questions of a look-up, or for two addresses
+/// that are tried at a time.
+pub(super) const DESCRIPTORS_EACH: usize = 2;
 
 /// A catalogue's requests and assertions.
 #[derive(Debug, Default)]
@@ -109,7 +109,7 @@ impl Workshop<'_> {
             self.plan(request, needs);
         }
         let needed = concurrency_needed(&prepared.requests);
-        let affordable = (descriptors * 2 / DESCRIPTOR_HALVES).max(1);
+        let affordable = (descriptors / DESCRIPTORS_EACH).max(1);
         prepared.concurrency = needed.min(limit.unwrap_or(usize::MAX)).min(affordable).max(1);
         prepared.capacity_warning = warning(needed, limit, affordable, descriptors);
         prepared

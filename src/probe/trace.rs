@@ -36,6 +36,8 @@ pub(super) struct Trace {
     pub(super) placed: Cell<Option<Instant>>,
     /// Whether the probe waits for our own memory.
     pub(super) starved: Cell<bool>,
+    /// Whether an address is not tried yet for want of a descriptor.
+    pub(super) untried: Cell<bool>,
     /// The paths used.
     pub(super) travelled: Cell<Travelled>,
     /// The handshake of the last hop.
@@ -63,6 +65,7 @@ impl Trace {
             queued: Cell::new(None),
             placed: Cell::new(None),
             starved: Cell::new(false),
+            untried: Cell::new(false),
             travelled: Cell::new(travelled),
             handshake: RefCell::new(None),
             http: RefCell::new(None),

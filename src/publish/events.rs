@@ -26,7 +26,9 @@ pub const KEPT_MAX: usize = 512;
 /// Bytes of frames that are kept.
 pub const KEPT_BYTES_MAX: usize = 16 * 1024 * 1024;
 
-/// Pages in their languages that are followed at a time; for one more there is no room.
+/// Pages in their languages that are written for. Beyond it, and beyond double of those that are
+/// followed, pages that nobody follows any more are forgotten at once. How many are followed is
+/// bounded by the seats that the server has.
 pub const AUDIENCES_MAX: usize = 10_000;
 
 /// A page that nobody follows any more is still written for so long, for readers who come back.
@@ -41,15 +43,6 @@ pub enum Last {
     At(u64),
     /// It says something that we never said.
     Unreadable,
-}
-
-/// Why nobody can be let in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Closed {
-    /// There is no snapshot yet.
-    NotReady,
-    /// Too many different pages are followed.
-    Full,
 }
 
 /// The buffer. Dropping it ends its thread.
@@ -105,6 +98,8 @@ struct Ring {
     alive: Bytes,
     turn: u64,
     audiences: HashMap<Audience, Followed>,
+    /// With so many of them, one more makes that those without readers are forgotten.
+    audiences_max: usize,
     /// Audiences so far.
     numbered: u64,
 }
@@ -143,14 +138,11 @@ impl Events {
         self.shared.turned.subscribe()
     }
 
-    /// A place in the buffer, after what its reader has seen.
-    ///
-    /// # Errors
-    /// Before the first snapshot, and if too many different pages are followed.
-    pub fn follow(&self, audience: &Audience, last: Last) -> Result<Reader, Closed> {
+    /// A place in the buffer, after what its reader has seen; `None` before the first snapshot.
+    pub fn follow(&self, audience: &Audience, last: Last) -> Option<Reader> {
         let mut ring = self.shared.ring();
-        let position = ring.position.ok_or(Closed::NotReady)?;
-        let number = ring.number(audience).ok_or(Closed::Full)?;
+        let position = ring.position?;
+        let number = ring.number(audience);
         if let Some(followed) = ring.audiences.get_mut(audience) {
             followed.readers += 1;
         }
@@ -162,7 +154,7 @@ impl Events {
             Last::At(_) | Last::Unreadable => (ring.end(), None, true),
         };
         let (shared, audience) = (Arc::clone(&self.shared), audience.clone());
-        Ok(Reader { shared, audience, number, next, seen, turn: None, resync })
+        Some(Reader { shared, audience, number, next, seen, turn: None, resync })
     }
 }
 
@@ -257,21 +249,18 @@ impl Ring {
     }
 
     /// The number of an audience, a new one if nobody has followed that page lately.
-    fn number(&mut self, audience: &Audience) -> Option<u64> {
+    fn number(&mut self, audience: &Audience) -> u64 {
         if let Some(followed) = self.audiences.get(audience) {
-            return Some(followed.number);
+            return followed.number;
         }
-        if self.audiences.len() >= AUDIENCES_MAX {
-            // The whole site always has room.
+        if self.audiences.len() >= self.audiences_max {
             self.audiences.retain(|audience, followed| audience.organisation.is_none() || followed.readers > 0);
-        }
-        if self.audiences.len() >= AUDIENCES_MAX {
-            return None;
+            self.audiences_max = AUDIENCES_MAX.max(2 * self.audiences.len());
         }
         let number = self.numbered;
         self.numbered += 1;
         self.audiences.insert(audience.clone(), Followed { number, readers: 0, left: monotonic() });
-        Some(number)
+        number
     }
 
     /// Whom to write for, by number: the whole site in each language, and whatever else is

@@ -190,13 +190,18 @@ impl<'a> Route<'a> {
     }
 
     /// Whether its document may be asked for again: a question in somebody's own words hardly is,
-    /// nor is a range (`has_range`) that somebody thought of.
-    pub(super) const fn is_kept(self, has_range: bool) -> bool {
-        match self {
-            Self::Search | Self::Found => false,
-            Self::Results(_) | Self::Availability(_) => !has_range,
-            _ => true,
-        }
+    /// nor is a range, a key or a place in a list that somebody thought of. `has` says whether a
+    /// parameter was given.
+    pub(super) fn is_kept(self, has: impl Fn(&str) -> bool) -> bool {
+        let endless: &[&str] = match self {
+            Self::Search | Self::Found => return false,
+            Self::Results(_) | Self::Availability(_) => &["from", "to"],
+            Self::Organisations | Self::Components | Self::Incidents | Self::Maintenances => {
+                &["ars", "cursor", "leika"]
+            }
+            _ => &[],
+        };
+        !endless.iter().any(|name| has(name))
     }
 
     /// Whether there is one of it for all languages.

@@ -13,7 +13,7 @@ use serde::Serialize;
 use crate::model::event::MaintenancePhase;
 use crate::model::id::{ComponentId, OrganisationId};
 use crate::model::incident::IncidentStatus;
-use crate::model::local::{Said, Town, View};
+use crate::model::local::{Concerned, Said, Town, View};
 use crate::model::snapshot::{
     ComponentState, HealthWord, PublicCatalogue, PublicIncident, PublicMaintenance, Snapshot,
 };
@@ -159,8 +159,8 @@ struct Difference<'a> {
     after: &'a Snapshot,
     /// Another catalogue: what is on which page is not what it was.
     is_other: bool,
-    /// Something differs in some towns that did not, or not any more.
-    locals: bool,
+    /// Where something differs that did not, or not any more; `None` = nowhere.
+    locals: Option<Concerned>,
     health: bool,
     /// Components whose state reads differently, ascending.
     components: Vec<u32>,
@@ -224,7 +224,7 @@ impl<'a> Difference<'a> {
             before,
             after,
             is_other,
-            locals: !Arc::ptr_eq(&before.locals, &after.locals),
+            locals: (!Arc::ptr_eq(&before.locals, &after.locals)).then(|| after.locals.differing(&before.locals)),
             health: before.health != after.health,
             components: differing.map(|(_, index)| index).collect(),
             incidents: after
@@ -279,7 +279,7 @@ impl<'a> Difference<'a> {
             .map(|view| component(&view))
             .collect();
         let nothing = components.is_empty() && self.incidents.is_empty() && self.maintenances.is_empty();
-        if nothing && !self.health && !self.locals {
+        if nothing && !self.health && self.locals.is_none() {
             return None;
         }
         let after = self.after;
@@ -298,7 +298,8 @@ impl<'a> Difference<'a> {
     /// What differs on a page, if anything does. Looks only at what may differ.
     fn here(&self, organisation: u32) -> Option<Here<'a>> {
         let after = self.after;
-        let shows = &*after.catalogue.organisations.get(organisation as usize)?.shows;
+        let there = after.catalogue.organisations.get(organisation as usize)?;
+        let shows = &*there.shows;
         let is_shown = |index: &u32| shows.binary_search(index).is_ok();
         let differs = |index: &u32| self.components.binary_search(index).is_ok();
         let mut components: Vec<u32> = if self.components.len() < shows.len() {
@@ -306,7 +307,8 @@ impl<'a> Difference<'a> {
         } else {
             shows.iter().copied().filter(differs).take(ITEMS_MAX + 1).collect()
         };
-        if (self.locals || !components.is_empty()) && components.len() <= ITEMS_MAX {
+        let is_concerned = self.locals.as_ref().is_some_and(|locals| locals.includes(there));
+        if (is_concerned || !components.is_empty()) && components.len() <= ITEMS_MAX {
             let then = Town::new(self.before, Some(organisation));
             let now = Town::new(after, Some(organisation));
             let mut touched: Vec<u32> = then.touched().chain(now.touched()).filter(is_shown).collect();

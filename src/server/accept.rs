@@ -2,8 +2,10 @@
 //! for the answers in progress.
 //!
 //! Limits hit only when the whole budget is used up, and then whoever holds most of it first:
-//! a town hall behind one address is no attack.
+//! a town hall behind one address is no attack. What waits for its client is closed: for a
+//! request, or for an answer to be taken.
 
+use std::cmp::Reverse;
 use std::collections::HashMap;
 use std::io;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
@@ -18,7 +20,7 @@ use tokio::sync::watch;
 use tokio::task::AbortHandle;
 use tokio::time::{interval, sleep};
 
-use crate::server::connection::{Connection, Patience, Phase, Served, Ticks, Watched};
+use crate::server::connection::{Connection, Patience, Phase, Served, Ticks, Waits, Watched};
 use crate::server::routes::{Service, Site};
 
 /// Longest request head.
@@ -30,6 +32,9 @@ const LOG_EVERY_TICKS: u32 = 60;
 /// One in so many connections is closed at once when room is needed, so that a rush does not
 /// sort them all for each newcomer.
 const ROOM_SHARE: usize = 64;
+/// Connections that one browser opens. Whoever holds fewer finds room among those without a
+/// request, however few their owners hold.
+const BROWSER_CONNECTIONS: usize = 6;
 /// How long requests that are on their way may still arrive at the end.
 const LAST_CALL: Duration = Duration::from_millis(20);
 
@@ -112,7 +117,7 @@ impl Door {
     }
 
     fn admit(self: &Arc<Self>, http: &http1::Builder, stream: TcpStream, peer: SocketAddr) {
-        if self.lock().connections.len() >= self.connections_max && self.make_room() == 0 {
+        if self.lock().connections.len() >= self.connections_max && self.make_room(Some(peer.ip())) == 0 {
             self.log(|| "all connections are in use; newcomers get 503".to_owned());
             // As far as the empty buffer of a new socket takes it, which is the whole of it.
             drop(stream.try_write(FULL));
@@ -145,26 +150,34 @@ impl Door {
         self.lock().connections.insert(number, (connection, task.abort_handle()));
     }
 
-    /// Closes connections that wait for their client, those of the address with most of them
-    /// first, the longest waiting first. Returns how many.
-    fn make_room(&self) -> usize {
+    /// Closes connections that wait for their client, those of the network with most of them
+    /// first, in it those without a request before those that do not read, the longest waiting
+    /// first. A newcomer takes nothing from another network that holds no more than its own.
+    /// Returns how many.
+    fn make_room(&self, newcomer: Option<IpAddr>) -> usize {
+        let newcomer = newcomer.map(network);
         let mut inside = self.lock();
         let mut held: HashMap<IpAddr, usize> = HashMap::new();
         for (connection, _) in inside.connections.values() {
             *held.entry(network(connection.address)).or_default() += 1;
         }
-        let mut waiting: Vec<(usize, u32, u64)> = inside
-            .connections
-            .iter()
-            .filter(|(_, (connection, _))| connection.waits())
-            .map(|(number, (connection, _))| {
-                (held.get(&network(connection.address)).copied().unwrap_or(0), connection.since(), *number)
-            })
-            .collect();
-        waiting.sort_unstable_by(|a, b| b.0.cmp(&a.0).then(a.1.cmp(&b.1)).then(a.2.cmp(&b.2)));
+        let of = |network: &IpAddr| held.get(network).copied().unwrap_or(0);
+        let own = newcomer.as_ref().map_or(0, of);
+        let candidate = |number: &u64, connection: &Connection| {
+            let waits = connection.waits(&self.patience)?;
+            let network = network(connection.address);
+            let held = of(&network);
+            let is_a_browser = own < BROWSER_CONNECTIONS && waits == Waits::ForRequest;
+            let gives = held > own || newcomer == Some(network) || is_a_browser;
+            gives.then(|| (Reverse(held), waits, connection.since(), *number))
+        };
+        let connections = inside.connections.iter();
+        let mut waiting: Vec<_> =
+            connections.filter_map(|(number, (connection, _))| candidate(number, connection)).collect();
+        waiting.sort_unstable();
         let wanted = (self.connections_max / ROOM_SHARE).max(1);
         let mut closed = 0;
-        for (_, _, number) in waiting.into_iter().take(wanted) {
+        for (.., number) in waiting.into_iter().take(wanted) {
             if let Some((_, task)) = inside.connections.remove(&number) {
                 task.abort();
                 closed += 1;
@@ -183,7 +196,7 @@ impl Door {
             tracing::debug!("accepting a connection failed: {error}");
             return;
         }
-        let closed = self.make_room();
+        let closed = self.make_room(None);
         self.log(|| {
             format!(
                 "cannot accept connections: {error}; closed {closed} waiting ones. Raise the limit of open files \

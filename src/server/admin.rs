@@ -357,7 +357,7 @@ impl Interface {
     /// Whose token the request bears.
     async fn authenticate(&self, peer: IpAddr, headers: &HeaderMap) -> Result<Editor, Refusal> {
         let Some(bearer) = entrance::bearer(headers) else { return Err(Refusal::Unauthenticated) };
-        let client = entrance::client(peer, headers, &self.trusted_proxies);
+        let client = request::client(peer, headers, &self.trusted_proxies);
         if let Some(wait) = self.attempts.wait(client, bearer, monotonic()) {
             return Err(Refusal::TooManyFailures(wait));
         }

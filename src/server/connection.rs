@@ -54,6 +54,8 @@ pub(super) struct Patience {
     pub(super) idle: u32,
     pub(super) header: u32,
     pub(super) write: u32,
+    /// How long it may stand in an answer that its client does not take, when room is needed.
+    pub(super) stall: u32,
 }
 
 /// What a connection is doing.
@@ -69,6 +71,15 @@ pub(super) enum Phase {
     Writing,
     /// An answer without an end is going out.
     Streaming,
+}
+
+/// For what a connection waits that may be closed when room is needed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Waits {
+    /// For a request, or the rest of one.
+    ForRequest,
+    /// For a client that takes its answer slowly or not at all.
+    ForReader,
 }
 
 /// Where a connection stands.
@@ -146,13 +157,21 @@ impl Connection {
     }
 
     /// Whether it may be closed when room is needed: it waits for its client.
-    pub(super) fn waits(&self) -> bool {
-        match self.phase() {
-            Phase::Idle | Phase::Header => true,
-            Phase::Handling | Phase::Writing => false,
+    pub(super) fn waits(&self, patience: &Patience) -> Option<Waits> {
+        let now = self.ticks.now();
+        let stalled = self.stalled.load(Ordering::Relaxed);
+        let is_slow = match self.phase() {
+            Phase::Idle | Phase::Header => return Some(Waits::ForRequest),
+            Phase::Handling => false,
+            Phase::Writing => {
+                // Who takes a byte now and then is as slow as who takes none.
+                (stalled != 0 && now.saturating_sub(stalled) >= patience.stall)
+                    || now.saturating_sub(self.since()) >= patience.write
+            }
             // It would have ended by now if its client read.
-            Phase::Streaming => self.is_given_up() && self.stalled.load(Ordering::Relaxed) != 0,
-        }
+            Phase::Streaming => self.is_given_up() && stalled != 0,
+        };
+        is_slow.then_some(Waits::ForReader)
     }
 
     fn read(&self) {
@@ -343,18 +362,51 @@ mod tests {
         assert_eq!(patience(&watched), Some(STREAM_CONFIRMED_WITHIN));
     }
 
+    const PATIENCE: Patience = Patience { idle: 12, header: 4, write: 8, stall: 2 };
+
     #[test]
     fn a_stream_makes_room_if_it_lost_its_seat_and_is_not_read() {
         let connection = connection();
-        assert!(connection.waits());
+        assert_eq!(connection.waits(&PATIENCE), Some(Waits::ForRequest));
         connection.streams();
         connection.blocked();
-        assert!(!connection.waits());
+        assert_eq!(connection.waits(&PATIENCE), None);
         connection.give_up();
-        assert!(connection.waits());
+        assert_eq!(connection.waits(&PATIENCE), Some(Waits::ForReader));
         connection.wrote();
-        assert!(!connection.waits(), "it reads to its end");
+        assert_eq!(connection.waits(&PATIENCE), None, "it reads to its end");
         connection.answered();
         assert!(!connection.is_given_up(), "its next stream has a seat of its own");
+    }
+
+    #[test]
+    fn an_answer_makes_room_if_it_is_not_taken_or_takes_long() {
+        let connection = connection();
+        let pass = |ticks: u32| {
+            for _ in 0..ticks {
+                connection.ticks.advance();
+            }
+        };
+        connection.asked();
+        connection.blocked();
+        pass(20);
+        assert_eq!(connection.waits(&PATIENCE), None, "it waits for us");
+        connection.wrote();
+        connection.answered();
+        connection.blocked();
+        pass(1);
+        assert_eq!(connection.waits(&PATIENCE), None);
+        pass(1);
+        assert_eq!(connection.waits(&PATIENCE), Some(Waits::ForReader));
+        connection.wrote();
+        assert_eq!(connection.waits(&PATIENCE), None);
+        // A byte at a time.
+        (0..3).for_each(|_| {
+            connection.blocked();
+            pass(1);
+            connection.wrote();
+            pass(1);
+        });
+        assert_eq!(connection.waits(&PATIENCE), Some(Waits::ForReader));
     }
 }

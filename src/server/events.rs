@@ -25,23 +25,19 @@ use tokio::sync::watch;
 use tokio::task::yield_now;
 use tokio::time::timeout;
 
+use crate::model::settings::STREAMS_SHARE;
 use crate::model::snapshot::Snapshot;
 use crate::publish::documents::Documents;
-use crate::publish::events::{Closed, Last, Reader};
+use crate::publish::events::{Last, Reader};
 use crate::publish::sse::{self, Audience, KEEP_ALIVE, PATH, QUERY};
 use crate::publish::wording::Words;
 use crate::publish::{NO_CONTENT_POLICY, Target, known_query};
-use crate::server::accept::network;
 use crate::server::body::Body;
 use crate::server::connection::Connection;
 use crate::server::error::Problem;
 
 /// The word under which it is counted.
 pub(super) const LABEL: &str = "api_events";
-
-/// Streams take at most so much of the connections, so that there is always room for documents:
-/// four fifths.
-const SHARE: (usize, usize) = (4, 5);
 
 /// Readers are woken in so many groups, and other requests are answered in between.
 const ROWS: usize = 256;
@@ -158,6 +154,7 @@ struct Seats {
 /// A taken seat.
 #[derive(Debug)]
 struct Occupied {
+    /// Of whoever asks, perhaps through a proxy of ours.
     network: IpAddr,
     row: usize,
     connection: Arc<Connection>,
@@ -178,7 +175,7 @@ impl Streams {
         silence: Duration,
         gauge: IntGauge,
     ) -> Arc<Self> {
-        let (share, of) = SHARE;
+        let (share, of) = STREAMS_SHARE;
         let max = streams_max.min(connections_max.saturating_mul(share) / of);
         let rows = (0..ROWS).map(|_| watch::Sender::new(Call::default())).collect();
         Arc::new(Self { documents, max, silence, gauge, rows, seats: Mutex::default() })
@@ -209,23 +206,22 @@ impl Streams {
         }
     }
 
-    /// The answer to somebody who wants to follow along.
+    /// The answer to somebody of a network who wants to follow along.
     pub(super) fn open(
         self: &Arc<Self>,
         audience: &Audience,
         last: Last,
         method: &Method,
         connection: &Arc<Connection>,
+        network: IpAddr,
     ) -> Result<Response<Body>, Problem> {
         if *method == Method::HEAD {
             return Ok(response(Body::Unsent));
         }
-        // Nobody gives up a seat for somebody who cannot be let in.
-        let reader = self.documents.events().follow(audience, last).map_err(|closed| match closed {
-            Closed::NotReady => Problem::NotReady,
-            Closed::Full => Problem::Crowded,
-        })?;
-        let seat = self.seat(connection).ok_or(Problem::Crowded)?;
+        // The seat first: what is followed costs something, and only seats bound it. Nobody gives one
+        // up for somebody who cannot be let in: before there is something to read, none is taken.
+        let seat = self.seat(connection, network).ok_or(Problem::Crowded)?;
+        let reader = self.documents.events().follow(audience, last).ok_or(Problem::NotReady)?;
         let row = self.rows.get(seat.occupied.row).ok_or(Problem::Internal)?;
         let chance = RandomState::new().build_hasher().finish();
         let spread = u64::try_from(self.silence.as_millis()).unwrap_or(u64::MAX) / u64::from(SILENCE_SPREAD);
@@ -243,8 +239,7 @@ impl Streams {
 
     /// A seat for a visitor. If all are taken, whoever holds most of them gives one up to a
     /// visitor who holds fewer.
-    fn seat(self: &Arc<Self>, connection: &Arc<Connection>) -> Option<Seat> {
-        let network = network(connection.address);
+    fn seat(self: &Arc<Self>, connection: &Arc<Connection>, network: IpAddr) -> Option<Seat> {
         let mut seats = self.seats();
         if seats.taken.len() >= self.max {
             let own = seats.held.get(&network).copied().unwrap_or(0);

@@ -2,12 +2,17 @@
 //!
 //! Pure functions over hostile text: no IO, no answer's bytes.
 
-use http::header::HOST;
-use http::{Request, Version};
+use std::net::IpAddr;
+
+use http::header::{HOST, HeaderName};
+use http::{HeaderMap, Request, Version};
+use ipnet::IpNet;
 
 use crate::model::text::Language;
 use crate::publish::Target;
 use crate::server::error::Problem;
+
+const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 
 /// Longest path, percent signs included.
 pub(super) const PATH_MAX_BYTES: usize = 1024;
@@ -54,6 +59,36 @@ pub(super) fn host_name(authority: &str) -> Option<&str> {
     let name_is_fine = !name.is_empty()
         && name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_' | b'[' | b']' | b':'));
     (port_is_fine && name_is_fine).then_some(name)
+}
+
+/// Who asks: the peer or, through proxies of ours, the last address before them.
+pub(super) fn client(peer: IpAddr, headers: &HeaderMap, proxies: &[IpNet]) -> IpAddr {
+    if !is_among(peer, proxies) {
+        return peer;
+    }
+    let mut client = peer;
+    for element in elements(headers, FORWARDED_FOR).rev() {
+        let Some(address) = element.and_then(|text| text.parse().ok()) else { break };
+        client = address;
+        if !is_among(address, proxies) {
+            break;
+        }
+    }
+    client
+}
+
+/// Whether an address lies in one of these networks.
+pub(super) fn is_among(address: IpAddr, networks: &[IpNet]) -> bool {
+    let address = address.to_canonical();
+    networks.iter().any(|network| network.contains(&address))
+}
+
+/// The elements of a list, over all its fields; `None` for those of a field that is no text.
+pub(super) fn elements(headers: &HeaderMap, name: HeaderName) -> impl DoubleEndedIterator<Item = Option<&str>> {
+    headers.get_all(name).iter().flat_map(|field| {
+        let text = field.to_str().ok();
+        text.unwrap_or_default().split(',').map(move |element| text.map(|_| element.trim()))
+    })
 }
 
 /// The target of a path and a query, on a site with these languages. On an organisation's own
@@ -193,6 +228,8 @@ fn own_path(path: String, organisation: &str, languages: &[Language]) -> String 
 
 #[cfg(test)]
 mod tests {
+    use http::HeaderValue;
+
     use super::*;
 
     fn ask(path: &str, query: Option<&str>) -> Result<Asked, Problem> {
@@ -202,6 +239,30 @@ mod tests {
     fn target(path: &str, query: &[(&str, &str)]) -> Result<Asked, Problem> {
         let query = query.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
         Ok(Asked::Target(Target { path: path.to_owned(), query }))
+    }
+
+    #[test]
+    fn the_client_is_the_last_address_that_is_no_proxy_of_ours() {
+        const FOR: &str = "x-forwarded-for";
+        let proxies = ["10.0.0.0/8", "fd00::/8"].map(|network| network.parse().unwrap());
+        for (peer, fields, expected) in [
+            ("192.0.2.1", &[(FOR, "198.51.100.1")][..], "192.0.2.1"),
+            ("10.0.0.1", &[], "10.0.0.1"),
+            ("10.0.0.1", &[(FOR, "198.51.100.1")], "198.51.100.1"),
+            ("10.0.0.1", &[(FOR, "203.0.113.9, 198.51.100.1")], "198.51.100.1"),
+            ("10.0.0.1", &[(FOR, "203.0.113.9, 198.51.100.1 , 10.0.0.2")], "198.51.100.1"),
+            ("10.0.0.1", &[(FOR, "198.51.100.1"), (FOR, "10.0.0.2")], "198.51.100.1"),
+            ("10.0.0.1", &[(FOR, "2001:db8::1")], "2001:db8::1"),
+            ("10.0.0.1", &[(FOR, "198.51.100.1, unknown")], "10.0.0.1"),
+            ("10.0.0.1", &[(FOR, "198.51.100.1, unknown, 10.0.0.3")], "10.0.0.3"),
+        ] {
+            let mut headers = HeaderMap::new();
+            for (name, value) in fields {
+                headers.append(*name, HeaderValue::from_static(value));
+            }
+            let client = client(peer.parse().unwrap(), &headers, &proxies);
+            assert_eq!(client.to_string(), expected, "{peer} {fields:?}");
+        }
     }
 
     #[test]

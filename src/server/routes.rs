@@ -24,6 +24,7 @@ use http::header::{
 };
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Version};
 use hyper::body::{Body as _, Incoming};
+use ipnet::IpNet;
 use prometheus::IntCounterVec;
 use tokio::sync::oneshot;
 use tokio::time::timeout;
@@ -31,6 +32,7 @@ use tower_service::Service as _;
 
 use crate::publish::documents::{self, Answer, Documents, Encoding, Lookup, Stored};
 use crate::publish::{self, NO_CONTENT_POLICY, Target, is_kept};
+use crate::server::accept::network;
 use crate::server::admin::{self, Answered};
 use crate::server::body::Body;
 use crate::server::connection::Connection;
@@ -122,6 +124,8 @@ pub(super) struct Public {
     pub(super) requests: IntCounterVec,
     /// Longest wait for a document to be rendered.
     pub(super) render_wait: Duration,
+    /// Whose `X-Forwarded-For` is believed.
+    pub(super) trusted_proxies: Vec<IpNet>,
     /// Those who follow along.
     pub(super) streams: Arc<Streams>,
 }
@@ -359,7 +363,10 @@ impl Public {
         let snapshot = self.documents.current().ok_or(Problem::NotReady)?;
         let response = match events::wanted(&snapshot, target, request.headers())? {
             Wanted::Moved(to) => return Ok(Outcome::Now(self.moved(events::LABEL, &to))),
-            Wanted::Stream(audience, last) => self.streams.open(&audience, last, request.method(), connection)?,
+            Wanted::Stream(audience, last) => {
+                let client = request::client(connection.address, request.headers(), &self.trusted_proxies);
+                self.streams.open(&audience, last, request.method(), connection, network(client))?
+            }
         };
         self.count(events::LABEL, StatusCode::OK);
         Ok(Outcome::Now(response))

@@ -119,6 +119,22 @@ fn the_operators_file_is_checked_as_well() {
     assert!(!report.render(false).contains("canary"), "an unknown key of a secret may be the secret itself");
 }
 
+#[test]
+fn more_event_streams_than_the_connections_hold_are_a_warning() {
+    for (server, help) in [
+        ("max_connections = 1000\nmax_sse = 800", None),
+        ("max_connections = 1000\nmax_sse = 801", Some("lower it to 800, or raise `max_connections` to 1002")),
+        // How many files may be open is not known here.
+        ("max_sse = 20000", None),
+        ("max_connections = 1000", None),
+    ] {
+        let text = format!("{QUIET}{}", CONFIG.replace("[server]\n", &format!("[server]\n{server}\n")));
+        let loaded = from_texts(("config.toml", &text), &[], &fixtures()).expect("no fault");
+        assert_eq!(loaded.warnings.warning_count(), usize::from(help.is_some()), "{}", loaded.warnings);
+        assert!(loaded.warnings.render(false).contains(help.unwrap_or_default()), "{}", loaded.warnings);
+    }
+}
+
 /// A folder with the secret file of SECRETS, of that mode.
 fn secret_folder(mode: u32) -> tempfile::TempDir {
     use std::os::unix::fs::PermissionsExt;

@@ -1,6 +1,7 @@
 //! The program as an operator meets it: started with files in a folder, asked over HTTP, sent
 //! signals, killed. Its targets are sockets of the test; real servers are in `peers`.
 
+mod crowd;
 mod desk;
 mod editing;
 mod export;

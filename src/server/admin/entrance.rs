@@ -13,7 +13,6 @@ use crate::server::admin::refusal::Refusal;
 use crate::server::error::Problem;
 use crate::server::request;
 
-const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
@@ -67,12 +66,13 @@ pub(super) fn path(path: &str, prefix: &str) -> Result<String, Refusal> {
 /// that got it over https. Anybody may say that it was not.
 pub(super) fn is_encrypted(peer: IpAddr, headers: &HeaderMap, proxies: &[IpNet]) -> bool {
     let is_local = peer.to_canonical().is_loopback();
-    let mut said = elements(headers, FORWARDED_PROTO).peekable();
+    let mut said = request::elements(headers, FORWARDED_PROTO).peekable();
     if said.peek().is_none() {
         return is_local;
     }
     // Every hop, or the token was in the clear somewhere.
-    (is_local || is_among(peer, proxies)) && said.all(|scheme| scheme.is_some_and(|s| s.eq_ignore_ascii_case("https")))
+    (is_local || request::is_among(peer, proxies))
+        && said.all(|scheme| scheme.is_some_and(|s| s.eq_ignore_ascii_case("https")))
 }
 
 /// Whether a browser sends this for a page: none of ours does.
@@ -96,35 +96,6 @@ pub(super) fn is_token(text: &str) -> bool {
 /// Whether a text may be an `Idempotency-Key`.
 pub(super) fn is_key(text: &str) -> bool {
     (1..=KEY_BYTES_MAX).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic())
-}
-
-/// Who asks: the peer or, through proxies of ours, the last address before them.
-pub(super) fn client(peer: IpAddr, headers: &HeaderMap, proxies: &[IpNet]) -> IpAddr {
-    if !is_among(peer, proxies) {
-        return peer;
-    }
-    let mut client = peer;
-    for element in elements(headers, FORWARDED_FOR).rev() {
-        let Some(address) = element.and_then(|text| text.parse().ok()) else { break };
-        client = address;
-        if !is_among(address, proxies) {
-            break;
-        }
-    }
-    client
-}
-
-fn is_among(address: IpAddr, networks: &[IpNet]) -> bool {
-    let address = address.to_canonical();
-    networks.iter().any(|network| network.contains(&address))
-}
-
-/// The elements of a list, over all its fields; `None` for those of a field that is no text.
-fn elements(headers: &HeaderMap, name: HeaderName) -> impl DoubleEndedIterator<Item = Option<&str>> {
-    headers.get_all(name).iter().flat_map(|field| {
-        let text = field.to_str().ok();
-        text.unwrap_or_default().split(',').map(move |element| text.map(|_| element.trim()))
-    })
 }
 
 /// A field's text: `None` if it stands there twice or is no text, `Some(None)` if it is absent.
@@ -278,25 +249,6 @@ mod tests {
             ("2001:db8::1", &[(PROTO, "https")], false),
         ] {
             assert_eq!(is_encrypted(address(peer), &headers(fields), &proxies()), expected, "{peer} {fields:?}");
-        }
-    }
-
-    #[test]
-    fn the_client_is_the_last_address_that_is_no_proxy_of_ours() {
-        const FOR: &str = "x-forwarded-for";
-        for (peer, fields, expected) in [
-            ("192.0.2.1", &[(FOR, "198.51.100.1")][..], "192.0.2.1"),
-            ("10.0.0.1", &[], "10.0.0.1"),
-            ("10.0.0.1", &[(FOR, "198.51.100.1")], "198.51.100.1"),
-            ("10.0.0.1", &[(FOR, "203.0.113.9, 198.51.100.1")], "198.51.100.1"),
-            ("10.0.0.1", &[(FOR, "203.0.113.9, 198.51.100.1 , 10.0.0.2")], "198.51.100.1"),
-            ("10.0.0.1", &[(FOR, "198.51.100.1"), (FOR, "10.0.0.2")], "198.51.100.1"),
-            ("10.0.0.1", &[(FOR, "2001:db8::1")], "2001:db8::1"),
-            ("10.0.0.1", &[(FOR, "198.51.100.1, unknown")], "10.0.0.1"),
-            ("10.0.0.1", &[(FOR, "198.51.100.1, unknown, 10.0.0.3")], "10.0.0.3"),
-        ] {
-            let client = client(address(peer), &headers(fields), &proxies());
-            assert_eq!(client, address(expected), "{peer} {fields:?}");
         }
     }
 

@@ -224,7 +224,7 @@ impl Interface {
         }
         let _turn = self.in_progress.try_acquire().map_err(|_| Refusal::Busy)?;
         let token = form.text("token");
-        let client = entrance::client(request.peer, &head.headers, &self.trusted_proxies);
+        let client = request::client(request.peer, &head.headers, &self.trusted_proxies);
         if let Some(wait) = self.attempts.wait(client, &token, monotonic()) {
             return Err(Refusal::TooManyFailures(wait).into());
         }
@@ -275,7 +275,7 @@ impl Interface {
     /// Takes in whom the provider sends back.
     async fn arrive(&self, provider: &Provider, request: &Asked<'_>) -> Result<Shown, Turned> {
         let head = request.head;
-        let client = entrance::client(request.peer, &head.headers, &self.trusted_proxies);
+        let client = request::client(request.peer, &head.headers, &self.trusted_proxies);
         if let Some(wait) = self.attempts.wait(client, SESSION, monotonic()) {
             return Err(Refusal::TooManyFailures(wait).into());
         }

@@ -72,11 +72,23 @@ impl Place {
 
     /// The same, with these variables in its environment.
     pub(crate) fn start_with(&self, variables: &[(&str, &str)], arguments: &[&str]) -> Program {
+        let mut command = self.command(arguments);
+        command.envs(variables.iter().copied());
+        self.launch(command)
+    }
+
+    /// Starts `serve` where only so many files may be open at a time, and waits until it is ready.
+    pub(crate) fn serve_with_files(&self, most: u32) -> Program {
+        let mut command = Command::new("sh");
+        command.args(["-c", &format!("ulimit -n {most} && exec \"$0\" serve"), env!("CARGO_BIN_EXE_turmwacht")]);
+        command.current_dir(self.folder.path()).env_remove("RUST_LOG").stdin(Stdio::null());
+        self.launch(command)
+    }
+
+    fn launch(&self, mut command: Command) -> Program {
         let log = self.path("log");
         File::create(&log).unwrap();
         let stderr = OpenOptions::new().append(true).open(&log).unwrap();
-        let mut command = self.command(arguments);
-        command.envs(variables.iter().copied());
         let child = command.stdout(Stdio::null()).stderr(stderr).spawn().unwrap();
         let mut program = Program { child, log, address: SocketAddr::from(([0, 0, 0, 0], 0)) };
         let started = monotonic();

@@ -1,14 +1,17 @@
 //! Look-ups and the kind `dns`, against small name servers that also lie.
 
+use std::collections::BTreeMap;
 use std::io::{Read, Write};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, UdpSocket};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
+use std::time::Duration;
 
 use hickory_resolver::proto::op::{Message, MessageType, ResponseCode};
 use hickory_resolver::proto::rr::rdata::{A, CNAME, MX, SOA, TXT};
 use hickory_resolver::proto::rr::{Name, RData, Record, RecordType};
+use socket2::{Domain, Socket, Type};
 use turmwacht::clock::Clock;
 use turmwacht::model::check::{Check, DnsProbe, Probe};
 use turmwacht::model::settings::{ProbingSettings, ResolverAddress};
@@ -204,7 +207,7 @@ fn silent_resolvers_are_told_apart_within_the_timeout() {
     let other = NameServer::silent();
     let server = good();
     let mut check = portal(&server);
-    check.timeout = std::time::Duration::from_millis(600);
+    check.timeout = Duration::from_millis(600);
     let alone = probe(&prober_asking(&[&silent]), &check);
     assert_fails(&alone, Reason::ProbeFault, "does not answer");
     let both = probe(&prober_asking(&[&silent, &other]), &check);
@@ -239,7 +242,7 @@ fn garbage_and_forged_answers_are_ignored() {
     });
     let server = good();
     let mut check = portal(&server);
-    check.timeout = std::time::Duration::from_millis(500);
+    check.timeout = Duration::from_millis(500);
     for liar in [garbage, forged] {
         assert_fails(&probe(&prober_asking(&[&liar]), &check), Reason::ProbeFault, "");
     }
@@ -403,4 +406,37 @@ fn a_re_probe_asks_the_other_resolver_first() {
         prober.run(&request, Freshness::Fresh, &clock).await;
         assert_eq!((first.asked(), second.asked()), (2, 2));
     });
+}
+
+/// An address at which connections hang, until it is dropped: its queue is full.
+fn hanging(address: SocketAddr) -> (Socket, TcpStream) {
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+    socket.bind(&address.into()).unwrap();
+    socket.listen(0).unwrap();
+    let first = TcpStream::connect(socket.local_addr().unwrap().as_socket().unwrap()).unwrap();
+    (socket, first)
+}
+
+#[test]
+fn a_third_address_is_tried_at_the_same_time_only_with_a_spare_descriptor() {
+    let server = good();
+    let port = server.address.port();
+    let _held = [2, 3, 4].map(|last| hanging(SocketAddr::from(([127, 0, 0, last], port))));
+    // Nobody listens at the last but one.
+    let zone = NameServer::new(|name, record_type| {
+        let hosts: &[u8] = if name.to_ascii().starts_with("portal") { &[2, 3, 4] } else { &[2, 5, 1] };
+        let addresses = hosts.iter().map(|last| a([127, 0, 0, *last])).collect();
+        Some((ResponseCode::NoError, if record_type == RecordType::A { addresses } else { Vec::new() }))
+    });
+    let asking = ProbingSettings { resolvers: vec![ResolverAddress::Plain(zone.address)], ..settings() };
+    let mut check = http_check(&format!("http://portal.test:{port}/"));
+    check.timeout = Duration::from_millis(900);
+    // Before a catalogue is prepared 64 probes may run, each with two.
+    for (descriptors, reason, words) in [(128, Reason::ProbeFault, "untried"), (129, Reason::Timeout, "connect")] {
+        let prober = Prober::new(&asking, &BTreeMap::new(), descriptors).unwrap();
+        assert_fails(&probe(&prober, &check), reason, words);
+    }
+    // One that failed leaves its place to the next.
+    let prober = Prober::new(&asking, &BTreeMap::new(), 128).unwrap();
+    assert_up(&probe(&prober, &http_check(&format!("http://other.test:{port}/"))));
 }

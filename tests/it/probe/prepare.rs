@@ -57,7 +57,7 @@ fn concurrency_follows_from_the_catalogue_within_the_descriptors() {
     assert_eq!((prepared.concurrency, prepared.capacity_warning), (250, None));
     let poor = Prober::new(&settings(), &std::collections::BTreeMap::new(), 150).unwrap();
     let prepared = thousand(&poor);
-    assert_eq!(prepared.concurrency, 100);
+    assert_eq!(prepared.concurrency, 75);
     let warning = prepared.capacity_warning.unwrap();
     assert!(warning.contains("250") && warning.contains("150 file descriptors"), "{warning}");
     let capped = prober(&ProbingSettings { concurrency: Some(20), ..settings() });

@@ -345,6 +345,16 @@ fn only_answers_to_somebodys_own_words_are_not_kept() {
             assert!(!is_kept(&target(&format!("{path}?to=2023-11-05"))), "{path}");
         }
     }
+    // Nor the rest of a list from any place, or what has any key.
+    for list in ["organisations", "components", "incidents", "maintenance", "components.json"] {
+        for prefix in ["", "/en", "/nds"] {
+            let path = format!("{prefix}/api/v1/{list}");
+            assert!(is_kept(&target(&format!("{path}?kind=portal&status=unknown&cursor=&leika=&ars="))), "{path}");
+            for endless in ["cursor=a", "ars=05", "leika=99000000000000"] {
+                assert!(!is_kept(&target(&format!("{path}?{endless}&kind=portal"))), "{path}?{endless}");
+            }
+        }
+    }
 }
 
 proptest! {

@@ -8,7 +8,7 @@ use turmwacht::clock::monotonic;
 use turmwacht::model::id::OrganisationId;
 use turmwacht::model::snapshot::Snapshot;
 use turmwacht::model::status::Status;
-use turmwacht::publish::events::{Events, FORGOTTEN_AFTER, KEPT_MAX, Last};
+use turmwacht::publish::events::{AUDIENCES_MAX, Events, FORGOTTEN_AFTER, KEPT_MAX, Last};
 use turmwacht::publish::sse::Audience;
 use turmwacht::server::ServerConfig;
 
@@ -115,7 +115,7 @@ fn world(config: ServerConfig) -> (World, Story) {
     world.documents.publish(story.now());
     until(|| (world.get("/api/v1/events?organisation=unknown", &[]).status == 400).then_some(()));
     // Until the first turn was written.
-    until(|| world.documents.events().follow(&site(), Last::Nowhere).ok());
+    until(|| world.documents.events().follow(&site(), Last::Nowhere));
     (world, story)
 }
 
@@ -306,6 +306,51 @@ fn who_holds_most_gives_up_a_seat_to_another_visitor() {
 }
 
 #[test]
+fn behind_a_proxy_of_ours_visitors_are_told_apart() {
+    let forwarded = |world: &World, address: &str| {
+        let mut client = world.connect();
+        let head = format!("GET /api/v1/events HTTP/1.1\r\nHost: localhost\r\nX-Forwarded-For: {address}\r\n\r\n");
+        client.send(head);
+        (client.head().expect("an answer").status, client)
+    };
+    let mut limited = config();
+    limited.max_streams = 4;
+    let (stranger, _) = world(limited.clone());
+    limited.trusted_proxies = vec!["127.0.0.0/8".parse().unwrap()];
+    let (ours, _) = world(limited);
+    for (world, other) in [(&ours, 200), (&stranger, 503)] {
+        let mut many: Vec<_> = (0..4).map(|_| forwarded(world, "192.0.2.1").1).collect();
+        assert_eq!(forwarded(world, "192.0.2.1").0, 503);
+        // What the client itself wrote stands before what the proxy saw.
+        assert_eq!(forwarded(world, "198.51.100.7, 192.0.2.1").0, 503);
+        let (status, one) = forwarded(world, "192.0.2.2");
+        assert_eq!(status, other, "its word counts if it is a proxy of ours");
+        if other == 200 {
+            while many[0].chunk().is_some_and(|chunk| !chunk.is_empty()) {}
+        }
+        assert_eq!(world.metrics.http_event_streams.get(), 4);
+        drop((many, one));
+    }
+}
+
+#[test]
+fn after_a_restart_all_come_back_at_moments_of_their_own() {
+    let (world, _) = world(config());
+    let retry = |_| {
+        let block = Follower::open(&world, "/api/v1/events", &[]).block().unwrap();
+        block.strip_prefix("retry: ").unwrap().parse::<u64>().unwrap()
+    };
+    let mut moments: Vec<u64> = (0..200).map(retry).collect();
+    moments.sort_unstable();
+    assert!(moments[0] >= 2_000 && moments[199] < 10_000, "{moments:?}");
+    // No second of the eight sees a rush: 25 are meant for each.
+    for second in 2..10 {
+        let there = moments.iter().filter(|moment| **moment / 1_000 == second).count();
+        assert!((1..75).contains(&there), "{there} in second {second}: {moments:?}");
+    }
+}
+
+#[test]
 fn who_falls_behind_is_told_once() {
     let events = Events::start(FORGOTTEN_AFTER).unwrap();
     let mut story = Story::new();
@@ -405,7 +450,7 @@ fn who_comes_with_a_page_newer_than_what_was_written_waits() {
 }
 
 #[test]
-fn nobody_gives_up_a_seat_for_somebody_who_cannot_be_let_in() {
+fn however_many_pages_are_followed_seats_are_the_only_bound() {
     let mut limited = config();
     limited.max_streams = 2;
     limited.listen = "[::]:0".parse().unwrap();
@@ -417,19 +462,42 @@ fn nobody_gives_up_a_seat_for_somebody_who_cannot_be_let_in() {
         (client.head().expect("an answer").status, client)
     };
     let events = world.documents.events();
-    let follow = |number: u32| {
+    let follow = |number: usize| {
         let organisation = Some(OrganisationId::new(format!("ort-{number}")));
         events.follow(&Audience { organisation, language: Arc::from("de") }, Last::Nowhere)
     };
-    let many: Vec<_> = (0..).map_while(|number| follow(number).ok()).collect();
-    assert!(many.len() > 1_000);
+    let many: Vec<_> = (0..2 * AUDIENCES_MAX).map(|number| follow(number).unwrap()).collect();
     let _two = [open("127.0.0.1", "/api/v1/events"), open("127.0.0.1", "/api/v1/events")];
     assert_eq!(world.metrics.http_event_streams.get(), 2);
-    assert_eq!(open("[::1]", "/api/v1/events?organisation=stadt-1").0, 503);
-    assert_eq!(world.metrics.http_event_streams.get(), 2);
-    drop(many);
     let (status, _one) = open("[::1]", "/api/v1/events?organisation=stadt-1");
     assert_eq!(status, 200);
+    assert_eq!(world.metrics.http_event_streams.get(), 2);
+    drop(many);
+}
+
+#[test]
+fn pages_that_nobody_follows_any_more_are_bounded() {
+    let events = Events::start(FORGOTTEN_AFTER).unwrap();
+    let mut story = Story::new();
+    let turned = events.turned();
+    events.show(story.now());
+    until(|| (*turned.borrow() > 0).then_some(()));
+    let town = |number: usize| {
+        let organisation = Some(OrganisationId::new(format!("stadt-{number}")));
+        events.follow(&Audience { organisation, language: Arc::from("de") }, Last::At(1)).unwrap()
+    };
+    let _stays = town(3);
+    for number in 4..4 + AUDIENCES_MAX {
+        drop(town(number));
+    }
+    let before = *turned.borrow();
+    events.show(story.turn("portal", Status::MajorOutage));
+    until(|| (*turned.borrow() > before).then_some(()));
+    // The fourth was forgotten, at once; the third is followed.
+    for (number, expected) in [(3, "event: change"), (4, "event: resync")] {
+        let frame = town(number).take().unwrap();
+        assert!(frame.starts_with(expected.as_bytes()), "{number}: {frame:?}");
+    }
 }
 
 #[test]

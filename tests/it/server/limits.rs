@@ -99,6 +99,63 @@ fn who_holds_most_makes_room_first() {
 }
 
 #[test]
+fn who_takes_no_answer_makes_room_for_another_visitor() {
+    let mut config = config();
+    config.max_connections = 8;
+    config.listen = "[::]:0".parse().unwrap();
+    (config.header_timeout, config.stall_timeout) = (Duration::from_millis(100), Duration::from_millis(50));
+    config.write_timeout = Duration::from_secs(600);
+    let world = World::with(config, at_once());
+    let port = world.server.local_addr().port();
+    let open = |host: &str| Client::to(format!("{host}:{port}").parse().unwrap());
+    let lazy: Vec<_> = (0..8)
+        .map(|_| {
+            let mut client = open("127.0.0.1");
+            client.send("GET /big HTTP/1.1\r\nHost: localhost\r\n\r\n".repeat(4));
+            client
+        })
+        .collect();
+    until(|| (world.metrics.http_connections.get() == 8).then_some(()));
+    // A refusal comes unasked.
+    until(|| {
+        let mut other = open("[::1]");
+        other.try_send("GET /doc HTTP/1.1\r\nHost: localhost\r\n\r\n");
+        other.reply(false).filter(|reply| reply.status == 200)
+    });
+    assert!(world.metrics.http_connections.get() >= 7, "one is enough");
+    drop(lazy);
+}
+
+#[test]
+fn who_holds_much_pushes_out_nobody_who_holds_less() {
+    let mut config = config();
+    config.max_connections = 12;
+    config.listen = "[::]:0".parse().unwrap();
+    let world = World::with(config, at_once());
+    let port = world.server.local_addr().port();
+    let open = |host: &str, path: &str| {
+        let mut client = Client::to(format!("{host}:{port}").parse().unwrap());
+        client.send(format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n"));
+        client
+    };
+    let mut few: Vec<_> = (0..4).map(|_| open("[::1]", "/doc")).collect();
+    for client in &mut few {
+        assert_eq!(client.reply(false).unwrap().status, 200);
+    }
+    // Being answered, for as long as it takes.
+    let _many: Vec<_> = (0..8).map(|_| open("127.0.0.1", "/slow")).collect();
+    until(|| (world.metrics.http_connections.get() == 12).then_some(()));
+    for _ in 0..4 {
+        assert_eq!(open("127.0.0.1", "/doc").reply(false).unwrap().status, 503);
+    }
+    for client in &mut few {
+        assert_eq!(client.ask("GET", "/doc", &[]).status, 200);
+    }
+    assert_eq!(open("[::1]", "/doc").reply(false).unwrap().status, 200, "in the place of one of its own");
+    world.renderer.gate.open();
+}
+
+#[test]
 fn random_parameters_fill_no_cache_and_render_nothing() {
     let world = World::new();
     assert_eq!(world.get("/doc", &[]).status, 200);
@@ -111,6 +168,15 @@ fn random_parameters_fill_no_cache_and_render_nothing() {
         assert_eq!((reply.status, &reply.body), (200, &whole));
     }
     assert_eq!((world.documents.size(), world.renderer.count()), (size, renders));
+    // Nor do places in a list, and keys, that nobody gave out.
+    let version = world.documents.version();
+    for number in 0..300 {
+        for parameter in ["cursor=x-", "ars=", "leika=99000000000"] {
+            let path = format!("/api/v1/components?{parameter}{}", 100 + number);
+            assert_eq!(client.ask("GET", &path, &[]).status, 200, "{path}");
+        }
+    }
+    assert_eq!((world.documents.size(), world.documents.version()), (size, version));
 }
 
 #[test]
