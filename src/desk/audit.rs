@@ -25,7 +25,7 @@ pub async fn list(visit: &Visit, ask: &dyn Ask) -> Reply {
     if !told.is_well() {
         return page::refused(visit, &told);
     }
-    let entries = told.body.get("audit").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+    let entries = words::list(&told.body, "/audit");
     let next = told.body.get("next").and_then(Value::as_u64);
     let main = html! {
         h1 { "Protokoll" }

@@ -94,7 +94,7 @@ pub async fn list(visit: &Visit, ask: &dyn Ask) -> Reply {
         })
         .collect();
     let only_own = visit.editor.is_admin_of_all() && filter.organisation.is_empty();
-    let hidden = told.body.get("components").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+    let hidden = words::list(&told.body, "/components");
     let mut rows = Vec::new();
     for organisation in chosen {
         let name = named(organisation).map(|organisation| scope::name(visit, organisation)).unwrap_or_default();
@@ -219,17 +219,16 @@ fn row(visit: &Visit, organisation: u32, view: &View<'_>) -> Row {
 fn hidden_rows<'a>(visit: &'a Visit, organisation: u32, all: &'a [Value]) -> impl Iterator<Item = Row> + 'a {
     let owner = visit.snapshot.catalogue.organisations.get(organisation as usize).map(|owner| owner.id.as_str());
     let is_meant = move |line: &&Value| {
-        line.get("public").and_then(Value::as_bool) == Some(false) && line.get("owner").and_then(Value::as_str) == owner
+        !words::flag(line, "/public") && owner.is_some_and(|owner| words::text(line, "/owner") == owner)
     };
     all.iter().filter(is_meant).map(move |line| {
-        let text = |field: &str| line.get(field).and_then(Value::as_str).unwrap_or_default().to_owned();
         let status = Status::parse(words::text(line, "/status")).unwrap_or(Status::Unknown);
         let set = line.get("override").filter(|set| !set.is_null());
         let mut notes = vec!["intern, steht auf keiner öffentlichen Seite".to_owned()];
         notes.extend(set.map(|set| by_hand(visit, words::instant(set, "/until"))));
         Row {
             organisation,
-            id: text("id"),
+            id: words::text(line, "/id").to_owned(),
             name: words::line(line, "/name"),
             whole: None,
             kind: ComponentKind::parse(words::text(line, "/kind")),

@@ -132,7 +132,7 @@ pub fn show_texts(visit: &Visit, sent: Option<&Form>, faults: &[Fault], all: &[(
         @for (texts, now) in all { (texts.one(first, true, sent, faults, now)) }
         @if !others.is_empty() {
             details.more open[is_open] {
-                summary { @if let [(texts, _)] = all { (texts.label) " in anderen Sprachen" } @else { "In anderen Sprachen" } }
+                summary { "In anderen Sprachen" span.hidden { ": " (all.iter().map(|(texts, _)| texts.label).collect::<Vec<_>>().join(" ")) } }
                 @for language in others {
                     @for (texts, now) in all { (texts.one(language, false, sent, faults, now)) }
                 }

@@ -122,8 +122,8 @@ struct Line {
 }
 
 fn lines(told: &Told) -> Vec<Line> {
-    let all = told.body.get("maintenance").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
-    all.iter()
+    words::list(&told.body, "/maintenance")
+        .iter()
         .filter_map(|line| {
             let when = |field: &str| serde_json::from_value::<When>(line.pointer(field)?.clone()).ok();
             let zone = line.pointer("/window/zone").and_then(Value::as_str).unwrap_or("UTC").to_owned();

@@ -191,10 +191,10 @@ impl Operations<'_> {
     }
 
     fn failing_check(&self, check: &Value) -> Markup {
-        let standing = match check.get("verdict").and_then(Value::as_str) {
-            Some("down") => "fehlgeschlagen",
-            Some("degraded") => "langsam",
-            Some("up") => "noch nicht bestätigt",
+        let standing = match words::text(check, "/verdict") {
+            "down" => "fehlgeschlagen",
+            "degraded" => "langsam",
+            "up" => "noch nicht bestätigt",
             _ => "ohne Ergebnis",
         };
         let confirmed = check.get("verdict").is_some_and(|verdict| verdict != "up");
@@ -368,19 +368,19 @@ impl Operations<'_> {
 
 /// The phase of a probe in words.
 fn phase(host: &Value) -> &'static str {
-    match host.get("phase").and_then(Value::as_str) {
-        Some("resolve") => "die Namensauflösung",
-        Some("connect") => "die Verbindung",
-        Some("tls") => "die Verschlüsselung",
-        Some("processing") => "die erste Antwort",
-        Some("transfer") => "die Übertragung",
+    match words::text(host, "/phase") {
+        "resolve" => "die Namensauflösung",
+        "connect" => "die Verbindung",
+        "tls" => "die Verschlüsselung",
+        "processing" => "die erste Antwort",
+        "transfer" => "die Übertragung",
         _ => "etwas anderes",
     }
 }
 
 /// A path of our own as people call it.
 fn way(path: &Value) -> Plain {
-    Plain::new(match path.get("path").and_then(Value::as_str).unwrap_or_default() {
+    Plain::new(match words::text(path, "/path") {
         "resolver" => "Namensauflösung",
         "ipv4" => "IPv4",
         "ipv6" => "IPv6",

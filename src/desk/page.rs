@@ -204,7 +204,7 @@ pub fn not_found(visit: &Visit) -> Reply {
 pub fn refused(visit: &Visit, told: &Told) -> Reply {
     let main = html! {
         h1 { "Das ging nicht" }
-        (faults(&[refusal::fault(told, &[])]))
+        div.faults role="alert" { p { (refusal::fault(told, &[]).sentence) } }
         p { a href=(PREFIX) { "Zur Übersicht" } }
     };
     Reply::page(told.status, page(visit, "Das ging nicht", &main))

@@ -148,32 +148,34 @@ fn read_row(visit: &Visit, form: &Form, index: usize, ways: &mut Ways) {
     let known = |part: &str| before.get(part).unwrap_or(&Value::Null);
     let (label_name, hours_name) = (name("label"), name("hours"));
     let (labels, hours) = (label_of(&label_name), hours_of(&hours_name));
-    let label = labels.replacing(visit, form, known("label"));
-    let hours_text = hours.replacing(visit, form, known("hours_text"));
-    let (lines, short) = (form.filled(&name("target")), form.filled(&name("short")));
-    if lines.is_none() && label.is_none() && hours_text.is_none() && short.is_none() {
+    let (lines, short) = (form.text(&name("target")), form.filled(&name("short")));
+    let is_written = |texts: &Texts<'_>| texts.filled(visit, form).is_some();
+    if lines.is_empty() && short.is_none() && !is_written(&labels) && !is_written(&hours) {
         return;
     }
     let mut fault = |field: String, sentence: &str| {
         let sentence = format!("Möglichkeit {}: {sentence}", index.saturating_add(1));
         ways.faults.push(Fault { field: Some(field), sentence });
     };
-    let lines = lines.unwrap_or_default();
     let led = known("target").as_array().map(Vec::as_slice).unwrap_or_default();
     // What was not touched stays exactly as it is.
-    let targets = if lines == typed(led) { Some(led.to_vec()) } else { targets(&lines) };
-    let targets = targets.unwrap_or_else(|| {
+    let links = if lines == typed(led) { Some(led.to_vec()) } else { targets(&lines) };
+    let is_understood = links.is_some();
+    let links = links.unwrap_or_default();
+    let kind = form.filled(&name("kind")).or_else(|| guessed(&links).map(|kind| kind.as_str().to_owned()));
+    if !is_understood {
         fault(name("target"), "Das ist keine Telefonnummer. Schreiben Sie jede in eine eigene Zeile, mit Vorwahl.");
-        Vec::new()
-    });
-    let kind = form.filled(&name("kind")).or_else(|| guessed(&targets).map(|kind| kind.as_str().to_owned()));
-    if kind.is_none() {
+    } else if kind.is_none() {
         fault(name("kind"), "Wählen Sie aus, was das ist: Telefon, E-Mail, vor Ort …");
     }
     if form.filled(&labels.first(visit)).is_none() {
         fault(labels.first(visit), "Schreiben Sie dazu, wer oder was das ist, zum Beispiel „Bürgerbüro“.");
     }
-    let leads_elsewhere = targets != led || kind.as_deref() != known("kind").as_str();
+    let leads_elsewhere = links != led || kind.as_deref() != known("kind").as_str();
+    // Nor do words that are not seen here outlive the way that they name.
+    let text = |texts: &Texts<'_>, part: &str| {
+        texts.replacing(visit, form, if leads_elsewhere { &Value::Null } else { known(part) })
+    };
     let at = |part: &str| format!("/alternatives/{}/{part}", ways.all.len());
     let mut pointers = vec![(at("target"), name("target")), (at("kind"), name("kind"))];
     pointers.extend(labels.pointers(visit, &at("label")));
@@ -181,12 +183,12 @@ fn read_row(visit: &Visit, form: &Form, index: usize, ways: &mut Ways) {
     pointers.extend([(at("hours"), name("short")), (at(""), format!("way-{index}"))]);
     let mut way = before.clone();
     way.retain(|part, _| !leads_elsewhere || !OF_TARGET.contains(&part.as_str()));
-    let targets = Some(targets).filter(|targets| !targets.is_empty()).map(Value::Array);
+    let links = Some(links).filter(|links| !links.is_empty()).map(Value::Array);
     let shown = [
         ("kind", kind.map(Value::from)),
-        ("target", targets),
-        ("label", label),
-        ("hours_text", hours_text),
+        ("target", links),
+        ("label", text(&labels, "label")),
+        ("hours_text", text(&hours, "hours_text")),
         ("hours", short.map(Value::from)),
     ];
     for (part, value) in shown {
@@ -211,7 +213,8 @@ fn guessed(targets: &[Value]) -> Option<AlternativeKind> {
 
 /// Links as people write them, one below the other.
 fn typed(targets: &[Value]) -> String {
-    let bare = |link: &str| link.strip_prefix("tel:").or(link.strip_prefix("mailto:")).unwrap_or(link).to_owned();
+    let bare =
+        |link: &str| link.strip_prefix("tel:").or_else(|| link.strip_prefix("mailto:")).unwrap_or(link).to_owned();
     targets.iter().filter_map(Value::as_str).map(bare).collect::<Vec<_>>().join("\n")
 }
 

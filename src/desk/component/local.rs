@@ -75,7 +75,7 @@ pub(super) fn section(seen: &Seen<'_>, sent: &Sent<'_>) -> Markup {
 /// What is said in single towns at the moment: whoever is meant alike stands together, because it is
 /// taken back together.
 fn in_force(seen: &Seen<'_>) -> Markup {
-    let all = seen.internal("local").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+    let all = words::list(&seen.told.body, "/internal/local");
     let mut groups: Vec<(Vec<String>, Vec<&Value>)> = Vec::new();
     for word in all {
         let reached = reached(word);
@@ -120,8 +120,7 @@ fn in_force(seen: &Seen<'_>) -> Markup {
 }
 
 fn reached(word: &Value) -> Vec<String> {
-    let all = word.get("organisations").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
-    all.iter().filter_map(Value::as_str).map(str::to_owned).collect()
+    words::list(word, "/organisations").iter().filter_map(Value::as_str).map(str::to_owned).collect()
 }
 
 /// Whom a word is for, in names.

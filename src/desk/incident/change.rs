@@ -268,7 +268,7 @@ fn read_edit(visit: &Visit, incident: &Known, form: &Form) -> Sheet<'static> {
         let mut give = |name: &str, value: Value| drop(fields.insert(name.to_owned(), value));
         let now = title_now(visit, incident);
         if TITLE.is_changed(visit, form, &now) {
-            give("title", TITLE.replacing(visit, form, &now).unwrap_or(json!({})));
+            give("title", TITLE.replacing(visit, form, &now).unwrap_or_else(|| json!({})));
         }
         let changed = |name: &str, now: &str| Some(form.text(name)).filter(|value| value != now);
         if let Some(impact) = changed("impact", incident.field("impact")).filter(|impact| !impact.is_empty()) {

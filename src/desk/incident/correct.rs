@@ -53,7 +53,7 @@ pub(super) async fn correct(visit: &Visit, ask: &dyn Ask, incident: &Known, id: 
         asking: Asking::new(
             "PATCH",
             format!("/incidents/{}/updates/{id}", incident.id),
-            Some(json!({ "text": TEXT.replacing(visit, form, &now).unwrap_or(json!({})) })),
+            Some(json!({ "text": TEXT.replacing(visit, form, &now).unwrap_or_else(|| json!({})) })),
         ),
         faults: TEXT.gaps(visit, form),
         pointers: pointers(visit, Vec::new()),

@@ -69,7 +69,9 @@ pub(super) async fn write(visit: &Visit, ask: &dyn Ask, incident: &Known, organi
         asking: Asking::new(
             "PUT",
             format!("/incidents/{}/overlays/{organisation}", incident.id),
-            Some(json!({ "text": WORDS.replacing(visit, form, text).unwrap_or(json!({})), "alternatives": ways.all })),
+            Some(
+                json!({ "text": WORDS.replacing(visit, form, text).unwrap_or_else(|| json!({})), "alternatives": ways.all }),
+            ),
         ),
         faults,
         pointers: pointers(visit, ways.pointers),

@@ -380,7 +380,7 @@ fn a_refusal_stands_at_its_field_in_german_and_nothing_typed_is_lost() {
 #[test]
 fn a_way_that_leads_elsewhere_keeps_nothing_that_was_true_of_the_old_one() {
     let before = json!({
-        "kind": "phone", "target": ["tel:+4923240", "tel:+4923241"], "label": { "de": "Bürgerbüro" },
+        "kind": "phone", "target": ["tel:+4923240", "tel:+4923241"], "label": { "de": "Bürgerbüro", "de-x-leicht": "Büro" },
         "hours": "Mo-Fr 08:00-12:00", "hours_text": { "de": "vormittags" }, "page": "https://stadt.example/",
         "component": "telefon", "valid_until": "2030-12-01", "verified_at": "2023-10-01", "serves": ["hattingen"],
     });
