@@ -26,6 +26,7 @@ pub mod scope;
 pub mod signin;
 mod template;
 mod time;
+pub mod ways;
 mod words;
 
 use std::pin::Pin;

@@ -1,7 +1,7 @@
 //! Editors' requests in the engine's loop: what is asked, decided, previewed and answered. An
 //! answer to a change leaves when the change is durable.
 
-mod internal;
+pub(super) mod internal;
 mod overview;
 mod preview;
 
@@ -441,6 +441,7 @@ fn maintenance_internal(notice: &MaintenanceNotice) -> Value {
         "declared": notice.declared.is_some(),
         "revision": notice.revision,
         "notice": notice,
+        "alternatives": internal::alternatives(&notice.alternatives),
     })
 }
 

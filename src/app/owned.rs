@@ -6,6 +6,7 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use crate::app::core::Core;
+use crate::app::desk::internal::{alternatives, reach};
 use crate::engine::{Record, State};
 use crate::model::access::Editor;
 use crate::model::catalogue::{Component, Reach};
@@ -58,11 +59,6 @@ impl Core {
 pub(super) fn component_internal(state: &State, id: &ComponentId, editor: &Editor) -> Value {
     let record = &state.record;
     let owned = state.may_change(editor, &Subject::Component(id.clone()));
-    let reach = |reach: &Reach| match reach {
-        Reach::Prefix(prefix) => prefix.clone(),
-        Reach::Organisation(id) => id.to_string(),
-        Reach::Except(id) => format!("!{id}"),
-    };
     let speaks_for = |local: &&Arc<LocalNotice>| {
         owned
             || local.organisations.iter().all(|reach| match reach {
@@ -82,7 +78,7 @@ pub(super) fn component_internal(state: &State, id: &ComponentId, editor: &Edito
                 "processing": local.processing,
                 "delivery": local.delivery.as_ref().map(|delivery| delivery.state),
                 "text": local.text,
-                "alternatives": local.alternatives,
+                "alternatives": alternatives(&local.alternatives),
                 "since": local.since.to_string(),
                 "until": local.until.map(|at| at.to_string()),
                 "declared": local.declared,

@@ -3,8 +3,8 @@
 use maud::{Markup, html};
 use serde_json::Value;
 
-use crate::desk::components::{instant, short_moment};
-use crate::desk::{Ask, Asking, PREFIX, Reply, Visit, page};
+use crate::desk::time::Wall;
+use crate::desk::{Ask, Asking, PREFIX, Reply, Visit, page, words};
 use crate::publish::escape::terminal;
 
 /// Entries on a page.
@@ -25,7 +25,7 @@ pub async fn list(visit: &Visit, ask: &dyn Ask) -> Reply {
     if !told.is_well() {
         return page::refused(visit, &told);
     }
-    let entries = told.body.get("audit").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+    let entries = words::list(&told.body, "/audit");
     let next = told.body.get("next").and_then(Value::as_u64);
     let main = html! {
         h1 { "Protokoll" }
@@ -57,7 +57,7 @@ fn row(visit: &Visit, entry: &Value) -> Markup {
                 @if is_done { span.state.is-ok { "ausgeführt" } } @else { span.state.is-out { "abgelehnt" } }
             }
             p.meta {
-                @if let Some(at) = instant(entry.get("at")) { (short_moment(visit, at)) " · " }
+                (Wall::of(visit).moment(words::text(entry, "/at"))) " · "
                 (actor(visit, &text("actor")))
                 " · " code { (action) " " (subject) }
                 @if let Some(status) = status { " (" (status) ")" }

@@ -8,11 +8,11 @@ mod parts;
 use maud::{Markup, html};
 use serde_json::{Value, json};
 
-use crate::desk::components::{by_hand, instant, state};
+use crate::desk::components::{by_hand, state};
 use crate::desk::form::Form;
 use crate::desk::page::{Fault, Field, Kind};
 use crate::desk::preview::{self, Preview, Step};
-use crate::desk::{Ask, Asking, PREFIX, Reply, Told, Visit, field, page, refusal, scope};
+use crate::desk::{Ask, Asking, PREFIX, Reply, Told, Visit, field, page, refusal, scope, words};
 use crate::model::local::{Town, View};
 use crate::model::snapshot::{PublicComponent, PublicOrganisation};
 use crate::model::status::{ComponentKind, Status};
@@ -125,14 +125,14 @@ impl<'a> Seen<'a> {
     fn name(&self) -> String {
         match self.public {
             Some((_, component)) => scope::component_name(self.visit, component),
-            None => Some(field::line(self.internal("name")))
+            None => Some(words::line(&self.told.body, "/internal/name"))
                 .filter(|name| !name.is_empty())
                 .unwrap_or_else(|| self.id.clone()),
         }
     }
 
     fn kind(&self) -> Option<ComponentKind> {
-        let internal = || field::word(ComponentKind::parse, self.internal("kind"));
+        let internal = || ComponentKind::parse(words::text(&self.told.body, "/internal/kind"));
         self.public.map(|(_, component)| component.kind).or_else(internal)
     }
 
@@ -142,13 +142,12 @@ impl<'a> Seen<'a> {
     }
 
     fn status(&self) -> Status {
-        let internal = || field::word(Status::parse, self.internal("status"));
+        let of = |pointer: &str| Status::parse(words::text(&self.told.body, pointer));
         // What the interface tells is never older than what the public reads; of a town it knows nothing.
-        let told = || field::word(Status::parse, self.told.body.pointer("/component/status"));
         match self.view().map(|view| (view.status, view.status != view.state.status)) {
             Some((here, true)) => here,
-            Some((here, false)) => told().unwrap_or(here),
-            None => internal().unwrap_or(Status::Unknown),
+            Some((here, false)) => of("/component/status").unwrap_or(here),
+            None => of("/internal/status").unwrap_or(Status::Unknown),
         }
     }
 
@@ -232,7 +231,7 @@ fn standing(seen: &Seen<'_>) -> Markup {
 }
 
 /// The statuses that people set.
-pub(super) fn choices(kind: Option<ComponentKind>) -> Vec<(&'static str, String)> {
+pub(super) fn statuses(kind: Option<ComponentKind>) -> Vec<(&'static str, String)> {
     let settable =
         [Status::Operational, Status::DegradedPerformance, Status::PartialOutage, Status::MajorOutage, Status::Unknown];
     settable.iter().map(|status| (status.as_str(), capitalised(Words::German.status(*status, kind)))).collect()
@@ -245,16 +244,15 @@ fn by_hand_section(seen: &Seen<'_>, sent: &Sent<'_>) -> Markup {
     let fields = sent.fields_of("status");
     let faults = sent.faults_of("status");
     let set = seen.internal("override");
-    let known = choices(seen.kind());
-    let mut all = vec![("", "Bitte wählen")];
-    all.extend(known.iter().map(|(status, name)| (*status, name.as_str())));
-    let now = set.and_then(|set| field::word(Status::parse, set.get("status")));
+    let known = statuses(seen.kind());
+    let all = field::choices("Bitte wählen", known.iter().map(|(status, name)| (*status, name.as_str())));
+    let now = set.and_then(|set| Status::parse(words::text(set, "/status")));
     html! {
         section aria-labelledby="s-hand" {
             h2 id="s-hand" { "Stand von Hand setzen" }
             p { (RULE) }
             @if let (Some(set), Some(now)) = (set, now) {
-                p { strong { (capitalised(Words::German.status(now, seen.kind()))) } ", " (by_hand(seen.visit, instant(set.get("until")))) "." }
+                p { strong { (capitalised(Words::German.status(now, seen.kind()))) } ", " (by_hand(seen.visit, words::instant(set, "/until"))) "." }
                 form method="post" action=(seen.action("back")) {
                     (seen.hidden())
                     input type="hidden" name="key" value=(seen.visit.nonce);
@@ -309,8 +307,9 @@ async fn set(seen: &Seen<'_>, ask: &dyn Ask, sent: &Form) -> Reply {
     };
     let told = ask.ask(asking).await;
     if !told.is_well() {
-        let faults = field::refused(&told, sent, &[("/status", "status"), ("/until", "until")]);
-        return show(seen, ask, fault(faults, Some(told))).await;
+        let pointers =
+            [("/status", "status"), ("/until", "until")].map(|(at, field)| (at.to_owned(), field.to_owned()));
+        return show(seen, ask, fault(vec![refusal::fault(&told, &pointers)], Some(told))).await;
     }
     if step == Step::Publish {
         return seen.done("status");
@@ -338,6 +337,6 @@ async fn give_back(seen: &Seen<'_>, ask: &dyn Ask, sent: &Form) -> Reply {
     if told.is_well() || told.status == 404 {
         return seen.done("zurueck");
     }
-    let faults = vec![Fault { field: None, sentence: refusal::said(&told).1 }];
+    let faults = vec![refusal::fault(&told, &[])];
     show(seen, ask, Sent { form: "back", fields: Some(sent), faults, told: Some(told), ..Sent::default() }).await
 }

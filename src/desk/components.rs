@@ -7,7 +7,9 @@ use maud::{Markup, html};
 use serde_json::Value;
 
 use crate::desk::form::Form;
-use crate::desk::{Ask, Asking, PREFIX, Reply, Visit, field, page, scope};
+use crate::desk::page::{Field, Kind};
+use crate::desk::time::Wall;
+use crate::desk::{Ask, Asking, PREFIX, Reply, Visit, field, page, scope, words};
 use crate::model::local::{Town, View};
 use crate::model::status::{ComponentKind, Evidence, Lifecycle, Mode, Status};
 use crate::model::time::Timestamp;
@@ -92,7 +94,7 @@ pub async fn list(visit: &Visit, ask: &dyn Ask) -> Reply {
         })
         .collect();
     let only_own = visit.editor.is_admin_of_all() && filter.organisation.is_empty();
-    let hidden = told.body.get("components").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+    let hidden = words::list(&told.body, "/components");
     let mut rows = Vec::new();
     for organisation in chosen {
         let name = named(organisation).map(|organisation| scope::name(visit, organisation)).unwrap_or_default();
@@ -124,12 +126,14 @@ fn filter_form(visit: &Visit, filter: &Filter, mine: &[u32]) -> Markup {
         .filter_map(|index| visit.snapshot.catalogue.organisations.get(*index as usize))
         .map(|organisation| (organisation.id.to_string(), scope::name(visit, organisation)))
         .collect();
-    let mut choices = vec![("", "Alle")];
-    choices.extend(organisations.iter().map(|(id, name)| (id.as_str(), name.as_str())));
+    let choices = field::choices("Alle", organisations.iter().map(|(id, name)| (id.as_str(), name.as_str())));
     let states: Vec<(&str, String)> =
         Status::ALL.iter().map(|status| (status.as_str(), capitalised(Words::German.status(*status, None)))).collect();
     let mut stands = vec![("", "Alle"), ("besonders", "Nur was auffällt")];
     stands.extend(states.iter().map(|(status, name)| (*status, name.as_str())));
+    let choice = |name: &str, label: &str, all: &[(&str, &str)], now: &str| {
+        Field { name, label, hint: "", kind: Kind::OneOf(all), required: false, now }.show(None, &[])
+    };
     html! {
         form.filter method="get" action={ (PREFIX) "/components" } role="search" {
             div.field {
@@ -137,9 +141,9 @@ fn filter_form(visit: &Visit, filter: &Filter, mine: &[u32]) -> Markup {
                 input id="q" name="q" type="text" value=(filter.words.join(" "));
             }
             @if (2..=CHOICES_MAX).contains(&organisations.len()) {
-                (field::Select { name: "organisation", label: "Stelle", hint: "", all: &choices, now: &filter.organisation }.show(None, &[]))
+                (choice("organisation", "Stelle", &choices, &filter.organisation))
             }
-            (field::Select { name: "stand", label: "Stand", hint: "", all: &stands, now: &filter.state }.show(None, &[]))
+            (choice("stand", "Stand", &stands, &filter.state))
             p.buttons { button { "Anzeigen" } }
         }
     }
@@ -215,45 +219,33 @@ fn row(visit: &Visit, organisation: u32, view: &View<'_>) -> Row {
 fn hidden_rows<'a>(visit: &'a Visit, organisation: u32, all: &'a [Value]) -> impl Iterator<Item = Row> + 'a {
     let owner = visit.snapshot.catalogue.organisations.get(organisation as usize).map(|owner| owner.id.as_str());
     let is_meant = move |line: &&Value| {
-        line.get("public").and_then(Value::as_bool) == Some(false) && line.get("owner").and_then(Value::as_str) == owner
+        !words::flag(line, "/public") && owner.is_some_and(|owner| words::text(line, "/owner") == owner)
     };
     all.iter().filter(is_meant).map(move |line| {
-        let text = |field: &str| line.get(field).and_then(Value::as_str).unwrap_or_default().to_owned();
-        let status = field::word(Status::parse, line.get("status")).unwrap_or(Status::Unknown);
+        let status = Status::parse(words::text(line, "/status")).unwrap_or(Status::Unknown);
         let set = line.get("override").filter(|set| !set.is_null());
         let mut notes = vec!["intern, steht auf keiner öffentlichen Seite".to_owned()];
-        notes.extend(set.map(|set| by_hand(visit, instant(set.get("until")))));
+        notes.extend(set.map(|set| by_hand(visit, words::instant(set, "/until"))));
         Row {
             organisation,
-            id: text("id"),
-            name: field::line(line.get("name")),
+            id: words::text(line, "/id").to_owned(),
+            name: words::line(line, "/name"),
             whole: None,
-            kind: field::word(ComponentKind::parse, line.get("kind")),
+            kind: ComponentKind::parse(words::text(line, "/kind")),
             status,
-            since: instant(line.get("since")),
+            since: words::instant(line, "/since"),
             notes,
             is_special: status != Status::Operational || set.is_some(),
         }
     })
 }
 
-/// An instant as the interface writes it.
-pub(super) fn instant(value: Option<&Value>) -> Option<Timestamp> {
-    value?.as_str()?.parse::<jiff::Timestamp>().ok().map(Timestamp::from_jiff)
-}
-
 /// That a status is set by hand, and until when.
 pub(super) fn by_hand(visit: &Visit, until: Option<Timestamp>) -> String {
     until.map_or_else(
         || "von Hand gesetzt".to_owned(),
-        |until| format!("von Hand gesetzt bis {}", short_moment(visit, until)),
+        |until| format!("von Hand gesetzt bis {}", Wall::of(visit).end(&until.to_string())),
     )
-}
-
-/// `30.10.2023, 07:04 Uhr`, by the site's clock.
-pub(super) fn short_moment(visit: &Visit, at: Timestamp) -> String {
-    let zone = jiff::tz::TimeZone::get(&visit.snapshot.catalogue.site.timezone).unwrap_or(jiff::tz::TimeZone::UTC);
-    at.to_jiff().to_zoned(zone).strftime("%d.%m.%Y, %H:%M Uhr").to_string()
 }
 
 /// The class that gives a status its colour; its word stands beside it.

@@ -1,150 +1,149 @@
-//! Fields of the desk's forms that are more than one: a text in each language, a day with a time, other
-//! ways, and pages of long lists. Each is written and read here, so that both agree.
+//! Fields of the desk's forms that are more than one: a text in each language, a day with a time, and
+//! pages of long lists. Each is written and read here, so that both agree.
 
 use jiff::tz::TimeZone;
 use maud::{Markup, html};
-use serde_json::{Map, Value, json};
+use serde_json::Value;
 
 use crate::desk::form::Form;
 use crate::desk::page::{Fault, Field, Kind};
-use crate::desk::{Visit, refusal};
-use crate::model::alternative::{Alternative, AlternativeKind};
-use crate::model::catalogue::Reach;
-use crate::model::text::{Plain, Text};
+use crate::desk::{Visit, template, words};
 use crate::model::window::When;
-use crate::publish::escape;
-use crate::publish::wording::{Words, language_name};
 
-/// Most other ways in a form.
-const WAYS_MAX: usize = 12;
-
-/// Empty places for other ways.
-const WAYS_EMPTY: usize = 2;
-
-/// A text that stands in a form, one field for each language of the site. The first must be there,
-/// the others stand folded up.
+/// A text that stands in a form, one field for each language of the site. The others than the first
+/// stand folded up.
 #[derive(Debug, Clone, Copy)]
 pub struct Texts<'a> {
-    /// What the names of the fields begin with.
+    /// The name of its fields, before `-de`.
     pub name: &'a str,
     /// What it is called.
     pub label: &'a str,
     /// What helps to fill it in.
     pub hint: &'a str,
-    /// How it is filled in.
-    pub kind: Kind<'a>,
+    /// How many lines are seen; 0 is a single line.
+    pub lines: u8,
     /// Whether it must be there in the first language.
     pub required: bool,
-    /// What stands in it before anything was sent.
-    pub now: Option<&'a Text>,
+}
+
+/// The languages of the site, the first one first.
+pub fn languages(visit: &Visit) -> Vec<&str> {
+    visit.snapshot.catalogue.site.languages.iter().map(|language| &**language).collect()
+}
+
+/// A text in a language; empty if it is not there.
+fn text_in<'a>(now: &'a Value, language: &str) -> &'a str {
+    now.get(language).and_then(Value::as_str).unwrap_or_default()
 }
 
 impl Texts<'_> {
-    /// The fields as they stand in the form.
-    pub fn show(&self, visit: &Visit, sent: Option<&Form>, faults: &[Fault]) -> Markup {
-        let field = |language: &str, label: &str, hint: &str, required: bool| {
-            let name = format!("{}-{language}", self.name);
-            let now = now_in(self.now, language);
-            Field { name: &name, label, hint, kind: self.kind, required, now: &now }.show(sent, faults)
+    fn field(&self, language: &str) -> String {
+        format!("{}-{language}", self.name)
+    }
+
+    /// The field of the first language, where faults of the whole text stand.
+    pub fn first(&self, visit: &Visit) -> String {
+        self.field(visit.snapshot.catalogue.site.language())
+    }
+
+    /// The fields; `now` is what stands there, by language.
+    pub fn show(&self, visit: &Visit, sent: Option<&Form>, faults: &[Fault], now: &Value) -> Markup {
+        show_texts(visit, sent, faults, &[(*self, now)])
+    }
+
+    fn one(&self, language: &str, is_first: bool, sent: Option<&Form>, faults: &[Fault], now: &Value) -> Markup {
+        let other = format!("{}: {}", self.label, words::language(language));
+        let field = Field {
+            name: &self.field(language),
+            label: if is_first { self.label } else { &other },
+            hint: if is_first { self.hint } else { "" },
+            kind: if self.lines == 0 { Kind::Line } else { Kind::Lines(self.lines) },
+            required: self.required && is_first,
+            now: text_in(now, language),
         };
-        let mut languages = visit.snapshot.catalogue.site.languages.iter();
-        let first = languages.next().map_or("de", |language| &**language);
-        let others: Vec<&str> = languages.map(|language| &**language).collect();
-        let is_open = others.iter().any(|language| {
-            let name = format!("{}-{language}", self.name);
-            let is_filled =
-                sent.map_or_else(|| !now_in(self.now, language).is_empty(), |sent| sent.filled(&name).is_some());
-            is_filled || faults.iter().any(|fault| fault.field.as_deref() == Some(&*name))
+        field.show(sent, faults)
+    }
+
+    /// What was written, by language.
+    pub fn read(&self, visit: &Visit, form: &Form) -> Value {
+        let written = languages(visit)
+            .into_iter()
+            .filter_map(|language| Some((language.to_owned(), form.filled(&self.field(language))?.into())));
+        Value::Object(written.collect())
+    }
+
+    /// The same; nothing if no language was filled in.
+    pub fn filled(&self, visit: &Visit, form: &Form) -> Option<Value> {
+        Some(self.read(visit, form)).filter(|texts| texts.as_object().is_some_and(|texts| !texts.is_empty()))
+    }
+
+    /// What was written in place of `now`, with the variants of the site's languages that the form does
+    /// not have, such as Leichte Sprache; nothing if no language was filled in.
+    pub fn replacing(&self, visit: &Visit, form: &Form, now: &Value) -> Option<Value> {
+        let all = languages(visit);
+        let is_kept = |language: &str| {
+            !all.contains(&language) && language.split_once('-').is_some_and(|(root, _)| all.contains(&root))
+        };
+        let mut texts = self.filled(visit, form)?;
+        if let (Value::Object(texts), Some(now)) = (&mut texts, now.as_object()) {
+            let kept = now.iter().filter(|(language, _)| is_kept(language));
+            texts.extend(kept.map(|(language, text)| (language.clone(), text.clone())));
+        }
+        Some(texts)
+    }
+
+    /// Whether it was filled in otherwise than it stood in the form.
+    pub fn is_changed(&self, visit: &Visit, form: &Form, now: &Value) -> bool {
+        languages(visit).into_iter().any(|language| form.text(&self.field(language)) != text_in(now, language).trim())
+    }
+
+    /// Gaps of a template that nobody filled in.
+    pub fn gaps(&self, visit: &Visit, form: &Form) -> Vec<Fault> {
+        let gaps = languages(visit).into_iter().filter_map(|language| {
+            let name = self.field(language);
+            let text = form.text(&name);
+            let gap = template::gap(&text)?;
+            let sentence = format!("Füllen Sie die Lücke {gap} aus, oder nehmen Sie sie heraus.");
+            Some(Fault { field: Some(name), sentence })
         });
-        html! {
-            (field(first, self.label, self.hint, self.required))
-            @if !others.is_empty() {
-                details.languages open[is_open] {
-                    summary { "In anderen Sprachen" span.hidden { ": " (self.label) } }
-                    @for language in &others {
-                        (field(language, &format!("{} ({})", self.label, language_name(language)), "", false))
-                    }
+        gaps.collect()
+    }
+
+    /// Which field a pointer of the request stands for.
+    pub fn pointers(&self, visit: &Visit, pointer: &str) -> Vec<(String, String)> {
+        let all = languages(visit);
+        let each = all.iter().map(|language| (format!("{pointer}/{language}"), self.field(language)));
+        each.chain([(pointer.to_owned(), self.first(visit))]).collect()
+    }
+}
+
+/// Texts that belong together, each with what stands there; their other languages share one fold.
+pub fn show_texts(visit: &Visit, sent: Option<&Form>, faults: &[Fault], all: &[(Texts<'_>, &Value)]) -> Markup {
+    let languages = languages(visit);
+    let (first, others) = languages.split_first().map_or(("de", &[][..]), |(first, others)| (*first, others));
+    let is_open = others.iter().any(|language| {
+        all.iter().any(|(texts, now)| {
+            let name = texts.field(language);
+            let filled = sent.map_or_else(|| !text_in(now, language).is_empty(), |form| form.filled(&name).is_some());
+            filled || faults.iter().any(|fault| fault.field.as_deref() == Some(&name))
+        })
+    });
+    html! {
+        @for (texts, now) in all { (texts.one(first, true, sent, faults, now)) }
+        @if !others.is_empty() {
+            details.more open[is_open] {
+                summary { "In anderen Sprachen" span.hidden { ": " (all.iter().map(|(texts, _)| texts.label).collect::<Vec<_>>().join(" ")) } }
+                @for language in others {
+                    @for (texts, now) in all { (texts.one(language, false, sent, faults, now)) }
                 }
             }
         }
     }
 }
 
-fn now_in(now: Option<&Text>, language: &str) -> String {
-    let now = now.filter(|text| text.has(language)).map(|text| text.get(language, language));
-    now.map(|text| field_text(&text)).unwrap_or_default()
-}
-
-/// A cleaned text as it stands in a field, with its line breaks.
-fn field_text(text: &Plain) -> String {
-    serde_json::to_value(text).ok().and_then(|value| value.as_str().map(str::to_owned)).unwrap_or_default()
-}
-
-/// A text as the interface takes it; nothing if no language was filled in.
-pub fn read_texts(visit: &Visit, sent: &Form, name: &str) -> Option<Value> {
-    let languages = visit.snapshot.catalogue.site.languages.iter();
-    let filled: Map<String, Value> = languages
-        .filter_map(|language| Some((language.to_string(), sent.filled(&format!("{name}-{language}"))?.into())))
-        .collect();
-    (!filled.is_empty()).then_some(Value::Object(filled))
-}
-
-/// The field of a text in the first language, where faults of the whole text stand.
-pub fn first_of(visit: &Visit, name: &str) -> String {
-    format!("{name}-{}", visit.snapshot.catalogue.site.language())
-}
-
-/// A text with the languages that it has beside those of the form; null if nothing is left of it.
-pub fn kept_languages(visit: &Visit, sent: Option<Value>, now: Option<&Text>) -> Value {
-    let Some(Value::Object(mut texts)) = sent else { return Value::Null };
-    let of_form = |language: &str| visit.snapshot.catalogue.site.languages.iter().any(|known| **known == *language);
-    for (language, text) in now.into_iter().flat_map(Text::iter).filter(|(language, _)| !of_form(language)) {
-        texts.insert(language.to_string(), json!(text));
-    }
-    texts.into()
-}
-
-/// Whether a text was filled in otherwise than it stood in the form.
-pub fn is_changed(visit: &Visit, sent: Option<&Value>, now: Option<&Text>) -> bool {
-    let filled = |language: &str| sent.and_then(|sent| sent.get(language)).and_then(Value::as_str).unwrap_or_default();
-    visit.snapshot.catalogue.site.languages.iter().any(|language| filled(language) != now_in(now, language))
-}
-
-/// A choice that may be left as it is: one of its values is empty.
-#[derive(Debug, Clone, Copy)]
-pub struct Select<'a> {
-    /// The name in the form, which is its id, too.
-    pub name: &'a str,
-    /// What it is called.
-    pub label: &'a str,
-    /// What helps to choose; empty if nothing needs to.
-    pub hint: &'a str,
-    /// What can be chosen: value and name.
-    pub all: &'a [(&'a str, &'a str)],
-    /// What is chosen before anything was sent.
-    pub now: &'a str,
-}
-
-impl Select<'_> {
-    /// The field as it stands in the form.
-    pub fn show(&self, sent: Option<&Form>, faults: &[Fault]) -> Markup {
-        let value = sent.map_or_else(|| self.now.to_owned(), |sent| sent.text(self.name));
-        let fault = faults.iter().find(|fault| fault.field.as_deref() == Some(self.name));
-        let hint_id = (!self.hint.is_empty()).then(|| format!("{}-hint", self.name));
-        let fault_id = fault.map(|_| format!("{}-fault", self.name));
-        let told: Vec<&str> = hint_id.iter().chain(&fault_id).map(String::as_str).collect();
-        let by = (!told.is_empty()).then(|| told.join(" "));
-        html! {
-            div.field {
-                label for=(self.name) { (self.label) }
-                @if let Some(id) = &hint_id { p.hint id=(id) { (self.hint) } }
-                @if let (Some(id), Some(fault)) = (&fault_id, fault) { p.fault id=(id) { (fault.sentence) } }
-                select id=(self.name) name=(self.name) aria-describedby=[&by] aria-invalid=[fault.map(|_| "true")] {
-                    @for (known, name) in self.all { option value=(known) selected[*known == value] { (name) } }
-                }
-            }
-        }
-    }
+/// What can be chosen, after a choice of nothing.
+pub fn choices<'a>(nothing: &'a str, all: impl IntoIterator<Item = (&'a str, &'a str)>) -> Vec<(&'a str, &'a str)> {
+    std::iter::once(("", nothing)).chain(all).collect()
 }
 
 /// A day, and a time of day where that matters.
@@ -238,166 +237,6 @@ pub fn exact_when(when: &When) -> String {
 /// What an end that is a day means, said at each of them.
 pub const INCLUSIVE: &str = "Der Tag zählt noch ganz dazu, wenn Sie keine Uhrzeit angeben.";
 
-/// The fields of other ways: those that are there and some empty places.
-pub fn ways(visit: &Visit, sent: Option<&Form>, now: &[Alternative], faults: &[Fault]) -> Markup {
-    let language = visit.snapshot.catalogue.site.language();
-    let filled = sent.map_or(now.len(), |sent| {
-        (0..WAYS_MAX).filter(|index| is_way(sent, *index)).max().map_or(0, |last| last + 1).max(now.len())
-    });
-    let kinds: Vec<(&str, &str)> =
-        AlternativeKind::ALL.iter().map(|kind| (kind.as_str(), Words::German.alternative(*kind))).collect();
-    html! {
-        @for index in 0..(filled + WAYS_EMPTY).min(WAYS_MAX).max(now.len()) {
-            @let way = now.get(index);
-            @let field = |part: &str| format!("way-{index}-{part}");
-            @let text = |text: Option<&Text>| text.map(|text| field_text(&text.get(language, language))).unwrap_or_default();
-            fieldset.way {
-                legend { "Weg " (index + 1) }
-                (Field { name: &field("kind"), label: "Art", hint: "", kind: Kind::OneOf(&kinds), required: true,
-                    now: way.map_or("phone", |way| way.kind.as_str()) }.show(sent, faults))
-                (Field { name: &field("label"), label: "Wie heißt er?", hint: "So steht es auf der Seite, zum Beispiel: Bürgerbüro, Zimmer 3.",
-                    kind: Kind::Line, required: false, now: &text(way.map(|way| &way.label)) }.show(sent, faults))
-                (Field { name: &field("target"), label: "Nummer oder Adresse",
-                    hint: "Telefonnummer mit Vorwahl, E-Mail- oder Internet-Adresse; mehrere untereinander. Nur, was jemand geprüft hat.",
-                    kind: Kind::Lines(2), required: false, now: &way.map(shown_targets).unwrap_or_default() }.show(sent, faults))
-                (Field { name: &field("hours"), label: "Wann?", hint: "Zum Beispiel: Montag bis Freitag, 8 bis 12 Uhr.",
-                    kind: Kind::Line, required: false, now: &text(way.and_then(|way| way.hours_text.as_ref())) }.show(sent, faults))
-            }
-        }
-    }
-}
-
-fn is_way(sent: &Form, index: usize) -> bool {
-    ["label", "target", "hours"].iter().any(|part| sent.filled(&format!("way-{index}-{part}")).is_some())
-}
-
-/// Other ways as the interface takes them. What this form does not know of one that is there is kept.
-///
-/// # Errors
-/// Each place that cannot be understood.
-pub fn read_ways(visit: &Visit, sent: &Form, now: &[Alternative]) -> Result<Vec<Value>, Vec<Fault>> {
-    let language = visit.snapshot.catalogue.site.language();
-    let (mut ways, mut faults) = (Vec::new(), Vec::new());
-    for index in (0..WAYS_MAX.max(now.len())).filter(|index| is_way(sent, *index)) {
-        let field = |part: &str| format!("way-{index}-{part}");
-        let mut fault = |part: &str, sentence: &str| {
-            faults.push(Fault { field: Some(field(part)), sentence: format!("Weg {}: {sentence}", index + 1) });
-        };
-        let Some(kind) = AlternativeKind::parse(&sent.text(&field("kind"))) else {
-            fault("kind", "Bitte wählen Sie eine Art.");
-            continue;
-        };
-        let label = sent.filled(&field("label"));
-        if label.is_none() {
-            fault("label", "Bitte schreiben Sie, wie er heißt.");
-        }
-        let known = now.get(index);
-        let mut way = known.map(way_request).unwrap_or_default();
-        way.insert("kind".to_owned(), kind.as_str().into());
-        put_text(&mut way, "label", language, label);
-        put_text(&mut way, "hours_text", language, sent.filled(&field("hours")));
-        let typed = sent.text(&field("target"));
-        if known.is_none_or(|known| shown_targets(known) != typed) {
-            let targets: Vec<Value> =
-                typed.lines().filter(|line| !line.trim().is_empty()).map(|line| target(line).into()).collect();
-            way.insert("target".to_owned(), targets.into());
-        }
-        ways.push(Value::Object(way));
-    }
-    if faults.is_empty() { Ok(ways) } else { Err(faults) }
-}
-
-/// Puts a text of the first language beside those of the others, or takes it away.
-fn put_text(way: &mut Map<String, Value>, name: &str, language: &str, text: Option<String>) {
-    let mut texts = way.get(name).and_then(Value::as_object).cloned().unwrap_or_default();
-    match text {
-        Some(text) => {
-            texts.insert(language.to_owned(), text.into());
-            way.insert(name.to_owned(), texts.into());
-        }
-        None => {
-            way.remove(name);
-        }
-    }
-}
-
-/// A way as the interface takes it.
-pub fn way_request(way: &Alternative) -> Map<String, Value> {
-    let mut request = Map::new();
-    let mut put = |name: &str, value: Value| {
-        if !value.is_null() {
-            request.insert(name.to_owned(), value);
-        }
-    };
-    put("kind", way.kind.as_str().into());
-    put("target", way.target.iter().map(|target| json!(target)).collect::<Vec<_>>().into());
-    put("label", json!(way.label));
-    put("hours", json!(way.hours));
-    put("hours_text", json!(way.hours_text));
-    put("page", json!(way.page));
-    put("serves", way.serves.iter().map(|reach| Value::from(reach_text(reach))).collect::<Vec<_>>().into());
-    put("component", json!(way.component));
-    for (name, when) in
-        [("valid_from", &way.valid_from), ("valid_until", &way.valid_until), ("verified_at", &way.verified_at)]
-    {
-        put(name, when.as_ref().map(exact_when).into());
-    }
-    request
-}
-
-/// Whom something is for, as the interface takes it.
-pub fn reach_text(reach: &Reach) -> String {
-    match reach {
-        Reach::Prefix(prefix) => prefix.clone(),
-        Reach::Organisation(id) => id.to_string(),
-        Reach::Except(id) => format!("!{id}"),
-    }
-}
-
-/// Where a way leads, as people write it: one below the other.
-fn shown_targets(way: &Alternative) -> String {
-    let shown = way.target.iter().map(|target| {
-        let line = escape::line(target.plain());
-        let bare = line.strip_prefix("tel:").or_else(|| line.strip_prefix("mailto:"));
-        bare.map(str::to_owned).unwrap_or(line)
-    });
-    shown.collect::<Vec<_>>().join("\n")
-}
-
-/// A link from what people type: a number, a mail address, or an address of a page.
-fn target(typed: &str) -> String {
-    let typed = typed.trim();
-    if ["https:", "http:", "tel:", "mailto:"].iter().any(|scheme| typed.starts_with(scheme)) {
-        return typed.to_owned();
-    }
-    if typed.contains('@') {
-        return format!("mailto:{typed}");
-    }
-    let is_number =
-        typed.chars().all(|c| c.is_ascii_digit() || " +-/().".contains(c)) && typed.chars().any(|c| c.is_ascii_digit());
-    if !is_number {
-        return format!("https://{typed}");
-    }
-    let digits: String = typed.replace("(0)", "").chars().filter(|c| c.is_ascii_digit() || *c == '+').collect();
-    // A German number as it is dialled here; short ones such as 115 are the same everywhere.
-    let abroad = digits.strip_prefix("00").map(|rest| format!("+{rest}"));
-    let here = || digits.strip_prefix('0').map(|rest| format!("+49{rest}"));
-    format!("tel:{}", abroad.or_else(here).unwrap_or_else(|| digits.clone()))
-}
-
-/// The field that a pointer into the ways of a request stands for. Places left empty are no ways of
-/// the request, so its numbers are not those of the form.
-pub fn way_field(sent: &Form, pointer: &str) -> Option<String> {
-    let (index, part) = pointer.strip_prefix("/alternatives/")?.split_once('/')?;
-    let place = (0..WAYS_MAX).filter(|place| is_way(sent, *place)).nth(index.parse().ok()?)?;
-    let part = match part.split('/').next().unwrap_or_default() {
-        part @ ("kind" | "label" | "target") => part,
-        "hours_text" => "hours",
-        _ => "label",
-    };
-    Some(format!("way-{place}-{part}"))
-}
-
 /// Links to the pages of a long list: `query` is what else stands in the address, beginning with `&`.
 pub fn pager(path: &str, query: &str, page: usize, pages: usize) -> Markup {
     html! {
@@ -411,43 +250,9 @@ pub fn pager(path: &str, query: &str, page: usize, pages: usize) -> Markup {
     }
 }
 
-/// A text of the interface on one line, as it may be shown.
-pub fn line(value: Option<&Value>) -> String {
-    escape::line(&Plain::new(value.and_then(Value::as_str).unwrap_or_default()))
-}
-
-/// A closed word of the interface as the type that it stands for.
-pub fn word<T>(parse: impl Fn(&str) -> Option<T>, value: Option<&Value>) -> Option<T> {
-    parse(value?.as_str()?)
-}
-
-/// The faults of what the interface refused, at the fields of a form.
-pub fn refused(told: &crate::desk::Told, sent: &Form, fields: &[(&str, &str)]) -> Vec<Fault> {
-    let (pointer, sentence) = refusal::said(told);
-    let known = fields.iter().find(|(at, _)| !pointer.is_empty() && pointer.starts_with(at));
-    let field = way_field(sent, &pointer).or_else(|| known.map(|(_, name)| (*name).to_owned()));
-    vec![Fault { field, sentence }]
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn numbers_and_addresses_become_links() {
-        for (typed, link) in [
-            ("02324 204-0", "tel:+4923242040"),
-            ("+49 (0)2324 2040", "tel:+4923242040"),
-            ("0049 2324 2040", "tel:+4923242040"),
-            ("115", "tel:115"),
-            ("amt@example.org", "mailto:amt@example.org"),
-            ("www.example.org/antrag", "https://www.example.org/antrag"),
-            ("http://example.org", "http://example.org"),
-            ("tel:+49", "tel:+49"),
-        ] {
-            assert_eq!(target(typed), link, "{typed}");
-        }
-    }
 
     #[test]
     fn days_and_times_are_read_apart() {

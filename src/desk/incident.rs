@@ -8,9 +8,7 @@ mod open;
 mod overlay;
 mod publishing;
 mod reading;
-mod refusal;
 mod show;
-mod ways;
 
 use maud::{Markup, html};
 use serde_json::Value;

@@ -7,10 +7,10 @@ mod word;
 use maud::{Markup, html};
 use serde_json::Value;
 
-use crate::desk::components::short_moment;
 use crate::desk::form::Form;
 use crate::desk::page::Fault;
-use crate::desk::{Ask, Asking, PREFIX, Reply, Told, Visit, field, page, scope};
+use crate::desk::time::Wall;
+use crate::desk::{Ask, Asking, PREFIX, Reply, Told, Visit, page, scope, words};
 use crate::model::catalogue::Ends;
 use crate::model::event::MaintenancePhase;
 use crate::model::id::ComponentId;
@@ -122,14 +122,14 @@ struct Line {
 }
 
 fn lines(told: &Told) -> Vec<Line> {
-    let all = told.body.get("maintenance").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
-    all.iter()
+    words::list(&told.body, "/maintenance")
+        .iter()
         .filter_map(|line| {
             let when = |field: &str| serde_json::from_value::<When>(line.pointer(field)?.clone()).ok();
             let zone = line.pointer("/window/zone").and_then(Value::as_str).unwrap_or("UTC").to_owned();
             Some(Line {
                 id: line.get("id")?.as_str()?.to_owned(),
-                title: field::line(line.get("title")),
+                title: words::line(line, "/title"),
                 phase: serde_json::from_value(line.get("status")?.clone()).ok()?,
                 window: when("/window/from").zip(when("/window/until")).map(|(from, until)| (from, until, zone)),
             })
@@ -262,7 +262,7 @@ fn show(planned: &Planned<'_>, sent: Sent<'_>) -> Reply {
 fn facts(planned: &Planned<'_>) -> Markup {
     let visit = planned.visit;
     let notice = &planned.notice;
-    let zone = &notice.zone;
+    let (wall, zone) = (Wall::of(visit), &notice.zone);
     let is_public = planned.told.body.pointer("/maintenance/public").is_none();
     let language = visit.snapshot.catalogue.site.language();
     html! {
@@ -276,7 +276,7 @@ fn facts(planned: &Planned<'_>) -> Markup {
                     Ends::ByItself => "von selbst zum angekündigten Zeitpunkt",
                     Ends::OnNotice => "erst, wenn Sie es melden",
                 } }
-                @if let Some(ended_at) = notice.ended_at { dt { "Beendet" } dd { (short_moment(visit, ended_at)) } }
+                @if let Some(ended_at) = notice.ended_at { dt { "Beendet" } dd { (wall.moment(&ended_at.to_string())) } }
                 @if let Some(last) = &notice.last_chance_before { dt { "Letzter Tag vorher" } dd { (when_said(zone, last)) } }
                 @if let Some(back) = &notice.back_from { dt { "Wieder ab" } dd { (when_said(zone, back)) } }
                 dt { "Betrifft" }
@@ -285,7 +285,7 @@ fn facts(planned: &Planned<'_>) -> Markup {
                         li {
                             (planned.name_of(&covered.component))
                             @match (covered.ended_at, &covered.until) {
-                                (Some(ended_at), _) => { ": wieder da seit " (short_moment(visit, ended_at)) },
+                                (Some(ended_at), _) => { ": wieder da seit " (wall.moment(&ended_at.to_string())) },
                                 (None, Some(until)) => { ": früheres Ende, " (when_said(zone, until)) },
                                 (None, None) => {},
                             }
@@ -317,6 +317,7 @@ fn facts(planned: &Planned<'_>) -> Markup {
 
 /// What was said of it.
 fn course(planned: &Planned<'_>) -> Markup {
+    let wall = Wall::of(planned.visit);
     let language = planned.visit.snapshot.catalogue.site.language();
     html! {
         @if !planned.notice.updates.is_empty() {
@@ -325,7 +326,7 @@ fn course(planned: &Planned<'_>) -> Markup {
                 ol.rows {
                     @for update in planned.notice.updates.iter().rev() {
                         li {
-                            p.meta { (short_moment(planned.visit, update.at)) " · " (Words::German.maintenance_phase(update.phase)) }
+                            p.meta { (wall.moment(&update.at.to_string())) " · " (Words::German.maintenance_phase(update.phase)) }
                             p.text { (wording::body(&update.body, "de", language)) }
                         }
                     }

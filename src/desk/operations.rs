@@ -5,11 +5,12 @@
 
 mod figures;
 
-use jiff::tz::TimeZone;
 use maud::{Markup, html};
 use serde_json::Value;
 
-use crate::desk::operations::figures::{bytes, instant, left, moment, seconds};
+use crate::desk::operations::figures::{bytes, left, seconds};
+use crate::desk::time::Wall;
+use crate::desk::words::{self, count, flag, line};
 use crate::desk::{Ask, Asking, PREFIX, Reply, Visit, page};
 use crate::model::text::Plain;
 use crate::model::verdict::Reason;
@@ -27,36 +28,19 @@ pub async fn show(visit: &Visit, ask: &dyn Ask) -> Reply {
     if !told.is_well() {
         return page::refused(visit, &told);
     }
-    let timezone = &visit.snapshot.catalogue.site.timezone;
-    let operations =
-        Operations { told: &told.body, zone: TimeZone::get(timezone).unwrap_or(TimeZone::UTC), words: Words::of("de") };
+    let operations = Operations { told: &told.body, wall: Wall::of(visit) };
     Reply::page(200, page::page(visit, "Betrieb", &operations.main()))
 }
 
-/// The interface's answer, and how its times and words are told.
+/// The interface's answer, and the clock by which its times are told.
 struct Operations<'a> {
     told: &'a Value,
-    zone: TimeZone,
-    words: Words,
-}
-
-/// A text of the answer. Whoever wrote it: what could turn or hide other text is left out.
-fn text(value: &Value, key: &str) -> Plain {
-    Plain::new(value.get(key).and_then(Value::as_str).unwrap_or_default())
-}
-
-fn count(value: &Value, key: &str) -> u64 {
-    value.get(key).and_then(Value::as_u64).unwrap_or_default()
-}
-
-fn holds(value: &Value, key: &str) -> bool {
-    value.get(key).and_then(Value::as_bool).unwrap_or_default()
+    wall: Wall,
 }
 
 /// A list with the number of those that are not in it.
-fn listed(value: &Value) -> (&[Value], u64) {
-    let items = value.get("listed").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
-    (items, count(value, "more"))
+fn listed<'a>(value: &'a Value, pointer: &str) -> (&'a [Value], u64) {
+    (words::list(value, &format!("{pointer}/listed")), count(value, &format!("{pointer}/more")))
 }
 
 fn more(more: u64) -> Markup {
@@ -69,12 +53,13 @@ impl Operations<'_> {
     }
 
     fn overdue(&self, kind: &str) -> (&[Value], u64) {
-        listed(self.part("overdue").get(kind).unwrap_or(&Value::Null))
+        listed(self.told, &format!("/overdue/{kind}"))
     }
 
-    /// Seconds from the answer until an instant.
-    fn until(&self, at: &Value) -> Option<i64> {
-        Some(instant(at)?.as_second() - instant(self.part("at"))?.as_second())
+    /// Seconds from the answer until a certificate ends.
+    fn until_end(&self, certificate: &Value) -> Option<i64> {
+        let second = |value, pointer| Some(words::instant(value, pointer)?.to_jiff().as_second());
+        Some(second(certificate, "/ends_at")? - second(self.told, "/at")?)
     }
 
     fn main(&self) -> Markup {
@@ -82,8 +67,8 @@ impl Operations<'_> {
         html! {
             h1 { "Betrieb" }
             p {
-                "Stand: " (moment(&self.zone, self.part("at"))) " · Standort " (text(self.told, "vantage")) ". "
-                @if !holds(self.told, "all") { "Gezeigt wird, was Ihrer Stelle gehört." }
+                "Stand: " (self.wall.moment(words::text(self.told, "/at"))) " · Standort " (line(self.told, "/vantage")) ". "
+                @if !flag(self.told, "/all") { "Gezeigt wird, was Ihrer Stelle gehört." }
             }
             p { a.button.quiet href={ (PREFIX) "/operations" } { "Neu laden" } }
             section aria-labelledby="attention" {
@@ -113,14 +98,14 @@ impl Operations<'_> {
                 a href="#promises" { (overdue) @if overdue == 1 { " überfällige Zusage" } @else { " überfällige Zusagen" } }
             });
         }
-        let (failing, more) = listed(self.part("failing"));
+        let (failing, more) = listed(self.told, "/failing");
         let failing = failing.len() as u64 + more;
         if failing > 0 {
             lines.push(html! {
                 a href="#failing" { (failing) @if failing == 1 { " Prüfung" } @else { " Prüfungen" } " mit Fehlern" }
             });
         }
-        let (certificates, _) = listed(self.part("certificates"));
+        let (certificates, _) = listed(self.told, "/certificates");
         let soon = certificates.iter().filter(|certificate| self.needs_somebody(certificate)).count();
         if soon > 0 {
             lines.push(html! {
@@ -136,17 +121,17 @@ impl Operations<'_> {
     fn own_side(&self) -> Vec<Markup> {
         let mut lines = Vec::new();
         let (store, schedule) = (self.part("store"), self.part("schedule"));
-        let health = self.part("health").as_array().map(Vec::as_slice).unwrap_or_default();
-        if !holds(self.part("configuration"), "current") {
+        let health = words::list(self.told, "/health");
+        if !flag(self.told, "/configuration/current") {
             lines.push(html! {
                 "Die Dateien sind fehlerhaft, die letzte gute Fassung gilt weiter. "
                 code { "turmwacht config check" } " nennt die Fehler."
             });
         }
-        if !holds(store, "writable") {
+        if !flag(store, "/writable") {
             lines.push(html! {
                 "Der Speicher kann nicht beschrieben werden. Änderungen werden zurzeit abgelehnt. "
-                @if store.get("fault").is_some_and(Value::is_string) { (text(store, "fault")) }
+                @if store.get("fault").is_some_and(Value::is_string) { (line(store, "/fault")) }
             });
         } else if health.iter().any(|word| word == "storage") {
             lines.push(html! { "Ein Teil der Aufzeichnung fehlt auf der Platte oder ließ sich nicht lesen." });
@@ -167,35 +152,34 @@ impl Operations<'_> {
         if schedule.get("lag_p50_s").and_then(Value::as_f64).is_some_and(|lag| lag > LATE_S) {
             lines.push(html! { "Prüfungen beginnen deutlich zu spät: Der Rechner kommt nicht mit." });
         }
-        if count(schedule, "panics") > 0 {
+        if count(schedule, "/panics") > 0 {
             lines.push(html! { "Prüfungen sind abgestürzt. Das ist ein Fehler in Turmwacht; bitte melden Sie ihn." });
         }
-        if !holds(self.part("export"), "successful") {
+        if !flag(self.told, "/export/successful") {
             lines.push(html! { "Die Ausgabe als Dateien ist zuletzt misslungen." });
         }
         lines
     }
 
     fn paths(&self) -> impl Iterator<Item = (Plain, bool)> {
-        let paths = self.part("paths").as_array().map(Vec::as_slice).unwrap_or_default();
-        paths.iter().map(|path| (way(path), holds(path, "blind")))
+        words::list(self.told, "/paths").iter().map(|path| (way(path), flag(path, "/blind")))
     }
 
     fn needs_somebody(&self, certificate: &Value) -> bool {
-        let soon = certificate.get("ends_at").and_then(|at| self.until(at)).is_some_and(|left| left < ENDS_SOON_S);
+        let soon = self.until_end(certificate).is_some_and(|left| left < ENDS_SOON_S);
         soon || certificate.get("refused").is_some_and(Value::is_string)
     }
 
     fn failing(&self) -> Markup {
-        let (failing, rest) = listed(self.part("failing"));
+        let (failing, rest) = listed(self.told, "/failing");
         let checks = self.part("checks");
         html! {
             section aria-labelledby="failing" {
                 h2 id="failing" { "Prüfungen" }
                 p {
-                    (count(checks, "up")) " in Ordnung, " (count(checks, "degraded")) " langsam, "
-                    (count(checks, "down")) " fehlgeschlagen, " (count(checks, "unknown")) " ohne Ergebnis"
-                    @if count(checks, "waiting") > 0 { ", " (count(checks, "waiting")) " noch nicht gefragt" }
+                    (count(checks, "/up")) " in Ordnung, " (count(checks, "/degraded")) " langsam, "
+                    (count(checks, "/down")) " fehlgeschlagen, " (count(checks, "/unknown")) " ohne Ergebnis"
+                    @if count(checks, "/waiting") > 0 { ", " (count(checks, "/waiting")) " noch nicht gefragt" }
                     "."
                 }
                 @if !failing.is_empty() {
@@ -207,37 +191,35 @@ impl Operations<'_> {
     }
 
     fn failing_check(&self, check: &Value) -> Markup {
-        let standing = match check.get("verdict").and_then(Value::as_str) {
-            Some("down") => "fehlgeschlagen",
-            Some("degraded") => "langsam",
-            Some("up") => "noch nicht bestätigt",
+        let standing = match words::text(check, "/verdict") {
+            "down" => "fehlgeschlagen",
+            "degraded" => "langsam",
+            "up" => "noch nicht bestätigt",
             _ => "ohne Ergebnis",
         };
-        let since = check.get("since").unwrap_or(&Value::Null);
         let confirmed = check.get("verdict").is_some_and(|verdict| verdict != "up");
         html! {
             p {
-                a href={ (PREFIX) "/components/" (text(check, "component")) } { (text(check, "name")) }
-                " · " (text(check, "check")) " · " strong { (standing) }
-                @if confirmed { " seit " (moment(&self.zone, since)) }
-                @if !holds(check, "public") { " · intern" }
+                a href={ (PREFIX) "/components/" (line(check, "/component")) } { (line(check, "/name")) }
+                " · " (line(check, "/check")) " · " strong { (standing) }
+                @if confirmed { " seit " (self.wall.moment(words::text(check, "/since"))) }
+                @if !flag(check, "/public") { " · intern" }
             }
             @if let Some(sentence) = self.reason(check, "reason") { p { (sentence) } }
             @if let Some(sentence) = self.reason(check, "unconfirmed") { p { "Zuletzt: " (sentence) } }
-            @if holds(check, "expired") {
-                p { "Das letzte Ergebnis ist zu alt: " (moment(&self.zone, check.get("seen_at").unwrap_or(&Value::Null))) "." }
+            @if flag(check, "/expired") {
+                p { "Das letzte Ergebnis ist zu alt: " (self.wall.moment(words::text(check, "/seen_at"))) "." }
             }
-            p.small { "Gefragt wird " code { (text(check, "target")) } }
-            @if check.get("detail").is_some_and(Value::is_string) { p.small { code { (text(check, "detail")) } } }
+            p.small { "Gefragt wird " code { (line(check, "/target")) } }
+            @if check.get("detail").is_some_and(Value::is_string) { p.small { code { (line(check, "/detail")) } } }
         }
     }
 
     /// A reason in a sentence, with its closed word.
     fn reason(&self, check: &Value, key: &str) -> Option<Markup> {
         let word = check.get(key)?.as_str()?;
-        let reason: Option<Reason> = serde_json::from_value(Value::from(word)).ok();
         Some(html! {
-            @if let Some(reason) = reason { (self.words.reason(reason)) " " }
+            @if let Some(reason) = Reason::parse(word) { (Words::German.reason(reason)) " " }
             "(" (Plain::new(word)) ")"
         })
     }
@@ -252,14 +234,14 @@ impl Operations<'_> {
                 ul.matters {
                     @for incident in incidents {
                         li { p {
-                            a href={ (PREFIX) "/incidents/" (text(incident, "id")) } { (text(incident, "title")) }
-                            ": Neues war versprochen bis " (moment(&self.zone, incident.get("next_update_by").unwrap_or(&Value::Null))) "."
+                            a href={ (PREFIX) "/incidents/" (line(incident, "/id")) } { (line(incident, "/title")) }
+                            ": Neues war versprochen bis " (self.wall.moment(words::text(incident, "/next_update_by"))) "."
                         } }
                     }
                     @for notice in maintenance {
                         li { p {
-                            a href={ (PREFIX) "/maintenance/" (text(notice, "id")) } { (text(notice, "title")) }
-                            ": Das Ende war angekündigt für " (moment(&self.zone, notice.get("until").unwrap_or(&Value::Null))) "."
+                            a href={ (PREFIX) "/maintenance/" (line(notice, "/id")) } { (line(notice, "/title")) }
+                            ": Das Ende war angekündigt für " (self.wall.moment(words::text(notice, "/until"))) "."
                         } }
                     }
                 }
@@ -269,7 +251,7 @@ impl Operations<'_> {
     }
 
     fn certificates(&self) -> Markup {
-        let (certificates, rest) = listed(self.part("certificates"));
+        let (certificates, rest) = listed(self.told, "/certificates");
         html! {
             section aria-labelledby="certificates" {
                 h2 id="certificates" { "Zertifikate, das nächste Ende zuerst" }
@@ -281,30 +263,29 @@ impl Operations<'_> {
     }
 
     fn certificate(&self, certificate: &Value) -> Markup {
-        let ends_at = certificate.get("ends_at").unwrap_or(&Value::Null);
-        let (names, more_names) = listed(certificate.get("names").unwrap_or(&Value::Null));
-        let (checks, more_checks) = listed(certificate.get("checks").unwrap_or(&Value::Null));
-        let left = self.until(ends_at).map(left).unwrap_or_default();
+        let (names, more_names) = listed(certificate, "/names");
+        let (checks, more_checks) = listed(certificate, "/checks");
+        let left = self.until_end(certificate).map(left).unwrap_or_default();
         html! {
             p {
                 @if self.needs_somebody(certificate) { strong { (left) } } @else { (left) }
-                " · " (moment(&self.zone, ends_at)) " · "
-                @if names.is_empty() { (text(certificate, "subject")) }
+                " · " (self.wall.moment(words::text(certificate, "/ends_at"))) " · "
+                @if names.is_empty() { (line(certificate, "/subject")) }
                 @for (index, name) in names.iter().enumerate() {
                     @if index > 0 { ", " } (Plain::new(name.as_str().unwrap_or_default()))
                 }
                 @if more_names > 0 { " und " (more_names) " weitere" }
             }
             @if certificate.get("refused").is_some_and(Value::is_string) {
-                p { strong { "Abgelehnt: " } (text(certificate, "refused")) }
+                p { strong { "Abgelehnt: " } (line(certificate, "/refused")) }
             }
             @if certificate.get("ends_first").is_some_and(Value::is_string) {
-                p { "Zuerst endet in der Kette: " (text(certificate, "ends_first")) }
+                p { "Zuerst endet in der Kette: " (line(certificate, "/ends_first")) }
             }
             p.small {
-                "Ausgestellt von " (text(certificate, "issuer")) ", gesehen von "
+                "Ausgestellt von " (line(certificate, "/issuer")) ", gesehen von "
                 @for (index, check) in checks.iter().enumerate() {
-                    @if index > 0 { ", " } (text(check, "component")) "/" (text(check, "check"))
+                    @if index > 0 { ", " } (line(check, "/component")) "/" (line(check, "/check"))
                 }
                 @if more_checks > 0 { " und " (more_checks) " weiteren" }
             }
@@ -312,7 +293,7 @@ impl Operations<'_> {
     }
 
     fn slowest(&self) -> Markup {
-        let (hosts, rest) = listed(self.part("slowest"));
+        let (hosts, rest) = listed(self.told, "/slowest");
         html! {
             section aria-labelledby="slowest" {
                 h2 id="slowest" { "Langsamste Gegenstellen" }
@@ -320,9 +301,9 @@ impl Operations<'_> {
                 ul.matters {
                     @for host in hosts {
                         li {
-                            p { (seconds(host.get("duration_s").unwrap_or(&Value::Null))) " · " (text(host, "host")) }
+                            p { (seconds(host.get("duration_s").unwrap_or(&Value::Null))) " · " (line(host, "/host")) }
                             p.small {
-                                "Gesehen von " (text(host, "component")) "/" (text(host, "check"))
+                                "Gesehen von " (line(host, "/component")) "/" (line(host, "/check"))
                                 @if host.get("phase_s").is_some_and(Value::is_number) {
                                     ", am längsten dauerte " (phase(host)) ": "
                                     (seconds(host.get("phase_s").unwrap_or(&Value::Null)))
@@ -345,12 +326,12 @@ impl Operations<'_> {
                 dl {
                     dt { "Beginn der Prüfungen" }
                     dd {
-                        @if count(schedule, "probes") == 0 { "Noch keine." } @else {
-                            "Die letzten " (count(schedule, "probes")) " begannen meist um " (figure(schedule, "lag_p50_s"))
+                        @if count(schedule, "/probes") == 0 { "Noch keine." } @else {
+                            "Die letzten " (count(schedule, "/probes")) " begannen meist um " (figure(schedule, "lag_p50_s"))
                             " zu spät (Median), 99 von 100 um höchstens " (figure(schedule, "lag_p99_s"))
                             ", keine um mehr als " (figure(schedule, "lag_max_s")) ". "
                         }
-                        (count(schedule, "in_flight")) " laufen gerade, " (count(schedule, "skipped_slots"))
+                        (count(schedule, "/in_flight")) " laufen gerade, " (count(schedule, "/skipped_slots"))
                         " wurden ausgelassen, weil die vorige noch lief."
                     }
                     dt { "Eigene Wege" }
@@ -362,22 +343,22 @@ impl Operations<'_> {
                     }
                     dt { "Speicher" }
                     dd {
-                        @if holds(store, "writable") { "Beschreibbar. " } @else { strong { "Nicht beschreibbar. " } }
-                        (count(store, "queue_depth")) " Pakete warten, " (count(store, "undurable_transitions"))
-                        " Entscheidungen sind noch nicht auf der Platte, das Schreibprotokoll hat " (bytes(count(store, "wal_bytes")))
-                        ", " (count(store, "dropped_results")) " Einzelergebnisse gingen verloren."
+                        @if flag(store, "/writable") { "Beschreibbar. " } @else { strong { "Nicht beschreibbar. " } }
+                        (count(store, "/queue_depth")) " Pakete warten, " (count(store, "/undurable_transitions"))
+                        " Entscheidungen sind noch nicht auf der Platte, das Schreibprotokoll hat " (bytes(count(store, "/wal_bytes")))
+                        ", " (count(store, "/dropped_results")) " Einzelergebnisse gingen verloren."
                     }
                     dt { "Konfiguration" }
                     dd {
-                        @if holds(self.part("configuration"), "current") { "Aktuell" } @else { strong { "Veraltet" } }
-                        ", Fassung " (count(self.part("configuration"), "version")) "."
+                        @if flag(self.told, "/configuration/current") { "Aktuell" } @else { strong { "Veraltet" } }
+                        ", Fassung " (count(self.told, "/configuration/version")) "."
                     }
                     dt { "Ausgabe als Dateien" }
-                    dd { @if holds(self.part("export"), "successful") { "Ohne Fehler oder nicht eingerichtet." } @else { strong { "Zuletzt misslungen." } } }
+                    dd { @if flag(self.told, "/export/successful") { "Ohne Fehler oder nicht eingerichtet." } @else { strong { "Zuletzt misslungen." } } }
                     dt { "Verbindungen" }
                     dd {
-                        (count(server, "connections")) " offen, davon " (count(server, "event_streams")) " Ereignisströme. "
-                        (count(server, "log_lines_dropped")) " Zeilen des Protokolls gingen verloren."
+                        (count(server, "/connections")) " offen, davon " (count(server, "/event_streams")) " Ereignisströme. "
+                        (count(server, "/log_lines_dropped")) " Zeilen des Protokolls gingen verloren."
                     }
                 }
             }
@@ -387,19 +368,19 @@ impl Operations<'_> {
 
 /// The phase of a probe in words.
 fn phase(host: &Value) -> &'static str {
-    match host.get("phase").and_then(Value::as_str) {
-        Some("resolve") => "die Namensauflösung",
-        Some("connect") => "die Verbindung",
-        Some("tls") => "die Verschlüsselung",
-        Some("processing") => "die erste Antwort",
-        Some("transfer") => "die Übertragung",
+    match words::text(host, "/phase") {
+        "resolve" => "die Namensauflösung",
+        "connect" => "die Verbindung",
+        "tls" => "die Verschlüsselung",
+        "processing" => "die erste Antwort",
+        "transfer" => "die Übertragung",
         _ => "etwas anderes",
     }
 }
 
 /// A path of our own as people call it.
 fn way(path: &Value) -> Plain {
-    Plain::new(match path.get("path").and_then(Value::as_str).unwrap_or_default() {
+    Plain::new(match words::text(path, "/path") {
         "resolver" => "Namensauflösung",
         "ipv4" => "IPv4",
         "ipv6" => "IPv6",

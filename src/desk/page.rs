@@ -6,9 +6,8 @@
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use crate::desk::form::Form;
-use crate::desk::{PREFIX, Reply, Told, Visit};
+use crate::desk::{PREFIX, Reply, Told, Visit, refusal};
 use crate::model::text::Plain;
-use crate::publish::escape;
 
 /// The looks of the desk. Its hash stands in the policy that `server` sends.
 pub const STYLE: &str = include_str!("desk.css");
@@ -29,24 +28,6 @@ pub struct Fault {
     pub field: Option<String>,
     /// What to do.
     pub sentence: String,
-}
-
-impl Fault {
-    /// What the interface refused. `fields` says which field of the form a JSON pointer of the request
-    /// stands for: the first whose pointer begins it.
-    pub fn refused(told: &Told, fields: &[(&str, &str)]) -> Self {
-        let text = |name: &str| told.body.get(name).and_then(serde_json::Value::as_str).unwrap_or_default();
-        let pointer = told.body.pointer("/errors/0/pointer").and_then(serde_json::Value::as_str).unwrap_or_default();
-        let field = fields.iter().find(|(at, _)| !pointer.is_empty() && pointer.starts_with(at));
-        let sentence = match (text("detail"), text("title")) {
-            ("", "") => "Das hat nicht geklappt. Versuchen Sie es bitte noch einmal.",
-            ("", title) => title,
-            (detail, _) => detail,
-        };
-        // It may repeat what was typed.
-        let sentence = escape::line(&Plain::new(sentence));
-        Self { field: field.map(|(_, name)| (*name).to_owned()), sentence }
-    }
 }
 
 /// A whole page. `main` begins with its heading, `h1`.
@@ -134,12 +115,8 @@ pub enum Kind<'a> {
     Line,
     /// Several lines, so many are seen.
     Lines(u8),
-    /// A date.
-    Date,
     /// A local date and time.
     Time,
-    /// A time of day.
-    Hour,
     /// One of these: value and name.
     OneOf(&'a [(&'a str, &'a str)]),
 }
@@ -176,7 +153,8 @@ impl Field<'_> {
         html! {
             div.field {
                 label for=(self.name) {
-                    (self.label) @if !self.required { span.optional { " (freiwillig)" } }
+                    // Of a choice one says that it may be left.
+                    (self.label) @if !self.required && !matches!(self.kind, Kind::OneOf(_)) { span.optional { " (freiwillig)" } }
                 }
                 @if let Some(id) = &hint_id { p.hint id=(id) { (self.hint) } }
                 @if let (Some(id), Some(fault)) = (&fault_id, fault) { p.fault id=(id) { (fault.sentence) } }
@@ -187,8 +165,8 @@ impl Field<'_> {
                         aria-describedby=[&by] aria-invalid=[wrong] {
                         @for (known, name) in all { option value=(known) selected[*known == value] { (name) } }
                     },
-                    Kind::Line | Kind::Date | Kind::Time | Kind::Hour => input id=(self.name) name=(self.name) value=(shown)
-                        type=(match self.kind { Kind::Date => "date", Kind::Time => "datetime-local", Kind::Hour => "time", _ => "text" })
+                    Kind::Line | Kind::Time => input id=(self.name) name=(self.name) value=(shown)
+                        type=(if matches!(self.kind, Kind::Time) { "datetime-local" } else { "text" })
                         required[self.required] aria-describedby=[&by] aria-invalid=[wrong];
                 }
             }
@@ -224,10 +202,9 @@ pub fn not_found(visit: &Visit) -> Reply {
 
 /// The page for what the interface refused as a whole.
 pub fn refused(visit: &Visit, told: &Told) -> Reply {
-    let fault = Fault::refused(told, &[]);
     let main = html! {
         h1 { "Das ging nicht" }
-        (faults(&[fault]))
+        div.faults role="alert" { p { (refusal::fault(told, &[]).sentence) } }
         p { a href=(PREFIX) { "Zur Übersicht" } }
     };
     Reply::page(told.status, page(visit, "Das ging nicht", &main))

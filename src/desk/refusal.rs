@@ -1,114 +1,194 @@
 //! What the interface refuses, in German sentences that say what to do. The interface speaks to
-//! programs, too, and English to people who know it.
+//! programs, too, and English to people who know it; what is not known here is passed on as it is.
 
-use serde_json::Value;
+use crate::desk::Told;
+use crate::desk::page::Fault;
+use crate::desk::words;
 
-use crate::desk::{Told, field};
-
-/// Words of a refusal, and what the desk says in its place. The first that fits is said.
-const SENTENCES: &[(&str, &str)] = &[
+/// Words of a refusal, the beginning of its pointer, and what is said in its place. The first that fits
+/// is said. A test holds every refusal that there is against it.
+pub const SENTENCES: &[(&str, &str, &str)] = &[
+    // Who may.
+    ("any attempts failed", "", "Zu viele Versuche. Warten Sie bitte eine Minute."),
+    ("A token in force is needed", "", "Ihre Anmeldung gilt nicht mehr. Melden Sie sich bitte neu an."),
+    ("metrics only", "", "Ihr Zugang darf nur Messwerte lesen. Den richtigen gibt Ihnen der Betreiber."),
+    ("admin of all organisations", "", "Das dürfen nur Zugänge, die für alle Stellen gelten."),
     (
-        "is better than",
-        "Das wäre besser, als die Prüfungen sagen. Das geht nur mit einem Ende in höchstens 7 Tagen: Bitte wählen Sie bei „Bis wann?“ einen Tag.",
+        "its root belongs to somebody else",
+        "",
+        "Diese Störung gehört einer anderen Stelle. Sie können eigene Worte Ihrer Stadt danebenstellen, mehr nicht.",
     ),
-    ("it ends before it begins", "Das Ende liegt vor dem Anfang. Bitte prüfen Sie beide Tage."),
-    ("lies outside the maintenance", "Das frühere Ende eines Teils muss zwischen Anfang und Ende der Wartung liegen."),
     (
-        "say that it is over with an update",
-        "Das Ende liegt in der Vergangenheit. Ist alles fertig? Dann melden Sie unter „Etwas dazu sagen“, dass alles wieder läuft.",
+        "covers something that belongs",
+        "",
+        "Dazu gehört etwas, das einer anderen Stelle gehört. Bitte wenden Sie sich an sie.",
     ),
-    ("what is announced now is announced now", "Die Ankündigung kann nicht in der Vergangenheit liegen."),
-    ("it lies after the end", "Der letzte Tag vorher kann nicht nach dem Ende liegen."),
-    ("it lies before the beginning", "Das liegt vor dem Anfang. Bitte prüfen Sie den Tag."),
-    ("it lies in the future", "Das liegt in der Zukunft. Bitte melden Sie es, wenn es so weit ist."),
-    ("it lies in the past", "Das liegt in der Vergangenheit. Bitte wählen Sie einen späteren Zeitpunkt."),
+    ("belongs to", "/components", "Einer der Dienste gehört einer anderen Stelle. Wählen Sie nur eigene aus."),
+    ("belongs to", "/root", "Diese Ursache gehört einer anderen Stelle. Wählen Sie einen eigenen Dienst."),
+    ("belongs to", "", "Das gehört einer anderen Stelle; Ihr Zugang reicht dafür nicht."),
+    ("does not speak for", "", "Ihr Zugang gilt nicht für diese Stelle. Wählen Sie nur eigene aus."),
+    ("speaks for a whole area", "", "Für ein ganzes Gebiet spricht nur, wem der Dienst gehört."),
+    ("for whoever owns it", "", "Was die Prüfungen sehen, lesen nur die, denen der Dienst gehört."),
+    // What is there no more, or was done before.
+    (
+        "it was changed since",
+        "",
+        "Inzwischen hat jemand anderes oder die automatische Prüfung hier etwas geändert. Veröffentlicht ist von Ihnen \
+         noch nichts. Prüfen Sie, ob noch stimmt, was Sie geschrieben haben, und sehen Sie dann die Vorschau noch einmal an.",
+    ),
+    ("concerns the page of", "", "Diese Störung betrifft die Seite dieser Stelle nicht (mehr)."),
+    ("words of its own", "", "Hier stehen keine eigenen Worte (mehr)."),
+    ("no editor's word on", "", "Davon gilt hier nichts mehr."),
+    ("is not set by hand", "", "Dieser Stand ist nicht (mehr) von Hand gesetzt."),
+    ("declared in a file", "", "Das steht in einer Datei des Betreibers. Sie können stattdessen etwas Neueres sagen."),
+    ("there is no component", "", "Einen der Dienste gibt es nicht (mehr)."),
+    ("there is no organisation", "", "Eine der Stellen gibt es nicht (mehr)."),
+    ("has no update", "", "Diese Meldung gibt es nicht (mehr)."),
+    (
+        "as its root; change that one",
+        "",
+        "Zu diesem Dienst gibt es schon eine offene Meldung. Ergänzen Sie diese, statt eine zweite zu eröffnen.",
+    ),
+    ("continued in", "", "Diese Störung wird in einer anderen fortgeführt. Schreiben Sie dort weiter."),
+    ("is resolved", "", "Diese Störung ist schon behoben."),
+    ("taken back before", "", "Diese Meldung wurde schon zurückgezogen."),
+    ("corrected too often", "", "Diese Meldung wurde zu oft berichtigt. Ziehen Sie sie zurück."),
+    ("incident has too many", "", "Hier stehen schon zu viele Meldungen. Eröffnen Sie eine neue Störung."),
+    ("maintenance has too many", "", "Hier stehen schon zu viele Meldungen. Bitte kündigen Sie etwas Neues an."),
+    (
+        "too much is said",
+        "",
+        "Zu diesem Dienst ist in einzelnen Städten schon zu viel gesagt. Nehmen Sie zuerst etwas davon zurück.",
+    ),
+    ("changes nothing", "", "Es wurde nichts geändert."),
+    (
+        "used for another request",
+        "",
+        "Dieses Formular wurde schon einmal abgeschickt. Schauen Sie nach, ob die Meldung schon dasteht.",
+    ),
+    ("still being carried out", "", "Das wird gerade schon ausgeführt. Bitte sehen Sie in einem Augenblick nach."),
+    (
+        "here is no reply yet",
+        "",
+        "Es kam keine Antwort. Vielleicht wurde es trotzdem ausgeführt: Bitte sehen Sie nach, oder senden Sie es noch \
+         einmal; doppelt zählt es nicht.",
+    ),
+    (
+        "othing was changed",
+        "",
+        "Der Server kann das gerade nicht ausführen. Geändert ist nichts; versuchen Sie es gleich noch einmal.",
+    ),
+    // Texts.
+    ("say something, or what is over", "", "Bitte schreiben Sie etwas, oder sagen Sie, was wieder läuft."),
+    ("other languages fall back", "/title", "Geben Sie eine Überschrift an: was geht nicht, in den Worten der Leute."),
+    ("other languages fall back", "/text", "Schreiben Sie in ein, zwei Sätzen, was die Leute wissen müssen."),
+    ("other languages fall back", "", "Bitte füllen Sie die erste Sprache der Seite aus; die anderen sind freiwillig."),
+    ("what readers should know", "", "Schreiben Sie in ein, zwei Sätzen, was die Leute wissen müssen."),
+    ("characters on one line", "", "Das ist zu lang. Schreiben Sie es kürzer und in eine Zeile."),
+    ("characters;", "", "Der Text ist zu lang: Höchstens 20.000 Zeichen sind möglich."),
+    ("are too many;", "", "Das sind zu viele. Teilen Sie es bitte auf."),
+    ("A body has at most", "", "Das ist zusammen zu viel Text. Kürzen Sie bitte."),
+    ("the body is longer", "", "Das ist zusammen zu viel Text. Kürzen Sie bitte."),
+    (
+        "https, http, tel or mailto",
+        "",
+        "Bitte schreiben Sie eine Telefonnummer mit Vorwahl, eine E-Mail-Adresse oder eine Internet-Adresse, die mit \
+         https:// beginnt; jede in eine eigene Zeile.",
+    ),
+    // Times.
     (
         "does not exist on",
+        "",
         "Diese Uhrzeit gibt es an dem Tag nicht, weil die Uhr umgestellt wird. Bitte wählen Sie eine andere.",
+    ),
+    ("write 2023-12-08", "", "Diese Zeitangabe ist nicht lesbar. Schreiben Sie sie so: 2026-12-08T14:00"),
+    ("time of day", "", "Geben Sie auch die Uhrzeit an."),
+    ("date is out of range", "", "Diesen Tag gibt es nicht. Bitte prüfen Sie ihn."),
+    ("ends before it begins", "", "Das Ende liegt vor dem Anfang. Bitte prüfen Sie beide Tage."),
+    ("outside the maintenance", "", "Das frühere Ende eines Teils muss zwischen Anfang und Ende der Wartung liegen."),
+    (
+        "say that it is over with an update",
+        "",
+        "Das Ende liegt in der Vergangenheit. Ist alles fertig? Dann melden Sie unter „Etwas dazu sagen“, dass alles wieder läuft.",
+    ),
+    ("is announced now", "", "Die Ankündigung kann nicht in der Vergangenheit liegen."),
+    ("promise a time to come", "", "Dieser Zeitpunkt ist schon vorbei. Wählen Sie einen späteren."),
+    ("after the end", "", "Der letzte Tag vorher kann nicht nach dem Ende liegen."),
+    ("before the beginning", "", "Das liegt vor dem Anfang. Bitte prüfen Sie den Tag."),
+    (
+        "announce planned work as maintenance",
+        "/started_at",
+        "Der Beginn liegt in der Zukunft. Geplante Arbeiten kündigen Sie als Wartung an.",
+    ),
+    ("in the future; say", "", "Das liegt in der Zukunft. Bitte melden Sie es, wenn es so weit ist."),
+    ("in the past", "", "Das liegt in der Vergangenheit. Bitte wählen Sie einen späteren Zeitpunkt."),
+    ("after `earliest`", "", "Das späteste Ende muss nach dem frühesten liegen."),
+    (
+        "`earliest`, `latest` or",
+        "",
+        "Geben Sie an, wann das Ende erwartet wird, oder lassen Sie alle Felder dazu leer.",
+    ),
+    ("with the status resolved", "", "Das Ende muss zwischen dem Beginn der Störung und jetzt liegen."),
+    ("has not begun", "", "Es hat noch nicht begonnen. Sie können es absagen oder die Zeiten ändern."),
+    (
+        "is better than",
+        "",
+        "Das wäre besser, als die Prüfungen sagen. Das geht nur mit einem Ende in höchstens 7 Tagen: Bitte wählen Sie bei \
+         „Bis wann?“ einen Tag.",
+    ),
+    // What it is about.
+    (
+        "our checks still find",
+        "",
+        "Unsere automatische Prüfung findet dort noch Fehler. Beenden Sie die Störung erst, wenn alles wieder läuft.",
     ),
     (
         "is under maintenance",
+        "",
         "Für einen dieser Dienste ist in der Zeit schon etwas angekündigt. Ändern Sie die andere Ankündigung oder diese Zeiten.",
     ),
-    ("cannot be covered and unaffected", "Ein Dienst kann nicht zugleich betroffen und nicht betroffen sein."),
-    ("name at least one component", "Bitte wählen Sie mindestens einen Dienst."),
-    ("`components` is missing", "Bitte wählen Sie mindestens einen Dienst."),
-    ("`title` is missing", "Bitte geben Sie eine Überschrift an."),
-    ("`from` is missing", "Bitte wählen Sie den ersten Tag."),
-    ("`until` is missing", "Bitte wählen Sie den letzten Tag."),
-    ("other languages fall back", "Bitte füllen Sie die erste Sprache der Seite aus; die anderen sind freiwillig."),
-    ("it has not begun", "Es hat noch nicht begonnen. Sie können es absagen oder die Zeiten ändern."),
-    ("the request changes nothing", "Es wurde nichts geändert."),
-    ("say something, or what is over", "Bitte schreiben Sie etwas, oder sagen Sie, was wieder läuft."),
-    (
-        "covers something that belongs to somebody else",
-        "Dazu gehört etwas, das einer anderen Stelle gehört. Bitte wenden Sie sich an sie.",
-    ),
-    ("is not part of this maintenance", "Einer der Dienste gehört nicht zu dieser Wartung."),
-    ("the status of", "Dieser Stand ist nicht von Hand gesetzt."),
+    ("maintenance `", "/id", "Eine Wartung mit dieser Kennung gibt es schon. Bitte wählen Sie eine andere."),
+    ("maintenance `", "", "Diese Wartung ist inzwischen beendet oder abgesagt."),
+    ("covered and unaffected", "", "Ein Dienst kann nicht zugleich betroffen und nicht betroffen sein."),
+    ("not part of this maintenance", "", "Einer der Dienste gehört nicht zu dieser Wartung."),
+    ("name at least one organisation", "", "Bitte wählen Sie mindestens eine Stelle."),
+    ("name at least one component", "", "Bitte wählen Sie mindestens einen Dienst."),
+    ("and not its root", "", "Die Ursache selbst kann nicht abgetrennt werden. Wählen Sie andere Dienste."),
+    ("it is the same incident", "", "Wählen Sie eine andere Störung aus."),
     (
         "announce a maintenance instead",
+        "",
         "Für geplante Arbeiten kündigen Sie bitte eine Wartung an: Dann wissen die Leute, von wann bis wann.",
     ),
-    ("say what differs", "Bitte sagen Sie, was anders ist."),
-    ("stands on no page of theirs", "Dieser Dienst steht bei keiner der gewählten Städte auf der Seite."),
-    ("does not stand on the page of", "Dieser Dienst steht bei einer der gewählten Städte nicht auf der Seite."),
-    ("does not speak for", "Ihr Zugang gilt nicht für eine der gewählten Städte."),
-    ("name at least one organisation", "Bitte wählen Sie mindestens eine Stadt."),
-    (
-        "it is declared in a file",
-        "Das steht in einer Datei des Betreibers und wird dort geändert. Sie können stattdessen etwas Neueres sagen.",
-    ),
-    ("no editor's word on", "Davon gilt hier nichts mehr."),
-    (
-        "https, http, tel or mailto",
-        "Bitte schreiben Sie eine Telefonnummer mit Vorwahl, eine E-Mail-Adresse oder eine Internet-Adresse, die mit https:// beginnt.",
-    ),
-    ("are the most", "Das ist zu lang."),
-    ("out of range", "Diesen Tag gibt es nicht. Bitte prüfen Sie ihn."),
-    ("belongs to", "Das gehört einer anderen Stelle; Ihr Zugang reicht dafür nicht."),
-    ("still being carried out", "Das wird gerade schon ausgeführt. Bitte sehen Sie in einem Augenblick nach."),
-    ("too many updates", "Dazu gibt es schon zu viele Meldungen. Bitte kündigen Sie etwas Neues an."),
+    ("announce planned work as maintenance", "", "Geplante Arbeiten kündigen Sie als Wartung an."),
+    ("say what differs", "", "Bitte sagen Sie, was anders ist."),
+    ("stands on no page of theirs", "", "Dieser Dienst steht bei keiner der gewählten Städte auf der Seite."),
+    ("does not stand on the page", "", "Dieser Dienst steht bei einer der gewählten Städte nicht auf der Seite."),
+    // What somebody wrote into an address.
+    ("is the number of an entry", "", "Diese Seite des Protokolls gibt es nicht."),
+    ("here is no", "", "Das gibt es nicht (mehr), oder Ihr Zugang reicht nicht bis dorthin."),
 ];
 
-/// Which field a refusal is about, as a JSON pointer (empty if none), and what to do about it.
-pub fn said(told: &Told) -> (String, String) {
-    let text = |path: &str| told.body.pointer(path).and_then(Value::as_str).unwrap_or_default().to_owned();
-    let pointer = text("/errors/0/pointer");
-    let detail = field::line(told.body.pointer("/detail"));
-    let known = SENTENCES.iter().find(|(words, _)| detail.contains(words)).map(|(_, sentence)| (*sentence).to_owned());
-    let sentence = match told.status {
-        412 => "Inzwischen hat jemand anderes etwas daran geändert. Ihre Eingaben stehen noch im Formular, veröffentlicht ist davon nichts. Bitte vergleichen Sie sie mit dem jetzigen Stand und senden Sie sie noch einmal.".to_owned(),
-        503 => "Es kam keine Antwort. Vielleicht wurde es trotzdem ausgeführt: Bitte sehen Sie nach, oder senden Sie es noch einmal; doppelt zählt es nicht.".to_owned(),
-        404 if known.is_none() => "Das gibt es nicht mehr, oder Ihr Zugang reicht nicht bis dorthin.".to_owned(),
-        413 => "Das ist zusammen zu viel Text.".to_owned(),
-        status => known.unwrap_or_else(|| {
-            let meant = if status == 403 { "Ihr Zugang reicht dafür nicht." } else { "Das hat nicht geklappt." };
-            if detail.is_empty() { meant.to_owned() } else { format!("{meant} Die Antwort war: {detail}") }
-        }),
-    };
-    (pointer, sentence)
-}
+/// What is said of a refusal of a status whose words are not known.
+const STATUSES: &[(u16, &str)] = &[
+    (401, "Ihre Anmeldung gilt nicht mehr. Melden Sie sich bitte neu an."),
+    (403, "Das darf Ihr Zugang nicht."),
+    (404, "Das gibt es nicht (mehr), oder Ihr Zugang reicht nicht bis dorthin."),
+    (503, "Der Server hat nicht rechtzeitig geantwortet. Versuchen Sie es gleich noch einmal."),
+];
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_refusal_becomes_a_german_sentence_at_its_field() {
-        let told = |status: u16, detail: &str| Told {
-            status,
-            etag: None,
-            body: serde_json::json!({ "detail": detail, "errors": [{ "pointer": "/until", "detail": detail }] }),
-        };
-        let (pointer, sentence) = said(&told(
-            422,
-            "`operational` is better than `major_outage`, which is known: set it with an end within 7 days",
-        ));
-        assert_eq!(pointer, "/until");
-        assert!(sentence.contains("7 Tagen"), "{sentence}");
-        assert!(said(&told(412, "it was changed since: its ETag is now \"3\"")).1.starts_with("Inzwischen"));
-        let (_, unknown) = said(&told(422, "something new"));
-        assert!(unknown.contains("something new"), "what is not known is said as it is");
-    }
+/// A refusal as a fault of a form. `pointers` says which field a pointer of the request stands for: the
+/// first that it begins with.
+pub fn fault(told: &Told, pointers: &[(String, String)]) -> Fault {
+    let pointer = words::text(&told.body, "/errors/0/pointer");
+    let meant = pointers.iter().find(|(at, _)| !pointer.is_empty() && pointer.starts_with(at.as_str()));
+    // It may repeat what was typed.
+    let detail = words::line(&told.body, "/detail");
+    let known = SENTENCES.iter().find(|(words, at, _)| detail.contains(words) && pointer.starts_with(at));
+    let known = known.map(|(.., sentence)| *sentence);
+    let by_status = || STATUSES.iter().find(|(status, _)| *status == told.status).map(|(_, sentence)| *sentence);
+    let sentence = known
+        .or_else(by_status)
+        .map_or_else(|| format!("Das hat nicht geklappt. Die Antwort war: {detail}"), str::to_owned);
+    Fault { field: meant.map(|(_, field)| field.clone()), sentence }
 }

@@ -4,13 +4,29 @@ use serde_json::Value;
 
 use crate::model::incident::{Cause, Impact, IncidentStatus};
 use crate::model::status::{ComponentKind, Status};
-use crate::model::text::Text;
+use crate::model::text::{Plain, Text};
+use crate::model::time::Timestamp;
 use crate::publish::escape;
 use crate::publish::wording::Words;
 
 /// A text of an answer; empty if it is not there.
 pub(super) fn text<'a>(value: &'a Value, pointer: &str) -> &'a str {
     value.pointer(pointer).and_then(Value::as_str).unwrap_or_default()
+}
+
+/// A text of an answer on one line, cleaned: whoever wrote it, nothing in it turns or hides other text.
+pub(super) fn line(value: &Value, pointer: &str) -> String {
+    escape::line(&Plain::new(text(value, pointer)))
+}
+
+/// A number of an answer; 0 if it is not there.
+pub(super) fn count(value: &Value, pointer: &str) -> u64 {
+    value.pointer(pointer).and_then(Value::as_u64).unwrap_or_default()
+}
+
+/// An instant of an answer.
+pub(super) fn instant(value: &Value, pointer: &str) -> Option<Timestamp> {
+    text(value, pointer).parse().ok().map(Timestamp::from_jiff)
 }
 
 /// A list of an answer; empty if it is not there.

@@ -8,6 +8,7 @@ mod incidents;
 mod maintenance;
 mod operations;
 mod pages;
+mod refusals;
 mod running;
 
 use std::future::poll_fn;

@@ -70,16 +70,20 @@ fn expected(end: &Expected) -> Value {
 }
 
 /// Alternatives as a request gives them.
-pub(super) fn alternatives(all: &[Alternative]) -> Vec<Value> {
+pub(in crate::app) fn alternatives(all: &[Alternative]) -> Vec<Value> {
     all.iter().map(alternative).collect()
 }
 
-fn alternative(way: &Alternative) -> Value {
-    let reach = |reach: &Reach| match reach {
+/// Whom something is for, as a request gives it.
+pub(in crate::app) fn reach(reach: &Reach) -> String {
+    match reach {
         Reach::Prefix(prefix) => prefix.clone(),
         Reach::Organisation(id) => id.to_string(),
         Reach::Except(id) => format!("!{id}"),
-    };
+    }
+}
+
+fn alternative(way: &Alternative) -> Value {
     let when = |when: &When| when.date.map_or_else(|| when.at.to_string(), |date| date.to_string());
     let mut fields = Map::new();
     let mut give = |name: &str, value: Value| {

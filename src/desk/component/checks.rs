@@ -5,8 +5,8 @@ use serde_json::Value;
 
 use crate::desk::Told;
 use crate::desk::component::Seen;
-use crate::desk::components::{instant, short_moment};
-use crate::desk::{field, refusal};
+use crate::desk::time::Wall;
+use crate::desk::{refusal, words};
 use crate::model::verdict::{Reason, Verdict};
 use crate::publish::wording::Words;
 
@@ -14,12 +14,12 @@ use crate::publish::wording::Words;
 const PROBES_SHOWN: usize = 10;
 
 pub(super) fn section(seen: &Seen<'_>, told: &Told) -> Markup {
-    let checks = told.body.get("checks").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+    let checks = words::list(&told.body, "/checks");
     html! {
         section aria-labelledby="s-checks" {
             h2 id="s-checks" { "Was die Prüfungen sehen" }
             @if !told.is_well() {
-                p.notice { (refusal::said(told).1) }
+                p.notice { (refusal::fault(told, &[]).sentence) }
             } @else if checks.is_empty() {
                 p { "Diesen Dienst prüft niemand automatisch. Ob er geht, weiß die Seite nur von Ihnen." }
             } @else {
@@ -39,30 +39,30 @@ const fn verdict(verdict: Verdict) -> &'static str {
     }
 }
 
-fn reason(value: Option<&Value>) -> Option<&'static str> {
-    field::word(Reason::parse, value).map(|reason| Words::German.reason(reason))
+fn reason(value: &Value) -> Option<&'static str> {
+    Reason::parse(words::text(value, "/reason")).map(|reason| Words::German.reason(reason))
 }
 
 fn row(seen: &Seen<'_>, check: &Value) -> Markup {
-    let text = |field: &str| check.get(field).and_then(Value::as_str).unwrap_or_default();
-    let found = field::word(Verdict::parse, check.get("verdict")).unwrap_or(Verdict::Unknown);
+    let since = words::text(check, "/since");
+    let found = Verdict::parse(words::text(check, "/verdict")).unwrap_or(Verdict::Unknown);
     let look = match found {
         Verdict::Up => "is-ok",
         Verdict::Degraded => "is-slow",
         Verdict::Down => "is-out",
         Verdict::Unknown => "is-dark",
     };
-    let probes = check.get("probes").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+    let probes = words::list(check, "/probes");
     html! {
         li {
             div.head {
-                strong { "Prüfung „" (text("id")) "“" }
+                strong { "Prüfung „" (words::text(check, "/id")) "“" }
                 span.state.(look) { (verdict(found)) }
             }
-            @if let Some(reason) = reason(check.get("reason")) { p { (reason) } }
+            @if let Some(reason) = reason(check) { p { (reason) } }
             p.meta {
-                (text("kind")) ": " (field::line(check.get("target")))
-                @if let Some(since) = instant(check.get("since")) { " · seit " (short_moment(seen.visit, since)) }
+                (words::text(check, "/kind")) ": " (words::line(check, "/target"))
+                @if !since.is_empty() { " · seit " (Wall::of(seen.visit).moment(since)) }
             }
             @if !probes.is_empty() {
                 details {
@@ -77,13 +77,13 @@ fn row(seen: &Seen<'_>, check: &Value) -> Markup {
 fn measured(seen: &Seen<'_>, probe: &Value) -> Markup {
     let fault = probe.pointer("/outcome/failed").or_else(|| probe.get("unmet").filter(|unmet| !unmet.is_null()));
     let took = probe.get("duration").and_then(Value::as_f64).map(|seconds| format!("{:.0}", seconds * 1000.0));
-    let detail = Some(field::line(fault.and_then(|fault| fault.get("detail")))).filter(|detail| !detail.is_empty());
+    let detail = fault.map(|fault| words::line(fault, "/detail")).filter(|detail| !detail.is_empty());
     html! {
         li {
-            @if let Some(at) = instant(probe.get("started_at")) { (short_moment(seen.visit, at)) ": " }
+            (Wall::of(seen.visit).moment(words::text(probe, "/started_at"))) ": "
             @match fault {
                 None => "in Ordnung",
-                Some(fault) => (reason(fault.get("reason")).unwrap_or("nicht in Ordnung")),
+                Some(fault) => (reason(fault).unwrap_or("nicht in Ordnung")),
             }
             @if let Some(took) = took { " (" (took) " ms)" }
             @if let Some(detail) = detail { " " code { (detail) } }

@@ -6,12 +6,14 @@ use std::collections::BTreeMap;
 use maud::{Markup, html};
 use serde_json::{Map, Value, json};
 
-use crate::desk::component::{Seen, Sent, choices, show};
-use crate::desk::components::{instant, short_moment, state};
+use crate::desk::component::{Seen, Sent, show, statuses};
+use crate::desk::components::state;
+use crate::desk::field::{self, DayTime, Texts, choices};
 use crate::desk::form::Form;
-use crate::desk::page::{Fault, Kind};
+use crate::desk::page::{Fault, Field, Kind};
 use crate::desk::preview::{self, Preview, Step};
-use crate::desk::{Ask, Asking, Reply, field, page, refusal, scope};
+use crate::desk::time::Wall;
+use crate::desk::{Ask, Asking, Reply, Visit, page, refusal, scope, ways, words};
 use crate::model::snapshot::PublicOrganisation;
 use crate::model::status::{ComponentKind, DeliveryState, Mode, Processing, Status};
 use crate::model::text::Plain;
@@ -26,6 +28,14 @@ const WORDS_MAX: usize = 100;
 
 /// Most names in a line.
 const NAMES_MAX: usize = 6;
+
+const TEXT: Texts<'_> = Texts {
+    name: "local-text",
+    label: "Hinweis für die Leute",
+    hint: "Was heißt das hier? In einfachen Sätzen.",
+    lines: 4,
+    required: false,
+};
 
 /// The towns that the visitor may speak for at a component.
 fn towns<'a>(seen: &Seen<'a>) -> Vec<&'a PublicOrganisation> {
@@ -65,7 +75,7 @@ pub(super) fn section(seen: &Seen<'_>, sent: &Sent<'_>) -> Markup {
 /// What is said in single towns at the moment: whoever is meant alike stands together, because it is
 /// taken back together.
 fn in_force(seen: &Seen<'_>) -> Markup {
-    let all = seen.internal("local").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+    let all = words::list(&seen.told.body, "/internal/local");
     let mut groups: Vec<(Vec<String>, Vec<&Value>)> = Vec::new();
     for word in all {
         let reached = reached(word);
@@ -74,10 +84,10 @@ fn in_force(seen: &Seen<'_>) -> Markup {
             None => groups.push((reached, vec![word])),
         }
     }
-    for (_, words) in &mut groups {
-        words.sort_by_key(|word| std::cmp::Reverse(instant(word.get("since"))));
+    for (_, all) in &mut groups {
+        all.sort_by_key(|word| std::cmp::Reverse(words::instant(word, "/since")));
     }
-    groups.sort_by_key(|(_, words)| std::cmp::Reverse(words.first().and_then(|word| instant(word.get("since")))));
+    groups.sort_by_key(|(_, all)| std::cmp::Reverse(all.first().and_then(|word| words::instant(word, "/since"))));
     let more = groups.len().saturating_sub(WORDS_MAX);
     let flag = |word: &Value, name: &str| word.get(name).and_then(Value::as_bool) == Some(true);
     html! {
@@ -110,8 +120,7 @@ fn in_force(seen: &Seen<'_>) -> Markup {
 }
 
 fn reached(word: &Value) -> Vec<String> {
-    let all = word.get("organisations").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
-    all.iter().filter_map(Value::as_str).map(str::to_owned).collect()
+    words::list(word, "/organisations").iter().filter_map(Value::as_str).map(str::to_owned).collect()
 }
 
 /// Whom a word is for, in names.
@@ -132,27 +141,27 @@ fn names(seen: &Seen<'_>, reached: &[String]) -> String {
 
 /// One word in force.
 fn said(seen: &Seen<'_>, word: &Value) -> Markup {
-    let words = Words::German;
-    let status = field::word(Status::parse, word.get("status"));
-    let mode = field::word(Mode::parse, word.get("mode"));
-    let processing = field::word(Processing::parse, word.get("processing"));
-    let delivery = field::word(DeliveryState::parse, word.get("delivery"));
+    let (german, wall) = (Words::German, Wall::of(seen.visit));
+    let status = Status::parse(words::text(word, "/status"));
+    let mode = Mode::parse(words::text(word, "/mode"));
+    let processing = Processing::parse(words::text(word, "/processing"));
+    let delivery = DeliveryState::parse(words::text(word, "/delivery"));
     let texts = word.get("text").and_then(Value::as_object);
     let ways = word.get("alternatives").and_then(Value::as_array).map_or(0, Vec::len);
     html! {
         div.word {
             @if let Some(status) = status { p { (state(status, seen.kind())) } }
-            @if let Some(mode) = mode { p { (words.mode(mode)) } }
-            @if let Some(released) = word.get("released").and_then(Value::as_bool) { p { (words.released(released)) } }
-            @if let Some(processing) = processing { p { (words.processing(processing)) } }
-            @if let Some(delivery) = delivery { p { (words.delivery(delivery)) } }
+            @if let Some(mode) = mode { p { (german.mode(mode)) } }
+            @if let Some(released) = word.get("released").and_then(Value::as_bool) { p { (german.released(released)) } }
+            @if let Some(processing) = processing { p { (german.processing(processing)) } }
+            @if let Some(delivery) = delivery { p { (german.delivery(delivery)) } }
             @for (language, text) in texts.into_iter().flatten() {
                 p.text lang=(Plain::new(language)) { (Plain::new(text.as_str().unwrap_or_default())) }
             }
             @if ways > 0 { p { (ways) @if ways == 1 { " anderer Weg" } @else { " andere Wege" } } }
             p.meta {
-                @if let Some(since) = instant(word.get("since")) { "seit " (short_moment(seen.visit, since)) }
-                @if let Some(until) = instant(word.get("until")) { ", bis " (short_moment(seen.visit, until)) }
+                "seit " (wall.moment(words::text(word, "/since")))
+                @if !words::text(word, "/until").is_empty() { ", bis " (wall.end(words::text(word, "/until"))) }
             }
         }
     }
@@ -179,15 +188,17 @@ fn form(
     html! {
         form method="post" action=(seen.action("local")) {
             (seen.hidden())
+            // What the Enter key presses: the first button of a form.
+            button.first tabindex="-1" aria-hidden="true" { "Vorschau" }
             (preview::kept_key(fields, sent.told.as_ref()))
             (who(seen, fields, faults, towns))
             (what(seen, fields, faults))
-            (field::Texts { name: "local-text", label: "Hinweis für die Leute", hint: "Was heißt das hier? In einfachen Sätzen.", kind: Kind::Lines(4), required: false, now: None }.show(seen.visit, fields, faults))
-            details open[fields.is_some_and(|fields| fields.filled("way-0-label").is_some()) || faults.iter().any(|fault| fault.field.as_deref().is_some_and(|field| field.starts_with("way-")))] {
+            (TEXT.show(seen.visit, fields, faults, &Value::Null))
+            details open[ways::is_open(fields, faults, &[])] {
                 summary { "Andere Wege: So geht es trotzdem" }
-                (field::ways(seen.visit, fields, &[], faults))
+                (ways::show(seen.visit, fields, faults, &[], &seen.action("local")))
             }
-            (field::DayTime { name: "local-until", label: "Bis wann?", hint: "Ohne Angabe gilt es, bis Sie es zurücknehmen. Der Tag zählt noch ganz dazu, wenn Sie keine Uhrzeit angeben.", required: false, now: ("", "") }.show(fields, faults))
+            (DayTime { name: "local-until", label: "Bis wann?", hint: "Ohne Angabe gilt es, bis Sie es zurücknehmen. Der Tag zählt noch ganz dazu, wenn Sie keine Uhrzeit angeben.", required: false, now: ("", "") }.show(fields, faults))
             p.buttons { button { "Vorschau" } }
         }
     }
@@ -244,16 +255,15 @@ fn who(seen: &Seen<'_>, fields: Option<&Form>, faults: &[Fault], towns: &[&Publi
 /// What differs.
 fn what(seen: &Seen<'_>, fields: Option<&Form>, faults: &[Fault]) -> Markup {
     let words = Words::German;
-    let known = choices(seen.kind());
-    let mut statuses = vec![("", "Nichts dazu sagen")];
-    statuses.extend(known.iter().map(|(status, name)| (*status, name.as_str())));
-    let processing: Vec<(&str, &str)> = std::iter::once(("", "Nichts dazu sagen"))
-        .chain(Processing::ALL.iter().map(|known| (known.as_str(), words.processing(*known))))
-        .collect();
-    let delivery: Vec<(&str, &str)> = std::iter::once(("", "Wie gewohnt"))
-        .chain(DeliveryState::ALL.iter().map(|known| (known.as_str(), words.delivery(*known))))
-        .collect();
-    let released = [("", "Nichts dazu sagen"), ("yes", words.released(true)), ("no", words.released(false))];
+    let nothing = "Nichts dazu sagen";
+    let statuses = statuses(seen.kind());
+    let statuses = choices(nothing, statuses.iter().map(|(status, name)| (*status, name.as_str())));
+    let processing = Processing::ALL.iter().map(|known| (known.as_str(), words.processing(*known)));
+    let delivery = DeliveryState::ALL.iter().map(|known| (known.as_str(), words.delivery(*known)));
+    let released = [("yes", words.released(true)), ("no", words.released(false))];
+    let choice = |name: &str, label: &str, hint: &str, all: &[(&str, &str)]| {
+        Field { name, label, hint, kind: Kind::OneOf(all), required: false, now: "" }.show(fields, faults)
+    };
     let chosen = fields.map(|fields| fields.text("mode")).unwrap_or_default();
     html! {
         fieldset.boxes id="mode" {
@@ -275,13 +285,13 @@ fn what(seen: &Seen<'_>, fields: Option<&Form>, faults: &[Fault]) -> Markup {
                 }
             }
         }
-        (field::Select { name: "local-status", label: "Stand hier", hint: "Nur nötig, wenn er ein anderer ist, als die Prüfungen sagen.", all: &statuses, now: "" }.show(fields, faults))
-        (field::Select { name: "processing", label: "Bearbeitung", hint: "", all: &processing, now: "" }.show(fields, faults))
+        (choice("local-status", "Stand hier", "Nur nötig, wenn er ein anderer ist, als die Prüfungen sagen.", &statuses))
+        (choice("processing", "Bearbeitung", "", &choices(nothing, processing)))
         @if seen.kind() == Some(ComponentKind::Mail) {
-            (field::Select { name: "delivery", label: "E-Mails", hint: "", all: &delivery, now: "" }.show(fields, faults))
-            (field::DayTime { name: "delivery-until", label: "E-Mails: bis wann?", hint: "", required: false, now: ("", "") }.show(fields, faults))
+            (choice("delivery", "E-Mails", "", &choices("Wie gewohnt", delivery)))
+            (DayTime { name: "delivery-until", label: "E-Mails: bis wann?", hint: "", required: false, now: ("", "") }.show(fields, faults))
         }
-        (field::Select { name: "released", label: "Freigabe durch den Anbieter", hint: "Ändert den Stand nicht; steht nur dabei.", all: &released, now: "" }.show(fields, faults))
+        (choice("released", "Freigabe durch den Anbieter", "Ändert den Stand nicht; steht nur dabei.", &choices(nothing, released)))
     }
 }
 
@@ -337,11 +347,11 @@ fn read(seen: &Seen<'_>, sent: &Form) -> Result<Map<String, Value>, Vec<Fault>> 
         body.insert("delivery".to_owned(), delivery.into());
     }
     body.extend(when("local-until").map(|until| ("until".to_owned(), until.into())));
-    body.extend(field::read_texts(seen.visit, sent, "local-text").map(|text| ("text".to_owned(), text)));
-    match field::read_ways(seen.visit, sent, &[]) {
-        Ok(ways) if ways.is_empty() => {}
-        Ok(ways) => drop(body.insert("alternatives".to_owned(), ways.into())),
-        Err(wrong) => faults.extend(wrong),
+    body.extend(TEXT.filled(seen.visit, sent).map(|text| ("text".to_owned(), text)));
+    let ways = ways::read(seen.visit, sent);
+    faults.extend(ways.faults);
+    if !ways.all.is_empty() {
+        body.insert("alternatives".to_owned(), ways.all.into());
     }
     let says = body.keys().any(|key| !["organisations", "until"].contains(&key.as_str()));
     if !says {
@@ -355,10 +365,25 @@ fn read(seen: &Seen<'_>, sent: &Form) -> Result<Map<String, Value>, Vec<Fault>> 
     if faults.is_empty() { Ok(body) } else { Err(faults) }
 }
 
+/// Which field a pointer of the request stands for.
+fn pointers(visit: &Visit, sent: &Form) -> Vec<(String, String)> {
+    let single = [
+        ("/organisations", "town"),
+        ("/status", "local-status"),
+        ("/mode", "mode"),
+        ("/until", "local-until"),
+        ("/delivery", "delivery-until"),
+    ];
+    let mut all = ways::read(visit, sent).pointers;
+    all.extend(TEXT.pointers(visit, "/text"));
+    all.extend(single.map(|(pointer, field)| (pointer.to_owned(), field.to_owned())));
+    all
+}
+
 pub(super) async fn carry_out(seen: &Seen<'_>, ask: &dyn Ask, sent: &Form) -> Reply {
     let again = |faults: Vec<Fault>, told| Sent { form: "local", fields: Some(sent), faults, told, ..Sent::default() };
     let step = Step::of(sent);
-    if step == Step::Change {
+    if step == Step::Change || ways::asks_for_more(sent) {
         return show(seen, ask, again(Vec::new(), None)).await;
     }
     let body = match preview::request(sent).map_or_else(|| read(seen, sent).map(Value::Object), Ok) {
@@ -373,16 +398,7 @@ pub(super) async fn carry_out(seen: &Seen<'_>, ask: &dyn Ask, sent: &Form) -> Re
     };
     let told = ask.ask(asking).await;
     if !told.is_well() {
-        let text = field::first_of(seen.visit, "local-text");
-        let fields = [
-            ("/organisations", "town"),
-            ("/status", "local-status"),
-            ("/mode", "mode"),
-            ("/until", "local-until"),
-            ("/delivery", "delivery-until"),
-            ("/text", &*text),
-        ];
-        let faults = field::refused(&told, sent, &fields);
+        let faults = vec![refusal::fault(&told, &pointers(seen.visit, sent))];
         return show(seen, ask, again(faults, Some(told))).await;
     }
     if step == Step::Publish {
@@ -424,6 +440,6 @@ pub(super) async fn remove(seen: &Seen<'_>, ask: &dyn Ask, sent: &Form) -> Reply
     if told.is_well() || told.status == 404 {
         return seen.done("weg");
     }
-    let faults = vec![Fault { field: None, sentence: refusal::said(&told).1 }];
+    let faults = vec![refusal::fault(&told, &[])];
     show(seen, ask, Sent { form: "remove", fields: Some(sent), faults, told: Some(told), ..Sent::default() }).await
 }

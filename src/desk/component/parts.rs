@@ -5,7 +5,7 @@
 use maud::{Markup, html};
 use serde_json::json;
 
-use crate::desk::component::{Seen, Sent, choices, show};
+use crate::desk::component::{Seen, Sent, show, statuses};
 use crate::desk::components::state;
 use crate::desk::form::Form;
 use crate::desk::page::Fault;
@@ -87,7 +87,7 @@ pub(super) fn section(seen: &Seen<'_>, sent: &Sent<'_>) -> Markup {
                                 input type="hidden" name={ "was-" (id) } value=(word(now(part)));
                                 select id=(name) name=(name) aria-describedby=[&fault_id] aria-invalid=[fault.map(|_| "true")] {
                                     option value="" selected[chosen.is_empty()] { "Wie geprüft" }
-                                    @for (status, said) in choices(Some(part.component.kind)) {
+                                    @for (status, said) in statuses(Some(part.component.kind)) {
                                         option value=(status) selected[chosen == status] { (said) }
                                     }
                                 }
@@ -179,7 +179,7 @@ pub(super) async fn carry_out(seen: &Seen<'_>, ask: &dyn Ask, sent: &Form) -> Re
                 None => Asking::new("DELETE", path, None),
             };
             let told = ask.ask(Asking { idempotency_key: Some(format!("{key}-{id}")), ..asking }).await;
-            outcome.refused = (!told.is_well()).then(|| refusal::said(&told).1);
+            outcome.refused = (!told.is_well()).then(|| refusal::fault(&told, &[]).sentence);
         }
         outcomes.push(outcome);
     }

@@ -3,17 +3,17 @@
 use maud::{Markup, html};
 use serde_json::{Value, json};
 
+use crate::desk::field::Texts;
 use crate::desk::form::Form;
+use crate::desk::incident::Known;
 use crate::desk::incident::fields::{
-    Part, States, ending, ending_faults, owned, promise, read_ending, read_promise, same_ending, shown, ticks,
+    Part, States, ending, owned, promise, read_ending, read_promise, same_ending, shown, ticks,
 };
 use crate::desk::incident::open::{INTERNAL, TEXT, TITLE, causes, opens, pointers, titled};
 use crate::desk::incident::publishing::{Course, Sheet, begin, carry, end};
-use crate::desk::incident::{Known, ways};
 use crate::desk::page::{self, Fault, Field, Kind};
 use crate::desk::time::Wall;
-use crate::desk::words;
-use crate::desk::{Ask, Asking, PREFIX, Reply, Visit};
+use crate::desk::{Ask, Asking, PREFIX, Reply, Visit, ways, words};
 use crate::model::incident::{Impact, IncidentStatus};
 use crate::publish::wording::Words;
 
@@ -80,10 +80,7 @@ impl Update<'_> {
         let mut at = Vec::new();
         if let Value::Object(fields) = &mut body {
             let mut give = |name: &str, value: Value| drop(fields.insert(name.to_owned(), value));
-            let internal = INTERNAL.read(visit, form);
-            if internal.as_object().is_some_and(|internal| !internal.is_empty()) {
-                give("internal_text", internal);
-            }
+            INTERNAL.filled(visit, form).into_iter().for_each(|internal| give("internal_text", internal));
             if self.ends {
                 give("status", "resolved".into());
                 form.filled("resolved_at").into_iter().for_each(|time| give("resolved_at", time.into()));
@@ -118,7 +115,7 @@ impl Update<'_> {
         if self.incident.is_open() {
             read_promise(form).into_iter().for_each(|by| give("next_update_by", by));
         }
-        let expected = read_ending(visit, form);
+        let expected = read_ending(visit, form, self.expected(), faults);
         if !same_ending(visit, &expected, self.expected()) {
             give("expected_end", expected);
         }
@@ -137,7 +134,6 @@ impl Update<'_> {
         if ways.all.as_slice() != words::list(&self.incident.body, "/internal/alternatives") {
             give("alternatives", ways.all.into());
         }
-        faults.extend(ending_faults(form));
         faults.extend(ways.faults);
         at.extend(ways.pointers);
     }
@@ -209,9 +205,9 @@ impl Update<'_> {
         html! {
             (stands.show(sent, faults))
             @if incident.is_open() { (promise(visit, sent, faults, promised)) }
-            details.more open[sent.is_some() || !ways.is_empty()] {
+            details.more open[ways::is_open(sent, faults, ways)] {
                 summary { "So geht es trotzdem: Telefon, Formular, Schalter" }
-                (ways::show(visit, sent, faults, ways))
+                (ways::show(visit, sent, faults, ways, &format!("{PREFIX}{}", self.path())))
             }
             details.more open[seeks] {
                 summary { "Was ist wie gestört?" }
@@ -270,9 +266,9 @@ fn read_edit(visit: &Visit, incident: &Known, form: &Form) -> Sheet<'static> {
     let mut body = json!({});
     if let Value::Object(fields) = &mut body {
         let mut give = |name: &str, value: Value| drop(fields.insert(name.to_owned(), value));
-        let title = TITLE.read(visit, form);
-        if title != title_now(visit, incident) {
-            give("title", title);
+        let now = title_now(visit, incident);
+        if TITLE.is_changed(visit, form, &now) {
+            give("title", TITLE.replacing(visit, form, &now).unwrap_or_else(|| json!({})));
         }
         let changed = |name: &str, now: &str| Some(form.text(name)).filter(|value| value != now);
         if let Some(impact) = changed("impact", incident.field("impact")).filter(|impact| !impact.is_empty()) {
@@ -284,10 +280,7 @@ fn read_edit(visit: &Visit, incident: &Known, form: &Form) -> Sheet<'static> {
         if let Some(root) = changed("root", incident.text("/internal/root")).filter(|root| !root.is_empty()) {
             give("root", root.into());
         }
-        let text = TEXT.read(visit, form);
-        if text.as_object().is_some_and(|text| !text.is_empty()) {
-            give("text", text);
-        }
+        TEXT.filled(visit, form).into_iter().for_each(|text| give("text", text));
     }
     let mut faults = TITLE.gaps(visit, form);
     faults.extend(TEXT.gaps(visit, form));
@@ -331,7 +324,7 @@ fn show_edit(
         roots.insert(0, (root, root));
     }
     let field = |name, label, hint, all, now| Field { name, label, hint, kind: Kind::OneOf(all), required: true, now };
-    let text = crate::desk::incident::fields::Texts {
+    let text = Texts {
         required: false,
         hint: "Erscheint als neue Meldung. Ohne Text ändert sich nur, was oben steht.",
         ..TEXT

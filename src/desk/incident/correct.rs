@@ -24,12 +24,11 @@ fn published<'a>(incident: &'a Known, id: &str) -> Option<&'a Value> {
 pub(super) async fn correct(visit: &Visit, ask: &dyn Ask, incident: &Known, id: &str) -> Reply {
     let Some(update) = published(incident, id) else { return page::not_found(visit) };
     let path = incident.path(&format!("/updates/{id}"));
+    let now = match update.get("text") {
+        Some(text) if text.is_object() => text.clone(),
+        _ => json!({ visit.snapshot.catalogue.site.language(): said_in(update) }),
+    };
     let show = |sent: Option<&Form>, faults: &[Fault], status: u16| {
-        let language = visit.snapshot.catalogue.site.language();
-        let now = match update.get("text") {
-            Some(text) if text.is_object() => text.clone(),
-            _ => json!({ language: said_in(update) }),
-        };
         let main = html! {
             h1 { "Meldung berichtigen" }
             (page::faults(faults))
@@ -54,7 +53,7 @@ pub(super) async fn correct(visit: &Visit, ask: &dyn Ask, incident: &Known, id: 
         asking: Asking::new(
             "PATCH",
             format!("/incidents/{}/updates/{id}", incident.id),
-            Some(json!({ "text": TEXT.read(visit, form) })),
+            Some(json!({ "text": TEXT.replacing(visit, form, &now).unwrap_or_else(|| json!({})) })),
         ),
         faults: TEXT.gaps(visit, form),
         pointers: pointers(visit, Vec::new()),

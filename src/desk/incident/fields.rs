@@ -1,15 +1,14 @@
-//! The groups of fields that forms about incidents share, and what they become in a request: texts by
-//! language, states of components, the promise of a next word, an expected end.
+//! The groups of fields that forms about incidents share, and what they become in a request: states of
+//! components, the promise of a next word, an expected end.
 
 use maud::{Markup, html};
 use serde_json::{Map, Value, json};
 
-use crate::desk::Visit;
+use crate::desk::field::{self, DayTime, Texts};
 use crate::desk::form::Form;
 use crate::desk::page::{Fault, Field, Kind};
-use crate::desk::template;
 use crate::desk::time::Wall;
-use crate::desk::words;
+use crate::desk::{Visit, words};
 use crate::model::status::{ComponentKind, Status};
 use crate::model::text::Plain;
 
@@ -21,95 +20,6 @@ const FOUND_MAX: usize = 50;
 
 /// What a form must not lose between two looks, whatever it shows.
 pub(super) const OWN_FIELDS: [&str; 3] = ["csrf", "do", "key"];
-
-/// A text in each language of the site.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Texts<'a> {
-    /// The name of its fields, before `-de`.
-    pub(super) name: &'a str,
-    /// What it is called.
-    pub(super) label: &'a str,
-    /// What helps to fill it in.
-    pub(super) hint: &'a str,
-    /// How many lines are seen; 0 is a single line.
-    pub(super) lines: u8,
-    /// Whether the first language must be filled in.
-    pub(super) required: bool,
-}
-
-/// The languages of the site, the first one first.
-pub(super) fn languages(visit: &Visit) -> Vec<&str> {
-    visit.snapshot.catalogue.site.languages.iter().map(|language| &**language).collect()
-}
-
-impl Texts<'_> {
-    fn field(&self, language: &str) -> String {
-        format!("{}-{language}", self.name)
-    }
-
-    /// The fields; `now` is what stands there, by language.
-    pub(super) fn show(&self, visit: &Visit, sent: Option<&Form>, faults: &[Fault], now: &Value) -> Markup {
-        let kind = if self.lines == 0 { Kind::Line } else { Kind::Lines(self.lines) };
-        let one = |language: &str, is_first: bool| {
-            let name = self.field(language);
-            let label =
-                if is_first { self.label.to_owned() } else { format!("{}: {}", self.label, words::language(language)) };
-            let field = Field {
-                name: &name,
-                label: &label,
-                hint: if is_first { self.hint } else { "" },
-                kind,
-                required: self.required && is_first,
-                now: now.get(language).and_then(Value::as_str).unwrap_or_default(),
-            };
-            field.show(sent, faults)
-        };
-        let all = languages(visit);
-        let (first, others) = all.split_first().map_or(("de", &[][..]), |(first, others)| (*first, others));
-        let is_open = others.iter().any(|language| {
-            let name = self.field(language);
-            let filled = sent.map_or_else(|| now.get(language).is_some(), |form| form.filled(&name).is_some());
-            filled || faults.iter().any(|fault| fault.field.as_deref() == Some(&name))
-        });
-        html! {
-            (one(first, true))
-            @if !others.is_empty() {
-                details.more open[is_open] {
-                    summary { (self.label) " in anderen Sprachen" }
-                    @for language in others { (one(language, false)) }
-                }
-            }
-        }
-    }
-
-    /// What was written, by language.
-    pub(super) fn read(&self, visit: &Visit, form: &Form) -> Value {
-        let written = languages(visit)
-            .into_iter()
-            .filter_map(|language| Some((language.to_owned(), form.filled(&self.field(language))?.into())));
-        Value::Object(written.collect())
-    }
-
-    /// Gaps of a template that nobody filled in.
-    pub(super) fn gaps(&self, visit: &Visit, form: &Form) -> Vec<Fault> {
-        let gaps = languages(visit).into_iter().filter_map(|language| {
-            let name = self.field(language);
-            let text = form.text(&name);
-            let gap = template::gap(&text)?;
-            let sentence = format!("Füllen Sie die Lücke {gap} aus, oder nehmen Sie sie heraus.");
-            Some(Fault { field: Some(name), sentence })
-        });
-        gaps.collect()
-    }
-
-    /// Which field a pointer of the request stands for.
-    pub(super) fn pointers(&self, visit: &Visit, pointer: &str) -> Vec<(String, String)> {
-        let all = languages(visit);
-        let each = all.iter().map(|language| (format!("{pointer}/{language}"), self.field(language)));
-        let first = all.first().map(|language| (pointer.to_owned(), self.field(language)));
-        each.chain(first).collect()
-    }
-}
 
 /// A component that the visitor may name.
 #[derive(Debug, Clone)]
@@ -355,10 +265,9 @@ pub(super) const END_LABEL: Texts<'_> = Texts {
 /// When the end is expected. `now` is what is expected so far, null if nothing.
 pub(super) fn ending(visit: &Visit, sent: Option<&Form>, faults: &[Fault], now: &Value) -> Markup {
     let wall = Wall::of(visit);
-    let (first_day, first_hour) = wall.day_and_hour(words::text(now, "/earliest"), false);
-    let (last_day, last_hour) = wall.day_and_hour(words::text(now, "/latest"), true);
-    let field = |name: &str, label: &str, kind: Kind<'_>, now: &str| {
-        Field { name, label, hint: "", kind, required: false, now }.show(sent, faults)
+    let end = |name: &str, label: &str, is_last: bool| {
+        let (day, hour) = wall.day_and_hour(words::text(now, &format!("/{name}")), is_last);
+        DayTime { name, label, hint: "", required: false, now: (&day, &hour) }.show(sent, faults)
     };
     html! {
         fieldset id="end" tabindex="-1" {
@@ -367,42 +276,25 @@ pub(super) fn ending(visit: &Visit, sent: Option<&Form>, faults: &[Fault], now: 
                 "Lassen Sie alles leer, wenn es niemand weiß. Dann steht dort „Ende derzeit nicht absehbar“. "
                 "Eine Uhrzeit braucht es nicht."
             }
-            div.pair {
-                (field("earliest-day", "Frühestens am", Kind::Date, &first_day))
-                (field("earliest-hour", "um", Kind::Hour, &first_hour))
-            }
-            div.pair {
-                (field("latest-day", "Spätestens am", Kind::Date, &last_day))
-                (field("latest-hour", "um", Kind::Hour, &last_hour))
-            }
+            (end("earliest", "Frühestens", false))
+            (end("latest", "Spätestens", true))
             (END_LABEL.show(visit, sent, faults, now.get("label").unwrap_or(&Value::Null)))
         }
     }
 }
 
-/// The expected end as it was typed; null if nothing was.
-pub(super) fn read_ending(visit: &Visit, form: &Form) -> Value {
-    let when = |day: &str, hour: &str| {
-        let day = form.filled(day)?;
-        Some(form.filled(hour).map_or_else(|| day.clone(), |hour| format!("{day}T{hour}")))
-    };
+/// The expected end as it was typed in place of `now`; null if nothing was.
+pub(super) fn read_ending(visit: &Visit, form: &Form, now: &Value, faults: &mut Vec<Fault>) -> Value {
     let mut end = Map::new();
-    end.extend(when("earliest-day", "earliest-hour").map(|at| ("earliest".to_owned(), at.into())));
-    end.extend(when("latest-day", "latest-hour").map(|at| ("latest".to_owned(), at.into())));
-    let label = END_LABEL.read(visit, form);
-    if label.as_object().is_some_and(|label| !label.is_empty()) {
-        end.insert("label".to_owned(), label);
+    for name in ["earliest", "latest"] {
+        match field::read_when(form, name) {
+            Ok(when) => end.extend(when.map(|when| (name.to_owned(), when.into()))),
+            Err(fault) => faults.push(fault),
+        }
     }
+    let label = END_LABEL.replacing(visit, form, now.get("label").unwrap_or(&Value::Null));
+    end.extend(label.map(|label| ("label".to_owned(), label)));
     if end.is_empty() { Value::Null } else { Value::Object(end) }
-}
-
-/// A time of day without a day says nothing.
-pub(super) fn ending_faults(form: &Form) -> Vec<Fault> {
-    [("earliest-day", "earliest-hour"), ("latest-day", "latest-hour")]
-        .into_iter()
-        .filter(|(day, hour)| form.filled(day).is_none() && form.filled(hour).is_some())
-        .map(|(day, _)| Fault { field: Some(day.to_owned()), sentence: "Geben Sie auch den Tag an.".to_owned() })
-        .collect()
 }
 
 /// Whether two expected ends say the same, `form` being typed and `now` being an answer's.
@@ -425,9 +317,4 @@ pub(super) fn kept(form: &Form) -> Markup {
             input type="hidden" name=(Plain::new(name)) value=(Plain::new(&value.replace("\r\n", "\n")));
         }
     }
-}
-
-/// The closed words of a list with an empty first one.
-pub(super) fn closed(none: &'static str, all: &[(&'static str, &'static str)]) -> Vec<(&'static str, &'static str)> {
-    std::iter::once(("", none)).chain(all.iter().copied()).collect()
 }

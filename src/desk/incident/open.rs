@@ -3,17 +3,15 @@
 use maud::{Markup, html};
 use serde_json::{Value, json};
 
+use crate::desk::field::{Texts, choices};
 use crate::desk::form::Form;
 use crate::desk::incident::fields::{
-    END_LABEL, Part, States, Texts, closed, ending, ending_faults, owned, promise, read_ending, read_promise, shown,
-    ticks,
+    END_LABEL, Part, States, ending, owned, promise, read_ending, read_promise, shown, ticks,
 };
 use crate::desk::incident::publishing::{Course, Sheet, begin, carry, end};
-use crate::desk::incident::ways;
 use crate::desk::page::{self, Fault, Field, Kind};
 use crate::desk::template::{TEMPLATES, Template, template};
-use crate::desk::words;
-use crate::desk::{Ask, Asking, PREFIX, Reply, Visit};
+use crate::desk::{Ask, Asking, PREFIX, Reply, Visit, ways, words};
 use crate::model::incident::Cause;
 use crate::publish::wording::Words;
 
@@ -46,8 +44,7 @@ pub(super) const INTERNAL: Texts<'_> = Texts {
 
 /// The causes, for a choice.
 pub(super) fn causes(none: &'static str) -> Vec<(&'static str, &'static str)> {
-    let all: Vec<(&str, &str)> = Cause::ALL.iter().map(|cause| (cause.as_str(), Words::German.cause(*cause))).collect();
-    closed(none, &all)
+    choices(none, Cause::ALL.iter().map(|cause| (cause.as_str(), Words::German.cause(*cause))))
 }
 
 pub(super) async fn answer(visit: &Visit, ask: &dyn Ask) -> Reply {
@@ -119,6 +116,9 @@ fn known(open: &[Value]) -> Markup {
 fn sheet(visit: &Visit, form: &Form, parts: &[Part]) -> Sheet<'static> {
     let states = States { all: parts, given: &Value::Null, concerned: &[] };
     let ways = ways::read(visit, form);
+    let mut faults = TITLE.gaps(visit, form);
+    faults.extend(TEXT.gaps(visit, form));
+    let end = read_ending(visit, form, &Value::Null, &mut faults);
     let mut body = json!({
         "title": TITLE.read(visit, form),
         "text": TEXT.read(visit, form),
@@ -130,22 +130,13 @@ fn sheet(visit: &Visit, form: &Form, parts: &[Part]) -> Sheet<'static> {
         for (name, field) in [("cause", "cause"), ("started_at", "started_at")] {
             form.filled(field).into_iter().for_each(|value| give(name, value.into()));
         }
-        Some(read_ending(visit, form))
-            .filter(|end| !end.is_null())
-            .into_iter()
-            .for_each(|end| give("expected_end", end));
+        Some(end).filter(|end| !end.is_null()).into_iter().for_each(|end| give("expected_end", end));
         read_promise(form).filter(|by| !by.is_null()).into_iter().for_each(|by| give("next_update_by", by));
         let unaffected: Vec<&str> = form.all("unaffected").collect();
         give("unaffected", unaffected.into());
         give("alternatives", ways.all.into());
-        let internal = INTERNAL.read(visit, form);
-        if internal.as_object().is_some_and(|internal| !internal.is_empty()) {
-            give("internal_text", internal);
-        }
+        INTERNAL.filled(visit, form).into_iter().for_each(|internal| give("internal_text", internal));
     }
-    let mut faults = TITLE.gaps(visit, form);
-    faults.extend(TEXT.gaps(visit, form));
-    faults.extend(ending_faults(form));
     faults.extend(ways.faults);
     // The root is the worst of the components here.
     let mut pointers = pointers(visit, ways.pointers);
@@ -166,8 +157,8 @@ pub(super) fn pointers(visit: &Visit, ways: Vec<(String, String)>) -> Vec<(Strin
         ("/components", "states"),
         ("/root", "root"),
         ("/next_update_by", "next"),
-        ("/expected_end/earliest", "earliest-day"),
-        ("/expected_end/latest", "latest-day"),
+        ("/expected_end/earliest", "earliest"),
+        ("/expected_end/latest", "latest"),
         ("/expected_end", "end"),
         ("/started_at", "started_at"),
         ("/resolved_at", "resolved_at"),
@@ -241,7 +232,7 @@ fn show(
             (states.show("Was ist gestört?", "Wählen Sie mindestens einen Dienst, und wie es um ihn steht.", sent, faults))
             (since.show(sent, faults))
             (promise(visit, sent, faults, ""))
-            (ways::show(visit, sent, faults, &[]))
+            (ways::show(visit, sent, faults, &[], &format!("{PREFIX}/incidents/new")))
             details.more open[opens(sent, faults)] {
                 summary { "Mehr angeben: Ende, Ursache, nicht betroffen, Internes" }
                 (ending(visit, sent, faults, &Value::Null))

@@ -4,17 +4,16 @@
 use maud::{Markup, html};
 use serde_json::{Value, json};
 
+use crate::desk::field::Texts;
 use crate::desk::form::Form;
 use crate::desk::incident::change::{revision, so_far};
 use crate::desk::incident::correct::{Confirm, confirm};
-use crate::desk::incident::fields::Texts;
 use crate::desk::incident::open::{pointers, titled};
 use crate::desk::incident::publishing::{Course, Sheet, begin, carry, end};
-use crate::desk::incident::{Known, in_language, ways};
+use crate::desk::incident::{Known, in_language};
 use crate::desk::page::{self, Fault};
 use crate::desk::time::Wall;
-use crate::desk::words;
-use crate::desk::{Ask, Asking, PREFIX, Reply, Visit};
+use crate::desk::{Ask, Asking, PREFIX, Reply, Visit, ways, words};
 
 const WORDS: Texts<'_> = Texts {
     name: "text",
@@ -39,6 +38,7 @@ fn name(visit: &Visit, organisation: &str) -> Option<String> {
 pub(super) async fn write(visit: &Visit, ask: &dyn Ask, incident: &Known, organisation: &str) -> Reply {
     let Some(name) = name(visit, organisation) else { return page::not_found(visit) };
     let before = own(incident, organisation).unwrap_or(&Value::Null);
+    let text = before.get("text").unwrap_or(&Value::Null);
     let path = incident.path(&format!("/overlays/{organisation}"));
     let show = |sent: Option<&Form>, faults: &[Fault], status: u16| {
         let main = html! {
@@ -49,8 +49,8 @@ pub(super) async fn write(visit: &Visit, ask: &dyn Ask, incident: &Known, organi
             p.hint { "Ihre Worte stehen auf der Seite Ihrer Stadt an erster Stelle, darunter die Meldung der anderen Stelle." }
             form method="post" action={ (PREFIX) (path) } novalidate {
                 (begin(visit, &revision(incident, sent, status)))
-                (WORDS.show(visit, sent, faults, before.get("text").unwrap_or(&Value::Null)))
-                (ways::show(visit, sent, faults, words::list(before, "/alternatives")))
+                (WORDS.show(visit, sent, faults, text))
+                (ways::show(visit, sent, faults, words::list(before, "/alternatives"), &format!("{PREFIX}{path}")))
                 (end())
             }
             @if !words::text(before, "/at").is_empty() {
@@ -69,7 +69,9 @@ pub(super) async fn write(visit: &Visit, ask: &dyn Ask, incident: &Known, organi
         asking: Asking::new(
             "PUT",
             format!("/incidents/{}/overlays/{organisation}", incident.id),
-            Some(json!({ "text": WORDS.read(visit, form), "alternatives": ways.all })),
+            Some(
+                json!({ "text": WORDS.replacing(visit, form, text).unwrap_or_else(|| json!({})), "alternatives": ways.all }),
+            ),
         ),
         faults,
         pointers: pointers(visit, ways.pointers),

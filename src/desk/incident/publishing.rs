@@ -5,13 +5,12 @@
 use maud::{Markup, html};
 use serde_json::Value;
 
+use crate::desk::field::languages;
 use crate::desk::form::Form;
-use crate::desk::incident::fields::{kept, languages};
+use crate::desk::incident::fields::kept;
 use crate::desk::incident::reading::{self, Kind, Line};
-use crate::desk::incident::refusal;
 use crate::desk::page::{self, Fault};
-use crate::desk::words;
-use crate::desk::{Ask, Asking, PREFIX, Reply, Told, Visit};
+use crate::desk::{Ask, Asking, PREFIX, Reply, Told, Visit, refusal, words};
 use crate::model::text::Plain;
 
 /// A form that was sent.

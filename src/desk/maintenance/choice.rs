@@ -5,7 +5,7 @@ use maud::{Markup, html};
 use serde_json::Value;
 
 use crate::desk::page::{Field, Kind};
-use crate::desk::{Ask, Asking, PREFIX, Reply, Visit, field, page, scope};
+use crate::desk::{Ask, Asking, PREFIX, Reply, Visit, page, scope, words};
 use crate::model::status::ComponentKind;
 use crate::publish::wording::Words;
 
@@ -61,9 +61,9 @@ impl Choices {
             is_meant(owner).then_some(())?;
             Some(Choice {
                 id: text("id")?.to_owned(),
-                name: format!("{} (intern)", field::line(line.get("name"))),
+                name: format!("{} (intern)", words::line(line, "/name")),
                 group: group.unwrap_or_else(|| owner.to_owned()),
-                kind: field::word(ComponentKind::parse, line.get("kind")),
+                kind: ComponentKind::parse(words::text(line, "/kind")),
             })
         });
         let mut all: Vec<Choice> = public.chain(hidden).take(CHOICES_MAX + 1).collect();

@@ -4,13 +4,13 @@ use jiff::tz::TimeZone;
 use maud::{Markup, html};
 use serde_json::{Map, Value, json};
 
+use crate::desk::field::{self, Texts};
 use crate::desk::form::Form;
 use crate::desk::maintenance::choice::Choices;
 use crate::desk::maintenance::{Planned, window};
 use crate::desk::page::{Fault, Field, Kind};
 use crate::desk::preview::{self, Preview, Step};
-use crate::desk::{Ask, Asking, PREFIX, Reply, Told, Visit, field, page};
-use crate::model::alternative::Alternative;
+use crate::desk::{Ask, Asking, PREFIX, Reply, Told, Visit, page, refusal, ways};
 use crate::model::catalogue::Ends;
 use crate::model::notice::{CoveredNotice, MaintenanceNotice};
 use crate::model::status::ComponentKind;
@@ -22,9 +22,25 @@ const EARLY_MAX: usize = 50;
 /// Empty places for them.
 const EARLY_EMPTY: usize = 2;
 
-/// The fields that a pointer of the request stands for; those of texts are those of the first language.
-fn fields(visit: &Visit) -> Vec<(&'static str, String)> {
-    let mut fields: Vec<(&str, String)> = [
+const TITLE: Texts<'_> = Texts {
+    name: "title",
+    label: "Überschrift",
+    hint: "Zum Beispiel: Neue Software im Bürgerbüro.",
+    lines: 0,
+    required: true,
+};
+
+const TEXT: Texts<'_> = Texts {
+    name: "text",
+    label: "Was heißt das für die Leute?",
+    hint: "In einfachen Sätzen: was nicht geht, und was weiter geht.",
+    lines: 4,
+    required: false,
+};
+
+/// Which field a pointer of the request stands for.
+fn pointers(visit: &Visit, sent: &Form) -> Vec<(String, String)> {
+    let single = [
         ("/components", "components"),
         ("/unaffected", "unaffected"),
         ("/from", "from"),
@@ -34,11 +50,12 @@ fn fields(visit: &Visit) -> Vec<(&'static str, String)> {
         ("/announced_at", "announced"),
         ("/programme", "programme"),
         ("/ends", "ends"),
-    ]
-    .map(|(pointer, field)| (pointer, field.to_owned()))
-    .into();
-    fields.extend([("/title", field::first_of(visit, "title")), ("/text", field::first_of(visit, "text"))]);
-    fields
+    ];
+    let mut all = ways::read(visit, sent).pointers;
+    all.extend(TITLE.pointers(visit, "/title"));
+    all.extend(TEXT.pointers(visit, "/text"));
+    all.extend(single.map(|(pointer, field)| (pointer.to_owned(), field.to_owned())));
+    all
 }
 
 /// The form with all that it needs.
@@ -102,6 +119,16 @@ impl Plan<'_> {
         self.planned.map(|planned| &planned.notice)
     }
 
+    /// What the interface told of it; null if it is new.
+    fn known(&self, pointer: &str) -> &Value {
+        self.planned.and_then(|planned| planned.told.body.pointer(pointer)).unwrap_or(&Value::Null)
+    }
+
+    /// Its other ways, in the shape of a request.
+    fn ways(&self) -> &[Value] {
+        self.known("/internal/alternatives").as_array().map(Vec::as_slice).unwrap_or_default()
+    }
+
     fn zone(&self) -> TimeZone {
         let name = self.notice().map_or(&self.visit.snapshot.catalogue.site.timezone, |notice| &notice.zone);
         TimeZone::get(name).unwrap_or(TimeZone::UTC)
@@ -123,7 +150,7 @@ impl Plan<'_> {
         let Some(sent) = sent else { return self.form(&Sent::default()) };
         let again = |faults: Vec<Fault>, told| self.form(&Sent { fields: Some(sent), faults, told });
         let step = Step::of(sent);
-        if step == Step::Change {
+        if step == Step::Change || ways::asks_for_more(sent) {
             return again(Vec::new(), None);
         }
         let body = match preview::request(sent).map_or_else(|| self.read(sent), Ok) {
@@ -141,9 +168,7 @@ impl Plan<'_> {
         let idempotency_key = publishes.then(|| preview::key(self.visit, sent));
         let told = ask.ask(Asking { dry_run: !publishes, idempotency_key, ..asking }).await;
         if !told.is_well() {
-            let fields = fields(self.visit);
-            let fields: Vec<(&str, &str)> = fields.iter().map(|(pointer, field)| (*pointer, field.as_str())).collect();
-            return again(field::refused(&told, sent, &fields), Some(told));
+            return again(vec![refusal::fault(&told, &pointers(self.visit, sent))], Some(told));
         }
         if publishes {
             let id = told.body.pointer("/maintenance/id").and_then(Value::as_str).unwrap_or_default();
@@ -168,14 +193,8 @@ impl Plan<'_> {
         let zone = self.zone();
         let is_stale = sent.told.as_ref().is_some_and(|told| told.status == 412);
         let recurs = notice.is_some_and(|notice| notice.recurring.is_some());
-        let texts = |name, label, hint, kind, required, now| {
-            field::Texts { name, label, hint, kind, required, now }.show(self.visit, fields, faults)
-        };
-        let title_hint = if self.is_closing {
-            "Zum Beispiel: Bürgerbüro geschlossen wegen Umzugs."
-        } else {
-            "Zum Beispiel: Neue Software im Bürgerbüro."
-        };
+        let closing = Texts { hint: "Zum Beispiel: Bürgerbüro geschlossen wegen Umzugs.", ..TITLE };
+        let title = if self.is_closing { closing } else { TITLE };
         let main = html! {
             p.over { a href={ (PREFIX) "/maintenance" } { "Wartungen" } }
             h1 { (self.heading()) }
@@ -188,13 +207,15 @@ impl Plan<'_> {
             }
             form method="post" action=(self.action()) {
                 (page::token(self.visit))
+                // What the Enter key presses: the first button of a form.
+                button.first tabindex="-1" aria-hidden="true" { "Vorschau" }
                 @if let Some(planned) = self.planned { (preview::etag(&planned.told, fields, sent.told.as_ref())) }
                 (preview::kept_key(fields, sent.told.as_ref()))
                 @if self.is_closing { input type="hidden" name="art" value="schliessung"; }
                 @let whose = fields.map_or_else(|| self.visit.query.text("organisation"), |fields| fields.text("organisation"));
                 @if !whose.is_empty() { input type="hidden" name="organisation" value=(whose); }
-                (texts("title", "Überschrift", title_hint, Kind::Line, true, notice.map(|notice| &notice.title)))
-                (texts("text", "Was heißt das für die Leute?", "In einfachen Sätzen: was nicht geht, und was weiter geht.", Kind::Lines(4), false, notice.and_then(|notice| notice.text.as_ref())))
+                (title.show(self.visit, fields, faults, self.known("/internal/notice/title")))
+                (TEXT.show(self.visit, fields, faults, self.known("/internal/notice/text")))
                 (self.components(fields, faults))
                 @if recurs {
                     p.notice { "Diese Arbeiten kehren regelmäßig wieder. Ihre Zeiten stehen in der Datei des Betreibers." }
@@ -280,16 +301,12 @@ impl Plan<'_> {
                 fault.field.as_deref().is_some_and(|field| names.iter().any(|name| field.starts_with(name)))
             })
         };
-        let ways: &[Alternative] = notice.map(|notice| notice.alternatives.as_slice()).unwrap_or_default();
-        let has_ways = !ways.is_empty()
-            || fields.is_some_and(|fields| {
-                fields.fields().any(|(name, value)| {
-                    name.starts_with("way-") && name.ends_with("-label") && !value.trim().is_empty()
-                })
-            });
+        let ways = self.ways();
         let early = early(notice, fields, zone);
-        let mut names: Vec<(&str, &str)> = vec![("", "Bitte wählen")];
-        names.extend(self.choices.all().iter().map(|choice| (choice.id.as_str(), choice.name.as_str())));
+        let mut names = field::choices(
+            "Bitte wählen",
+            self.choices.all().iter().map(|choice| (choice.id.as_str(), choice.name.as_str())),
+        );
         for (id, ..) in &early {
             if !id.is_empty() && !names.iter().any(|(known, _)| known == id) {
                 names.push((id, self.choices.name(id)));
@@ -297,9 +314,9 @@ impl Plan<'_> {
         }
         let programme = notice.and_then(|notice| notice.programme.clone()).unwrap_or_default();
         html! {
-            details open[has_ways || is_at(&["way-"])] {
+            details open[ways::is_open(fields, faults, ways)] {
                 summary { "Andere Wege: So geht es trotzdem" }
-                (field::ways(self.visit, fields, ways, faults))
+                (ways::show(self.visit, fields, faults, ways, &self.action()))
             }
             details open[!unaffected.is_empty() || is_at(&["unaffected"])] {
                 summary { "Was ist nicht betroffen?" }
@@ -314,7 +331,7 @@ impl Plan<'_> {
                 @for (index, (id, day, time)) in early.iter().enumerate() {
                     fieldset {
                         legend { "Früheres Ende " (index + 1) }
-                        (field::Select { name: &format!("early-{index}"), label: "Dienst", hint: "", all: &names, now: id }.show(fields.filter(|fields| fields.has(&format!("early-{index}"))), faults))
+                        (Field { name: &format!("early-{index}"), label: "Dienst", hint: "", kind: Kind::OneOf(&names), required: false, now: id }.show(fields.filter(|fields| fields.has(&format!("early-{index}"))), faults))
                         (field::DayTime { name: &format!("early-{index}-until"), label: "Sein Ende", hint: field::INCLUSIVE, required: false, now: (day, time) }.show(fields, faults))
                     }
                 }
@@ -351,15 +368,10 @@ impl Plan<'_> {
         if programme.as_deref() != notice.and_then(|notice| notice.programme.as_deref()) {
             body.insert("programme".to_owned(), json!(programme));
         }
-        let known = notice.map(|notice| notice.alternatives.as_slice()).unwrap_or_default();
-        match field::read_ways(self.visit, sent, known) {
-            Ok(ways) => {
-                let before: Vec<Value> = known.iter().map(|way| Value::Object(field::way_request(way))).collect();
-                if ways != before {
-                    body.insert("alternatives".to_owned(), ways.into());
-                }
-            }
-            Err(wrong) => faults.extend(wrong),
+        let ways = ways::read(self.visit, sent);
+        faults.extend(ways.faults);
+        if ways.all.as_slice() != self.ways() {
+            body.insert("alternatives".to_owned(), ways.all.into());
         }
         if faults.is_empty() && body.is_empty() {
             faults.push(Fault { field: None, sentence: "Es wurde nichts geändert.".to_owned() });
@@ -368,19 +380,15 @@ impl Plan<'_> {
     }
 
     fn read_texts(&self, sent: &Form, body: &mut Map<String, Value>, faults: &mut Vec<Fault>) {
-        let notice = self.notice();
-        let title = field::read_texts(self.visit, sent, "title");
-        let first = field::first_of(self.visit, "title");
+        let first = TITLE.first(self.visit);
         if sent.filled(&first).is_none() {
             faults.push(Fault { field: Some(first), sentence: "Bitte geben Sie eine Überschrift an.".to_owned() });
         }
-        let text = field::read_texts(self.visit, sent, "text");
-        let known = (notice.map(|notice| &notice.title), notice.and_then(|notice| notice.text.as_ref()));
-        if field::is_changed(self.visit, title.as_ref(), known.0) {
-            body.insert("title".to_owned(), field::kept_languages(self.visit, title, known.0));
-        }
-        if field::is_changed(self.visit, text.as_ref(), known.1) {
-            body.insert("text".to_owned(), field::kept_languages(self.visit, text, known.1));
+        for (texts, name) in [(TITLE, "title"), (TEXT, "text")] {
+            let now = self.known(&format!("/internal/notice/{name}"));
+            if texts.is_changed(self.visit, sent, now) {
+                body.insert(name.to_owned(), json!(texts.replacing(self.visit, sent, now)));
+            }
         }
     }
 

@@ -3,12 +3,21 @@
 use maud::{Markup, html};
 use serde_json::{Map, Value, json};
 
+use crate::desk::field::{self, Texts};
 use crate::desk::form::Form;
 use crate::desk::maintenance::{Planned, Sent, show};
-use crate::desk::page::{Fault, Kind};
+use crate::desk::page::Fault;
 use crate::desk::preview::{self, Preview, Step};
-use crate::desk::{Ask, Asking, Reply, field, page};
+use crate::desk::{Ask, Asking, Reply, page, refusal};
 use crate::model::notice::CoveredNotice;
+
+const TEXT: Texts<'_> = Texts {
+    name: "word",
+    label: "Meldung",
+    hint: "Was ist neu? Wird etwas beendet, können Sie das Feld auch leer lassen.",
+    lines: 4,
+    required: false,
+};
 
 /// What is still under way.
 fn open<'a>(planned: &'a Planned<'_>) -> Vec<&'a CoveredNotice> {
@@ -27,8 +36,7 @@ pub(super) fn section(planned: &Planned<'_>, sent: &Sent<'_>) -> Markup {
                 (page::token(planned.visit))
                 (preview::etag(&planned.told, fields, sent.told.as_ref()))
                 (preview::kept_key(fields, sent.told.as_ref()))
-                (field::Texts { name: "word", label: "Meldung", hint: "Was ist neu? Wird etwas beendet, können Sie das Feld auch leer lassen.", kind: Kind::Lines(4), required: false, now: None }
-                    .show(planned.visit, fields, faults))
+                (TEXT.show(planned.visit, fields, faults, &Value::Null))
                 @if planned.notice.is_active() {
                     @if open.len() > 1 {
                         fieldset.boxes {
@@ -76,7 +84,7 @@ fn ended(planned: &Planned<'_>, sent: &Form, name: &str) -> Result<String, Fault
 fn read(planned: &Planned<'_>, sent: &Form) -> Result<Map<String, Value>, Vec<Fault>> {
     let mut faults = Vec::new();
     let mut body = Map::new();
-    body.extend(field::read_texts(planned.visit, sent, "word").map(|text| ("text".to_owned(), text)));
+    body.extend(TEXT.filled(planned.visit, sent).map(|text| ("text".to_owned(), text)));
     let mut back = Vec::new();
     for covered in open(planned) {
         let id = covered.component.as_str();
@@ -98,7 +106,7 @@ fn read(planned: &Planned<'_>, sent: &Form) -> Result<Map<String, Value>, Vec<Fa
         }
     }
     if body.is_empty() && faults.is_empty() {
-        let field = Some(field::first_of(planned.visit, "word"));
+        let field = Some(TEXT.first(planned.visit));
         let sentence = "Bitte schreiben Sie etwas, oder sagen Sie, was wieder läuft.".to_owned();
         faults.push(Fault { field, sentence });
     }
@@ -118,9 +126,9 @@ pub(super) async fn say(planned: &Planned<'_>, ask: &dyn Ask, sent: &Form) -> Re
     let path = format!("/maintenance/{}/updates", planned.notice.id);
     let told = ask.ask(asking(planned, sent, "POST", path, body.clone())).await;
     if !told.is_well() {
-        let text = field::first_of(planned.visit, "word");
-        let fields = [("/text", &*text), ("/ended_at", "over-since"), ("/components", "over-since")];
-        return again(field::refused(&told, sent, &fields), Some(told));
+        let mut pointers = TEXT.pointers(planned.visit, "/text");
+        pointers.extend(["/ended_at", "/components"].map(|at| (at.to_owned(), "over-since".to_owned())));
+        return again(vec![refusal::fault(&told, &pointers)], Some(told));
     }
     if step == Step::Publish {
         return Reply::see(format!("{}?getan=gesagt", planned.path()));
@@ -171,7 +179,7 @@ pub(super) async fn cancel(planned: &Planned<'_>, ask: &dyn Ask, sent: &Form) ->
     let path = format!("/maintenance/{}", planned.notice.id);
     let told = ask.ask(asking(planned, sent, "PATCH", path, json!({ "status": "cancelled" }))).await;
     if !told.is_well() {
-        return show(planned, Sent { fields: None, faults: field::refused(&told, sent, &[]), told: Some(told) });
+        return show(planned, Sent { fields: None, faults: vec![refusal::fault(&told, &[])], told: Some(told) });
     }
     if step == Step::Publish {
         return Reply::see(format!("{}?getan=abgesagt", planned.path()));

@@ -1,21 +1,6 @@
-//! Figures as people read them: instants on the site's wall clock, durations, sizes.
+//! Figures as people read them: durations, sizes.
 
-use jiff::Timestamp;
-use jiff::tz::TimeZone;
-use maud::{Markup, html};
 use serde_json::Value;
-
-/// `22.11.2026, 07:04 Uhr`; what is no instant is shown as a dash.
-pub(super) fn moment(zone: &TimeZone, at: &Value) -> Markup {
-    let Some(parsed) = instant(at) else { return html! { "–" } };
-    let local = parsed.to_zoned(zone.clone());
-    html! { time datetime=(parsed) { (local.strftime("%d.%m.%Y, %H:%M Uhr")) } }
-}
-
-/// An instant of the interface.
-pub(super) fn instant(at: &Value) -> Option<Timestamp> {
-    at.as_str()?.parse().ok()
-}
 
 /// Seconds as far as they matter: `3 ms`, `0,4 s`, `12 s`.
 pub(super) fn seconds(value: &Value) -> String {
@@ -83,14 +68,5 @@ mod tests {
                 "seit 1 Tag abgelaufen",
             ]
         );
-    }
-
-    #[test]
-    fn instants_are_told_by_the_clock_on_the_wall_and_nothing_else_is_one() {
-        let zone = TimeZone::get("Europe/Berlin").unwrap();
-        let told = moment(&zone, &json!("2026-11-22T06:04:05Z")).into_string();
-        assert_eq!(told, "<time datetime=\"2026-11-22T06:04:05Z\">22.11.2026, 07:04 Uhr</time>");
-        assert_eq!(moment(&zone, &json!("<b>")).into_string(), "–");
-        assert_eq!(moment(&zone, &Value::Null).into_string(), "–");
     }
 }

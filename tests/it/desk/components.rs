@@ -99,7 +99,7 @@ fn seventy_two_towns_are_told_at_once_and_taken_back_at_once() {
     let page = browser.get("/admin/components/portal");
     page.assert_says(&["Serviceportal", "Für alle 73", "Stadt 72", "Angezeigt wird höchstens: eingeschränkt"]);
     let mut form = page.form("/local");
-    form.set("local-text-de", "Nur Meldebescheinigungen.").set("mode", "basic").set("way-0-label", "Bürgertelefon");
+    form.set("local-text-de", "Nur Meldebescheinigungen.").set("mode", "basic").set("way-0-label-de", "Bürgertelefon");
     form.set("way-0-target", "115");
     let missing = browser.send(&form);
     assert_eq!(missing.status, 422);
@@ -192,7 +192,7 @@ fn a_town_speaks_for_itself_alone() {
     form.set("step", "publish").set("request", r#"{"organisations":["stadt-4"],"mode":"off"}"#);
     let refused = browser.send(&form);
     assert_eq!(refused.status, 403);
-    refused.assert_says(&["Ihr Zugang gilt nicht für eine der gewählten Städte."]);
+    refused.assert_says(&["Ihr Zugang gilt nicht für diese Stelle."]);
     assert_eq!(mode_in(&program, 4), "regular");
 
     form.set("town", "stadt-3").set("step", "").set("request", "");

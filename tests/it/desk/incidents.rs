@@ -27,7 +27,7 @@ fn incident(text: &str) -> Value {
             "status": "identified", "impact": "major", "cause": "power", "started_at": "2023-10-30T02:00:00Z",
             "next_update_by": "2099-10-30T06:00:00Z", "unaffected": [], "concerned": ["mail-hattingen", "x"],
             "updates": [
-                { "id": "i1-1", "at": "2023-10-30T06:00:00Z", "status": "identified", "text": { "de": text, "en": text }, "shown": text, "retracted_at": null },
+                { "id": "i1-1", "at": "2023-10-30T06:00:00Z", "status": "identified", "text": { "de": text, "en": text, "de-x-leicht": text }, "shown": text, "retracted_at": null },
                 { "id": "i1-2", "at": "2023-10-30T07:00:00Z", "status": "identified", "text": { "de": text }, "shown": text, "retracted_at": "2023-10-30T07:01:00Z" },
             ],
             "expected_end": { "earliest": null, "latest": "2023-11-10T23:00:00Z", "label": { "de": text } },
@@ -158,7 +158,9 @@ fn no_text_of_anybody_becomes_markup() {
             ("way-0-kind", "phone"),
             ("way-0-target", *hostile),
             ("way-0-label-de", *hostile),
-            ("way-0-rest", *hostile),
+            ("way-0-before", *hostile),
+            ("way-0-hours-de", *hostile),
+            ("way-0-short", *hostile),
             ("find", *hostile),
             ("unaffected", *hostile),
             ("revision", *hostile),
@@ -246,7 +248,7 @@ const UPDATE: &[(&str, &str)] = &[
     ("text-en", "The power is back."),
     ("status", "monitoring"),
     ("next", "2099-11-01T09:00"),
-    ("latest-day", "2023-11-10"),
+    ("latest", "2023-11-10"),
     ("end-label-de", "Strom"),
     ("cause", "power"),
     ("state-mail-hattingen", "partial_outage"),
@@ -254,7 +256,12 @@ const UPDATE: &[(&str, &str)] = &[
     ("way-0-kind", "phone"),
     ("way-0-target", "02324 204-0"),
     ("way-0-label-de", "Bürgerbüro"),
-    ("way-0-rest", r#"{"hours":"Mo-Fr 08:00-12:00","label":{"de":"alt","nds":"plattdüütsch"}}"#),
+    ("way-0-hours-de", "Montag"),
+    ("way-0-short", "Mo-Fr 08:00-12:00"),
+    (
+        "way-0-before",
+        r#"{"kind":"phone","target":["tel:+4923242040"],"label":{"de":"alt","de-x-leicht":"leicht","nds":"weg"},"serves":["hattingen"]}"#,
+    ),
     ("internal-de", "Ticket 7"),
 ];
 
@@ -308,13 +315,14 @@ fn what_is_published_is_what_was_seen() {
             // What is there already is not said again: end and cause.
             "alternatives": [{
                 "kind": "phone", "target": ["tel:+4923242040"], "hours": "Mo-Fr 08:00-12:00",
-                "label": { "de": "Bürgerbüro", "nds": "plattdüütsch" },
+                "hours_text": { "de": "Montag" }, "serves": ["hattingen"],
+                "label": { "de": "Bürgerbüro", "de-x-leicht": "leicht" },
             }],
         })
     );
     let back = page(&sends("/incidents/i1/update", &with(UPDATE, "edit")), &ask);
     assert_eq!(back.status, 200);
-    assert!(back.body.contains("Der Strom ist wieder da.</textarea>") && back.body.contains("value=\"02324 204-0\""));
+    assert!(back.body.contains("Der Strom ist wieder da.</textarea>") && back.body.contains("02324 204-0</textarea>"));
     assert_eq!(ask.changes().len(), 2, "going back asks for nothing");
 }
 
@@ -330,7 +338,7 @@ fn a_refusal_stands_at_its_field_in_german_and_nothing_typed_is_lost() {
         ),
         ("/text/en", "the text in `en` has 20001 characters; 20000 are the most", 422, "text-en", "zu lang"),
         ("/next_update_by", "it lies in the past; promise a time to come", 422, "next", "schon vorbei"),
-        ("/expected_end/latest", "it must lie after `earliest`", 422, "latest-day", "nach dem frühesten"),
+        ("/expected_end/latest", "it must lie after `earliest`", 422, "latest", "nach dem frühesten"),
         (
             "/alternatives/0/target",
             "it must be a https, http, tel or mailto link",
@@ -364,9 +372,87 @@ fn a_refusal_stands_at_its_field_in_german_and_nothing_typed_is_lost() {
             assert!(rest.contains(&format!("id=\"{field}\"")), "{pointer}");
             assert!(rest.contains(sentence), "{pointer}: it stands at its field, too");
         }
-        assert!(rest.contains("Der Strom ist wieder da.</textarea>") && rest.contains("value=\"02324 204-0\""));
+        assert!(rest.contains("Der Strom ist wieder da.</textarea>") && rest.contains("02324 204-0</textarea>"));
         assert_eq!(hidden(&read.body, "revision"), "\"7\"");
     }
+}
+
+#[test]
+fn a_way_that_leads_elsewhere_keeps_nothing_that_was_true_of_the_old_one() {
+    let before = json!({
+        "kind": "phone", "target": ["tel:+4923240", "tel:+4923241"], "label": { "de": "Bürgerbüro", "de-x-leicht": "Büro" },
+        "hours": "Mo-Fr 08:00-12:00", "hours_text": { "de": "vormittags" }, "page": "https://stadt.example/",
+        "component": "telefon", "valid_until": "2030-12-01", "verified_at": "2023-10-01", "serves": ["hattingen"],
+    });
+    let ask = {
+        let before = before.clone();
+        Interface::new(move |asking: &Asking| {
+            let mut told = well("Strom", asking);
+            told.body["internal"]["alternatives"] = json!([before]);
+            told
+        })
+    };
+    let form = page(&asks("/incidents/i1/update", &[]), &ask).body;
+    assert!(form.contains("+4923240\n+4923241</textarea>"), "{form}");
+    assert!(form.contains("value=\"vormittags\"") && form.contains("value=\"Mo-Fr 08:00-12:00\""), "hours are seen");
+    let kept = hidden(&form, "way-0-before");
+    let row = |target: &str, label: &str, hours: &str, short: &str| {
+        let fields = [
+            ("text-de", "Text"),
+            ("next", "keep"),
+            ("ways", "2"),
+            ("way-0-before", &*kept),
+            ("way-0-kind", "phone"),
+            ("way-0-target", target),
+            ("way-0-label-de", label),
+            ("way-0-hours-de", hours),
+            ("way-0-short", short),
+        ];
+        let read = page(&sends("/incidents/i1/update", &with(&fields, "publish")), &ask);
+        assert_eq!(read.status, 303, "{}", read.body);
+        ask.changes().pop().unwrap().body.unwrap().get("alternatives").cloned()
+    };
+    let same = "+4923240\r\n+4923241";
+    assert_eq!(
+        row(same, "Bürgerbüro", "vormittags", "Mo-Fr 08:00-12:00"),
+        None,
+        "what was not touched is not said again"
+    );
+    let mut renamed = before.clone();
+    renamed["label"]["de"] = "Rathaus".into();
+    renamed.as_object_mut().unwrap().retain(|name, _| !name.starts_with("hours"));
+    assert_eq!(row(same, "Rathaus", "", ""), Some(json!([renamed])), "hours can be taken away");
+    assert_eq!(
+        row("02324 99-9", "Krisenstab", "immer", ""),
+        Some(json!([{
+            "kind": "phone", "target": ["tel:+492324999"], "label": { "de": "Krisenstab" },
+            "hours_text": { "de": "immer" }, "serves": ["hattingen"],
+        }]))
+    );
+    assert_eq!(row("", "", "", ""), Some(json!([])), "an empty row is none");
+}
+
+#[test]
+fn a_number_is_a_number_whatever_the_way_and_two_on_a_line_are_none() {
+    let ask = Interface::new(|asking: &Asking| well("Strom", asking));
+    for (kind, number) in [("neighbour_office", "02324 204-0"), ("emergency_site", "+49 2324 2040")] {
+        let fields = [
+            ("text-de", "T"),
+            ("ways", "1"),
+            ("way-0-kind", kind),
+            ("way-0-target", number),
+            ("way-0-label-de", "Amt"),
+        ];
+        page(&sends("/incidents/i1/update", &with(&fields, "preview")), &ask);
+        let asked = ask.changes().pop().unwrap().body.unwrap();
+        assert_eq!(asked["alternatives"][0]["target"], json!(["tel:+4923242040"]), "{kind} {number}");
+    }
+    let before = ask.changes().len();
+    let fields =
+        [("text-de", "T"), ("ways", "1"), ("way-0-target", "02324 2040 02324 2041"), ("way-0-label-de", "Amt")];
+    let read = page(&sends("/incidents/i1/update", &with(&fields, "publish")), &ask);
+    assert_eq!((read.status, ask.changes().len()), (422, before));
+    assert!(read.body.contains("href=\"#way-0-target\"") && read.body.contains("jede in eine eigene Zeile"));
 }
 
 #[test]
@@ -523,7 +609,8 @@ fn every_other_form_asks_for_what_it_says() {
     let (method, path, body, _) = publish("/incidents/i1/updates/i1-1", &[("text-de", "Richtig.")]);
     assert_eq!(
         (method, path.as_str(), body),
-        ("PATCH", "/incidents/i1/updates/i1-1", json!({ "text": { "de": "Richtig." } }))
+        ("PATCH", "/incidents/i1/updates/i1-1", json!({ "text": { "de": "Richtig.", "de-x-leicht": "Strom" } })),
+        "what the form does not have stays"
     );
     let (method, path, ..) = publish("/incidents/i1/updates/i1-1/retract", &[("key", "k")]);
     assert_eq!((method, path.as_str()), ("DELETE", "/incidents/i1/updates/i1-1"));

@@ -110,7 +110,7 @@ fn a_closure_is_looked_at_in_every_format_before_it_is_published() {
         .set("text-de", "Wegen Umzugs.\nNotfälle gehen.");
     // Over the night on which the clocks are set back: the last day has 25 hours.
     form.set("from", "2027-10-25").set("until", "2027-10-31").set("last", "2027-10-23").set("back", "2027-11-02");
-    form.set("way-0-label", "Notfälle").set("way-0-target", "04152 13-9").set("programme", "Umzug 2027");
+    form.set("way-0-label-de", "Notfälle").set("way-0-target", "04152 13-9").set("programme", "Umzug 2027");
     let preview = browser.send(&form);
     preview.assert_says(&[
         "von Montag, 25. Oktober 2027 bis einschließlich Sonntag, 31. Oktober 2027",
@@ -209,7 +209,7 @@ fn faults_stand_at_their_fields_and_keep_what_was_typed() {
     form.set("text-de", "Nur ein Text.")
         .set("from-time", "08:00")
         .set("early-0", "homepage")
-        .set("way-1-hours", "immer");
+        .set("way-0-hours-de", "immer");
     let page = browser.send(&form);
     assert_eq!(page.status, 422);
     page.assert_says(&[
@@ -218,37 +218,40 @@ fn faults_stand_at_their_fields_and_keep_what_was_typed() {
         "Bitte wählen Sie zur Uhrzeit auch den Tag.",
         "Bitte wählen Sie den letzten Tag.",
         "Bitte haken Sie diesen Dienst auch oben an",
-        "Weg 2: Bitte schreiben Sie, wie er heißt.",
+        "Möglichkeit 1: Schreiben Sie dazu, wer oder was das ist",
     ]);
-    for field in ["title-de", "components", "from", "until", "early-0", "way-1-label"] {
+    for field in ["title-de", "components", "from", "until", "early-0", "way-0-label-de"] {
         assert!(
             page.body.contains(&format!("href=\"#{field}\"")) && page.body.contains(&format!("id=\"{field}\"")),
             "{field}"
         );
     }
     let mut kept = page.form("/new");
-    assert_eq!((kept.get("text-de"), kept.get("way-1-hours")), (Some("Nur ein Text."), Some("immer")));
+    assert_eq!((kept.get("text-de"), kept.get("way-0-hours-de")), (Some("Nur ein Text."), Some("immer")));
     // What only the interface finds stands at its field, too.
     kept.set("title-de", "Umzug")
         .add("components", "buergerbuero")
         .set("early-0", "")
-        .set("way-1-hours", "")
+        .set("way-0-hours-de", "")
         .set("from-time", "");
     kept.set("from", "2030-12-05").set("until", "2030-12-03");
     let page = browser.send(&kept);
     page.assert_says(&["Das Ende liegt vor dem Anfang."]);
     assert!(page.body.contains("href=\"#until\""));
+    // Another row: nothing is tried, and nothing is lost.
     let mut kept = page.form("/new");
-    kept.set("until", "2030-12-08").set("way-1-label", "Irgendwo").set("way-1-target", "tel:abc");
+    kept.set("until", "2030-12-08").set("do", "row");
+    let mut kept = browser.send(&kept).form("/new");
+    kept.set("way-1-label-de", "Irgendwo").set("way-1-target", "tel:abc");
     let page = browser.send(&kept);
     page.assert_says(&["Bitte schreiben Sie eine Telefonnummer mit Vorwahl"]);
     assert!(page.body.contains("href=\"#way-1-target\""), "the second place is the first way of the request");
     // A town announces nothing for others.
     let mut kept = page.form("/new");
-    kept.set("way-1-label", "").set("way-1-target", "").set("components", "rathaus");
+    kept.set("way-1-label-de", "").set("way-1-target", "").set("components", "rathaus");
     let page = browser.send(&kept);
     assert_eq!(page.status, 403);
-    page.assert_says(&["Das gehört einer anderen Stelle"]);
+    page.assert_says(&["Einer der Dienste gehört einer anderen Stelle"]);
     assert_eq!(page.form("/new").all("components"), ["rathaus"]);
 }
 
@@ -269,7 +272,7 @@ fn only_what_was_changed_is_sent_and_what_the_form_does_not_know_stays() {
     // Another label: the numbers, the hours, the page and the English words stay.
     let mut form = browser.get("/admin/maintenance/umstellung/edit").form("/edit");
     assert_eq!(form.get("way-0-target"), Some("+494152130\n+494152131"));
-    form.set("way-0-label", "Notruf").set("until", "2098-01-13").set("until-time", "12:00").set("text-de", "");
+    form.set("way-0-label-de", "Notruf").set("until", "2098-01-13").set("until-time", "12:00").set("text-de", "");
     let preview = browser.send(&form);
     browser.send(preview.form("/edit").set("step", "publish"));
     let after = browser.api("GET", "/maintenance/umstellung", None).1["internal"]["notice"].clone();

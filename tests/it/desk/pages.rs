@@ -174,7 +174,9 @@ fn hostile_texts_stay_texts_on_every_page() {
             ("until", "2023-12-08"),
             ("ends", text),
             ("programme", text),
-            ("way-0-label", text),
+            ("ways", "1"),
+            ("way-0-label-de", text),
+            ("way-0-before", text),
             ("way-0-target", text),
             ("way-0-kind", "phone"),
             ("early-0", text),
@@ -268,6 +270,42 @@ fn a_trial_is_never_an_order_and_an_order_is_the_trial() {
     let order = telling("x");
     answer(&visit(sample(), &[], "maintenance/new", Some(&sent)), &order);
     assert_eq!(order.asked().last().unwrap().idempotency_key.as_deref(), Some("0123456789abcdef"));
+}
+
+#[test]
+fn many_other_ways_are_shown_and_none_is_lost() {
+    let way =
+        |n: usize| json!({ "kind": "phone", "target": [format!("tel:+49{n}")], "label": { "de": format!("Amt {n}") } });
+    let mut told = telling("x");
+    for (_, path, _, body) in &mut told.answers {
+        if path == "/maintenance/umzug" && body["internal"].is_object() {
+            body["internal"]["alternatives"] = (100..130).map(way).collect();
+        }
+    }
+    let form = answer(&visit(sample(), &[], "maintenance/umzug/edit", None), &told).body;
+    assert_eq!(form.matches("<fieldset class=\"way\"").count(), 31, "all of them, and a place for one more");
+    assert!(form.contains("name=\"ways\" value=\"31\""));
+    let mut sent: Vec<(String, String)> = [
+        ("title-de", "Neu"),
+        ("components", "serviceportal-en"),
+        ("from", "2023-11-06"),
+        ("until", "2023-12-08"),
+        ("ways", "30"),
+    ]
+    .map(|(name, value)| (name.to_owned(), value.to_owned()))
+    .into();
+    for n in 0..30 {
+        let of = |part: &str, value: String| (format!("way-{n}-{part}"), value);
+        let fields =
+            [("before", way(n + 100).to_string()), ("kind", "phone".to_owned()), ("target", format!("+49{}", n + 100))];
+        sent.extend(fields.map(|(part, value)| of(part, value)));
+        sent.push(of("label-de", if n == 29 { "Anders".to_owned() } else { format!("Amt {}", n + 100) }));
+    }
+    let sent: Vec<(&str, &str)> = sent.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+    answer(&visit(sample(), &[], "maintenance/umzug/edit", Some(&sent)), &told);
+    let asked = told.asked().pop().unwrap().body.unwrap();
+    let ways = asked["alternatives"].as_array().unwrap();
+    assert_eq!((ways.len(), &ways[28], &ways[29]["label"]["de"]), (30, &way(128), &json!("Anders")));
 }
 
 #[test]

@@ -218,7 +218,7 @@ fn an_incident_is_written_at_the_desk_from_its_first_word_to_its_last() {
             ("status", "identified"),
             ("next", "keep"),
             ("cause", "network"),
-            ("latest-day", "2098-12-31"),
+            ("latest", "2098-12-31"),
             ("internal-de", "Ticket 7"),
         ],
     );
