@@ -133,6 +133,11 @@ impl Outbox {
         }
     }
 
+    /// Whether people and programs are told, if anybody is to be.
+    pub(super) fn is_telling(&self) -> bool {
+        self.notifier.as_ref().is_none_or(Notifier::is_running)
+    }
+
     /// Who tells people and programs.
     pub(super) const fn notifier(&self) -> Option<&Notifier> {
         self.notifier.as_ref()
@@ -236,6 +241,9 @@ impl Outbox {
         }
         let late = self.sealed.front().is_some_and(|sealed| now.duration_since(sealed.sent_at) >= VOLATILE_AFTER);
         if (late || self.fault.is_some()) && !self.sealed.is_empty() {
+            // Of what waits to be told the newest is enough: it holds what was before.
+            let facts = self.sealed.iter_mut().rev().skip_while(|sealed| sealed.facts.is_none()).skip(1);
+            facts.for_each(|sealed| sealed.facts = None);
             let newest = self.sealed.iter_mut().rev().find_map(|sealed| sealed.snapshot.take());
             if newest.is_some() {
                 // What is older than what is shown now is not shown any more.
