@@ -43,8 +43,8 @@ const LOOK_EVERY: Duration = Duration::from_secs(10);
 /// A store that cannot be used is tried again so much later.
 const STORE_AGAIN: Duration = Duration::from_secs(5);
 
-/// At the end messages under way may take so long.
-const GRACE: Duration = Duration::from_secs(1);
+/// At the end messages under way may take so long: more than a mail server may take to say goodbye.
+const GRACE: Duration = Duration::from_secs(2);
 
 /// How something ended.
 pub(super) enum Done {

@@ -77,6 +77,7 @@ fn what_is_remembered_and_the_messages_survive_a_restart() {
         Memo::Closed("webhook:chat".to_owned(), Some("hash".to_owned())),
     ];
     store.record(&memos, &[message("msg_a", 10), message("test-b", 20)], at(10)).unwrap();
+    assert_eq!(store.tested().unwrap(), recipients(), "one test at a time");
     drop(store);
     let memory = Outgoing::open(&ground.path).unwrap().recall(&recipients(), at(300)).unwrap();
     assert_eq!((memory.since, memory.position), (at(5), 7), "the first time counts");
