@@ -19,6 +19,8 @@ pub enum Outcome {
     Accepted,
     /// It was not, and may be tried again: why, and not before when if that was said.
     Later(String, Option<std::time::Duration>),
+    /// Nobody was there who could have taken it, or would have taken any: why.
+    Unreachable(String),
     /// It never will be.
     Refused(String),
     /// It was not, and nothing else is wanted there either.

@@ -11,7 +11,7 @@ use std::sync::mpsc::{SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use prometheus::{
-    Encoder, Histogram, HistogramOpts, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry, TextEncoder,
+    Encoder, Gauge, Histogram, HistogramOpts, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry, TextEncoder,
 };
 
 use tracing_subscriber::EnvFilter;
@@ -62,10 +62,10 @@ pub struct Metrics {
     pub log_lines_dropped: IntGauge,
     /// Attempts to deliver messages.
     pub notifications: IntCounterVec,
-    /// Messages on their way.
-    pub notify_queue: IntGauge,
-    /// Messages that were given up.
-    pub notify_dead_letters: IntGauge,
+    /// Messages on their way; `NaN` while the store cannot be asked.
+    pub notify_queue: Gauge,
+    /// Messages that were given up; likewise.
+    pub notify_dead_letters: Gauge,
 }
 
 impl Metrics {
@@ -77,6 +77,11 @@ impl Metrics {
         let registry = Registry::new();
         let gauge = |name: &str, help: &str| -> Result<IntGauge, prometheus::Error> {
             let gauge = IntGauge::new(name, help)?;
+            registry.register(Box::new(gauge.clone()))?;
+            Ok(gauge)
+        };
+        let known_at_times = |name: &str, help: &str| -> Result<Gauge, prometheus::Error> {
+            let gauge = Gauge::new(name, help)?;
             registry.register(Box::new(gauge.clone()))?;
             Ok(gauge)
         };
@@ -167,10 +172,13 @@ impl Metrics {
                 "Log lines dropped since the start because nobody read them fast enough.",
             )?,
             notifications,
-            notify_queue: gauge("turmwacht_notify_queue", "Messages to people and programs that are on their way.")?,
-            notify_dead_letters: gauge(
+            notify_queue: known_at_times(
+                "turmwacht_notify_queue",
+                "Messages to people and programs that are on their way; NaN while the store cannot be asked.",
+            )?,
+            notify_dead_letters: known_at_times(
                 "turmwacht_notify_dead_letters",
-                "Messages that were given up and are kept: `turmwacht notify list` shows them.",
+                "Messages that were given up and are kept (`turmwacht notify list`); NaN while the store cannot be asked.",
             )?,
             export_last_run_successful: gauge(
                 "turmwacht_export_last_run_successful",

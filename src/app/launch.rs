@@ -96,6 +96,9 @@ pub enum AppFault {
     /// The server's thread ended by itself.
     #[error("the server's thread ended by itself: this is a defect; please report it")]
     ServerDied,
+    /// The thread that tells people ended by itself.
+    #[error("the thread that tells people ended by itself: this is a defect; please report it")]
+    NotifierDied,
 }
 
 /// What to start with.
@@ -169,7 +172,7 @@ pub fn serve(config_file: &Path, log_lines_dropped: Arc<AtomicU64>) -> Result<()
 /// Runs until SIGTERM or SIGINT.
 ///
 /// # Errors
-/// If it cannot start, or if the server's thread dies.
+/// If it cannot start, or if the server's thread dies, or that which tells people.
 pub fn run(start: Start) -> Result<(), AppFault> {
     rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));
     let descriptors = Descriptors::raise()?;
@@ -219,7 +222,8 @@ pub fn run(start: Start) -> Result<(), AppFault> {
         None => None,
     };
     metrics.export_last_run_successful.set(1);
-    let notifier = notifier(settings, adopt.as_ref().unwrap_or_else(|| state.catalogue()), &metrics)?;
+    let notifier =
+        notifier(settings, adopt.as_ref().unwrap_or_else(|| state.catalogue()), state.record.position, &metrics)?;
     let acks = Arc::new(Acks::default());
     let writer = {
         let acks = Arc::clone(&acks);
@@ -295,6 +299,9 @@ async fn run_loop(
     let result = loop {
         if !server.is_running() {
             break Err(AppFault::ServerDied);
+        }
+        if !core.outbox.is_telling() {
+            break Err(AppFault::NotifierDied);
         }
         core.turn(planned, adopt.take(), std::mem::take(&mut asked));
         if !std::mem::replace(&mut told, true) {
@@ -429,7 +436,12 @@ impl Authenticate for Keys {
 }
 
 /// Who tells people and programs, if anybody is to be told.
-fn notifier(settings: &Settings, catalogue: &Catalogue, metrics: &Metrics) -> Result<Option<Notifier>, AppFault> {
+fn notifier(
+    settings: &Settings,
+    catalogue: &Arc<Catalogue>,
+    position: u64,
+    metrics: &Metrics,
+) -> Result<Option<Notifier>, AppFault> {
     if settings.notify.is_empty() {
         return Ok(None);
     }
@@ -438,6 +450,8 @@ fn notifier(settings: &Settings, catalogue: &Catalogue, metrics: &Metrics) -> Re
         ways: Ways::new(settings, &catalogue.site.feed_authority).map_err(AppFault::Notify)?,
         recipients: settings.notify.recipients.clone(),
         metrics: metrics.clone(),
+        catalogue: Arc::clone(catalogue),
+        position,
     };
     Ok(Some(Notifier::start(order)?))
 }

@@ -3,29 +3,30 @@
 //! The loop hands over what stands once it is durable. The thread compares it with what was told, records
 //! the messages that come of it, and delivers them.
 
+mod alerts;
+mod storage;
 mod test;
 mod work;
 
 pub(crate) use test::test;
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
+use std::time::Instant;
 
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::Notify;
 
 use crate::app::notifier::work::Work;
 use crate::app::ways::Ways;
-use crate::clock::system_time;
+use crate::clock::monotonic;
+use crate::model::catalogue::Catalogue;
 use crate::model::notify::Recipient;
-use crate::model::time::Timestamp;
 use crate::notify::facts::Facts;
 use crate::telemetry::Metrics;
-
-/// Most tests that wait to be sent.
-const TESTS_MAX: usize = 100;
 
 /// The way to the thread. Dropping it ends the thread.
 pub(super) struct Notifier {
@@ -40,6 +41,10 @@ pub(super) struct Order {
     pub(super) ways: Ways,
     pub(super) recipients: Vec<Recipient>,
     pub(super) metrics: Metrics,
+    /// The catalogue at the start: what to say of a store that fails before anything else is known.
+    pub(super) catalogue: Arc<Catalogue>,
+    /// Where the log ends on disk at the start.
+    pub(super) position: u64,
 }
 
 #[derive(Default)]
@@ -55,9 +60,9 @@ struct Inbox {
     /// What stands, if that is new.
     facts: Option<Arc<Facts>>,
     /// Since when the store cannot be written.
-    storage_since: Option<Timestamp>,
+    storage_since: Option<Instant>,
     /// Whom to send a test.
-    tests: Vec<String>,
+    tests: BTreeSet<String>,
 }
 
 impl Shared {
@@ -109,7 +114,7 @@ impl Notifier {
     pub(super) fn storage(&self, fails: bool) {
         let mut inbox = self.shared.lock();
         if inbox.storage_since.is_some() != fails {
-            inbox.storage_since = fails.then(system_time);
+            inbox.storage_since = fails.then(monotonic);
             self.shared.arrived.notify_one();
         }
     }
@@ -119,15 +124,15 @@ impl Notifier {
         self.recipients.iter().filter(|key| name.is_none_or(|name| name == key.as_str())).cloned().collect()
     }
 
-    /// Sends them a test; `false` if too many wait already.
-    pub(super) fn test(&self, recipients: &[String]) -> bool {
-        let mut inbox = self.shared.lock();
-        let has_room = inbox.tests.len() < TESTS_MAX;
-        if has_room {
-            inbox.tests.extend_from_slice(recipients);
-            self.shared.arrived.notify_one();
-        }
-        has_room
+    /// Sends them a test. Of each only one is on its way at a time.
+    pub(super) fn test(&self, recipients: &[String]) {
+        self.shared.lock().tests.extend(recipients.iter().cloned());
+        self.shared.arrived.notify_one();
+    }
+
+    /// Whether the thread goes on. It ends by itself only by a panic.
+    pub(super) fn is_running(&self) -> bool {
+        self.thread.as_ref().is_some_and(|thread| !thread.is_finished())
     }
 }
 
@@ -139,6 +144,26 @@ impl Drop for Notifier {
             && thread.join().is_err()
         {
             tracing::error!("telling people ended in a panic: this is a defect; please report it");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_thread_that_panicked_does_not_count_as_running() {
+        let (go, wait) = std::sync::mpsc::sync_channel::<()>(0);
+        let thread = thread::spawn(move || {
+            wait.recv().unwrap();
+            panic!("injected");
+        });
+        let notifier = Notifier { shared: Arc::default(), recipients: Vec::new(), thread: Some(thread) };
+        assert!(notifier.is_running());
+        go.send(()).unwrap();
+        while notifier.is_running() {
+            thread::yield_now();
         }
     }
 }

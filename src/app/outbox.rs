@@ -133,6 +133,11 @@ impl Outbox {
         }
     }
 
+    /// Whether people and programs are told, if anybody is to be.
+    pub(super) fn is_telling(&self) -> bool {
+        self.notifier.as_ref().is_none_or(Notifier::is_running)
+    }
+
     /// Who tells people and programs.
     pub(super) const fn notifier(&self) -> Option<&Notifier> {
         self.notifier.as_ref()
@@ -236,6 +241,9 @@ impl Outbox {
         }
         let late = self.sealed.front().is_some_and(|sealed| now.duration_since(sealed.sent_at) >= VOLATILE_AFTER);
         if (late || self.fault.is_some()) && !self.sealed.is_empty() {
+            // Of what waits to be told the newest is enough: it holds what was before.
+            let facts = self.sealed.iter_mut().rev().skip_while(|sealed| sealed.facts.is_none()).skip(1);
+            facts.for_each(|sealed| sealed.facts = None);
             let newest = self.sealed.iter_mut().rev().find_map(|sealed| sealed.snapshot.take());
             if newest.is_some() {
                 // What is older than what is shown now is not shown any more.
@@ -381,13 +389,19 @@ mod tests {
             s.position == second && s.health.contains(&HealthWord::Storage)
         });
         assert!(!outbox.is_writable(), "no further change is taken meanwhile");
+        // Of what waits to be told while the disk is silent only the newest stays in memory.
+        let third = change(&mut outbox, 3);
+        outbox.sealed.iter_mut().for_each(|sealed| sealed.facts = Some(Arc::default()));
+        outbox.settle(monotonic());
+        let kept: Vec<bool> = outbox.sealed.iter().map(|sealed| sealed.facts.is_some()).collect();
+        assert_eq!(kept, [false, true]);
         assert_eq!(reply.try_recv(), Err(oneshot::error::TryRecvError::Empty));
         pages_max.store(1_000_000, Ordering::SeqCst);
-        until(&mut outbox, "clean once written", |s| s.position == second && s.health.is_empty());
+        until(&mut outbox, "clean once written", |s| s.position == third && s.health.is_empty());
         assert_eq!(reply.try_recv(), Ok(answer));
         assert!(outbox.is_writable());
         outbox.shutdown(monotonic(), None);
         let again = Store::open(&folder.path().join("t.db")).expect("it was closed");
-        assert_eq!(again.restore().expect("sound").position, second, "nothing is lost");
+        assert_eq!(again.restore().expect("sound").position, third, "nothing is lost");
     }
 }

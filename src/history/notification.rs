@@ -3,21 +3,26 @@
 //! [`Outgoing`] has a connection of its own beside the writer's. A message and everything that says
 //! why there is one are written in one transaction, so that after a crash it exists once or not at all.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use rusqlite::{Connection, OptionalExtension, Row, Transaction, TransactionBehavior, params};
+use rusqlite::{Connection, Row, Transaction, TransactionBehavior, params};
 use serde::de::DeserializeOwned;
 
 use crate::history::log;
 use crate::history::open::{fault, open_beside, open_shared};
 use crate::history::{StoreFault, signed, unsigned};
-use crate::model::notification::{Delivery, Edit, Memo, Memory, Notification};
+use crate::model::event::Event;
+use crate::model::notification::{Delivery, Edit, Memo, Memory, Notification, WINDOW};
+use crate::model::notify::Channel;
 use crate::model::time::Timestamp;
 
 /// Most events of editors that are read in one go.
 pub const EDITS_MAX: u32 = 500;
+
+/// No attempt is ever put off for longer: what seems to wait longer was put off before the clock was set back.
+const PUT_OFF_MAX: Duration = Duration::from_secs(8 * 3_600);
 
 /// Most entries of the audit log in which an editor is looked for.
 const AUDITS_MAX: i64 = 10_000;
@@ -50,6 +55,17 @@ pub struct Attempt {
     pub next_at: Timestamp,
     /// Why it was not accepted.
     pub fault: Option<String>,
+    /// Whose messages are tried now, too, because a way works again.
+    pub hurried: Option<Hurried>,
+}
+
+/// Whose messages are tried at once.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Hurried {
+    /// All mail's: it goes through one server.
+    Mail,
+    /// One recipient's.
+    Recipient(String),
 }
 
 /// How many messages there are.
@@ -74,8 +90,10 @@ impl Outgoing {
         Ok(Self { connection: open_shared(path)?, path: path.to_owned() })
     }
 
-    /// What is remembered. The first time that is nothing but where the log ends now.
-    pub fn recall(&mut self, now: Timestamp) -> Result<Memory, StoreFault> {
+    /// What is remembered of those who are told anything. The first time that is nothing but where the log ends
+    /// now. What was remembered of others is forgotten, and what was on its way to them is given up: who comes
+    /// back begins anew.
+    pub fn recall(&mut self, recipients: &BTreeSet<String>, now: Timestamp) -> Result<Memory, StoreFault> {
         let writing = fault("write", &self.path);
         let transaction =
             self.connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(&writing)?;
@@ -86,7 +104,8 @@ impl Outgoing {
                 params![signed(last), now.as_millis()],
             )
             .map_err(&writing)?;
-        let memory = memory(&transaction).map_err(fault("read", &self.path))?;
+        forget_others(&transaction, recipients).map_err(&writing)?;
+        let memory = memory(&transaction, now).map_err(fault("read", &self.path))?;
         transaction.commit().map_err(&writing)?;
         Ok(memory)
     }
@@ -134,6 +153,9 @@ impl Outgoing {
                     ])
                 })
                 .map_err(&writing)?;
+            if let Some(hurried) = &attempt.hurried {
+                hurry(&transaction, hurried, attempt.next_at).map_err(&writing)?;
+            }
         }
         transaction.commit().map_err(&writing)
     }
@@ -144,18 +166,36 @@ impl Outgoing {
         self.connection.execute(giving_up, [recipient, why]).map(drop).map_err(fault("write", &self.path))
     }
 
-    /// Messages on their way whose next attempt is due, the one that waits longest first.
-    pub fn due(&self, now: Timestamp, limit: u32) -> Result<Vec<Notification>, StoreFault> {
-        let query = format!("{COLUMNS} WHERE state = 'pending' AND next_ms <= ?1 ORDER BY next_ms, id LIMIT ?2");
-        rows(&self.connection, &query, params![now.as_millis(), limit]).map_err(fault("read", &self.path))
+    /// Messages of a channel whose next attempt is due, one for each recipient but the `busy` ones, those that
+    /// wait longest first.
+    pub fn due(
+        &self,
+        channel: Channel,
+        busy: &BTreeSet<&str>,
+        now: Timestamp,
+        limit: usize,
+    ) -> Result<Vec<Notification>, StoreFault> {
+        // Of a group SQLite takes the row that has the least time.
+        let query = format!(
+            "SELECT {COLUMNS}, min(next_ms) FROM notification
+             WHERE state = 'pending' AND recipient GLOB ?1 || ':*'
+               AND (next_ms <= ?2 OR next_ms > ?3 OR attempts = 0)
+               AND recipient NOT IN (SELECT value FROM json_each(?4))
+             GROUP BY recipient ORDER BY next_ms, id LIMIT ?5"
+        );
+        let reading = fault("read", &self.path);
+        let put_off = now.plus(PUT_OFF_MAX).as_millis();
+        let busy = text(busy).map_err(&reading)?;
+        let values =
+            params![channel.as_str(), now.as_millis(), put_off, busy, i64::try_from(limit).unwrap_or(i64::MAX)];
+        rows(&self.connection, &query, values).map_err(&reading)
     }
 
-    /// When the next attempt is due.
-    pub fn next(&self) -> Result<Option<Timestamp>, StoreFault> {
-        let next: Option<i64> = self
-            .connection
-            .query_row("SELECT min(next_ms) FROM notification WHERE state = 'pending'", [], |row| row.get(0))
-            .map_err(fault("read", &self.path))?;
+    /// When the next attempt falls due, of those that are not.
+    pub fn next(&self, now: Timestamp) -> Result<Option<Timestamp>, StoreFault> {
+        let query = "SELECT min(next_ms) FROM notification WHERE state = 'pending' AND next_ms > ?1";
+        let next: Option<i64> =
+            self.connection.query_row(query, [now.as_millis()], |row| row.get(0)).map_err(fault("read", &self.path))?;
         Ok(next.map(Timestamp::from_millis))
     }
 
@@ -177,11 +217,12 @@ pub fn list(path: &Path, limit: u32) -> Result<Vec<Notification>, StoreFault> {
     if version < SINCE_VERSION {
         return Ok(Vec::new());
     }
-    let query = format!("{COLUMNS} ORDER BY state = 'pending' DESC, created_ms DESC, id LIMIT ?1");
+    let query =
+        format!("SELECT {COLUMNS} FROM notification ORDER BY state = 'pending' DESC, created_ms DESC, id LIMIT ?1");
     rows(&connection, &query, params![limit]).map_err(fault("read", path))
 }
 
-const COLUMNS: &str = "SELECT id, recipient, created_ms, attempts, next_ms, state, fault, body FROM notification";
+const COLUMNS: &str = "id, recipient, created_ms, attempts, next_ms, state, fault, body";
 
 fn rows(connection: &Connection, query: &str, values: impl rusqlite::Params) -> rusqlite::Result<Vec<Notification>> {
     connection.prepare_cached(query)?.query_map(values, message)?.collect()
@@ -213,7 +254,7 @@ fn text<T: serde::Serialize>(value: &T) -> rusqlite::Result<String> {
     serde_json::to_string(value).map_err(|error| rusqlite::Error::ToSqlConversionFailure(Box::new(error)))
 }
 
-fn memory(connection: &Connection) -> rusqlite::Result<Memory> {
+fn memory(connection: &Connection, now: Timestamp) -> rusqlite::Result<Memory> {
     let (position, since) = connection.query_row("SELECT position, since_ms FROM notify_cursor", [], |row| {
         Ok((unsigned(row.get(0)?), Timestamp::from_millis(row.get(1)?)))
     })?;
@@ -225,10 +266,15 @@ fn memory(connection: &Connection) -> rusqlite::Result<Memory> {
     memory.held =
         held.query_map([], |row| Ok(((row.get(0)?, row.get(1)?), json(row, 2)?)))?.collect::<Result<_, _>>()?;
     // A test keeps nobody waiting.
-    let mut last = connection
-        .prepare("SELECT recipient, max(created_ms) FROM notification WHERE id NOT LIKE 'test-%' GROUP BY recipient")?;
-    memory.last =
-        last.query_map([], |row| Ok((row.get(0)?, Timestamp::from_millis(row.get(1)?))))?.collect::<Result<_, _>>()?;
+    let mut last = connection.prepare(
+        "SELECT recipient, created_ms FROM notification
+         WHERE created_ms > ?1 AND created_ms <= ?2 AND id NOT LIKE 'test-%' ORDER BY created_ms",
+    )?;
+    let within = [now.minus(WINDOW).as_millis(), now.as_millis()];
+    for row in last.query_map(within, |row| Ok((row.get(0)?, Timestamp::from_millis(row.get(1)?))))? {
+        let (recipient, at) = row?;
+        memory.last.entry(recipient).or_default().push(at);
+    }
     memory.waiting = waiting(connection)?;
     let mut seen = connection.prepare("SELECT contact FROM notify_seen")?;
     memory.seen = seen.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
@@ -238,7 +284,8 @@ fn memory(connection: &Connection) -> rusqlite::Result<Memory> {
 }
 
 fn waiting(connection: &Connection) -> rusqlite::Result<BTreeMap<String, usize>> {
-    let query = "SELECT recipient, count(*) FROM notification WHERE state = 'pending' GROUP BY recipient";
+    let query = "SELECT recipient, count(*) FROM notification
+        WHERE state = 'pending' AND id NOT LIKE 'test-%' GROUP BY recipient";
     let count = |row: &Row<'_>| Ok((row.get(0)?, usize::try_from(row.get::<_, i64>(1)?).unwrap_or(usize::MAX)));
     connection.prepare(query)?.query_map([], count)?.collect()
 }
@@ -248,6 +295,41 @@ impl Outgoing {
     pub fn waiting(&self) -> Result<BTreeMap<String, usize>, StoreFault> {
         waiting(&self.connection).map_err(fault("read", &self.path))
     }
+
+    /// To whom a test is on its way.
+    pub fn tested(&self) -> Result<BTreeSet<String>, StoreFault> {
+        let query = "SELECT DISTINCT recipient FROM notification WHERE state = 'pending' AND id LIKE 'test-%'";
+        let recipients = |connection: &Connection| -> rusqlite::Result<BTreeSet<String>> {
+            connection.prepare(query)?.query_map([], |row| row.get(0))?.collect()
+        };
+        recipients(&self.connection).map_err(fault("read", &self.path))
+    }
+}
+
+/// Forgets those who are not told anything any more.
+fn forget_others(transaction: &Transaction<'_>, recipients: &BTreeSet<String>) -> rusqlite::Result<()> {
+    let recipients = text(recipients)?;
+    let others = "recipient NOT IN (SELECT value FROM json_each(?1))";
+    for forgetting in ["DELETE FROM notify_told WHERE", "DELETE FROM notify_held WHERE"] {
+        transaction.execute(&format!("{forgetting} {others}"), [&recipients])?;
+    }
+    let why = "nobody of this name is told anything any more";
+    let giving_up = format!("UPDATE notification SET state = 'dead', fault = ?2 WHERE state = 'pending' AND {others}");
+    transaction.execute(&giving_up, [&*recipients, why]).map(drop)
+}
+
+/// Has messages tried now that were put off.
+fn hurry(transaction: &Transaction<'_>, hurried: &Hurried, now: Timestamp) -> rusqlite::Result<()> {
+    let hurrying = "UPDATE notification SET next_ms = ?2 WHERE state = 'pending' AND next_ms > ?2 AND recipient";
+    match hurried {
+        Hurried::Mail => transaction
+            .prepare_cached(&format!("{hurrying} GLOB ?1 || ':*'"))?
+            .execute(params![Channel::Mail.as_str(), now.as_millis()]),
+        Hurried::Recipient(recipient) => {
+            transaction.prepare_cached(&format!("{hurrying} = ?1"))?.execute(params![recipient, now.as_millis()])
+        }
+    }
+    .map(drop)
 }
 
 fn edits(connection: &Connection, after: u64, through: u64) -> rusqlite::Result<(Vec<Edit>, u64)> {
@@ -257,33 +339,61 @@ fn edits(connection: &Connection, after: u64, through: u64) -> rusqlite::Result<
     );
     let mut statement = connection.prepare_cached(&query)?;
     let mut rows = statement.query(params![signed(after), signed(through), EDITS_MAX])?;
-    let (mut edits, mut read, mut last) = (Vec::new(), 0, after);
+    let (mut found, mut read, mut last) = (Vec::new(), 0, after);
     while let Some(row) = rows.next()? {
         let (position, at_ms) = (unsigned(row.get(0)?), row.get(1)?);
         let (kind, version, body): (String, i64, String) = (row.get(2)?, row.get(3)?, row.get(4)?);
         (read, last) = (read + 1, position);
-        let Some(by) = editor(connection, position, at_ms)? else { continue };
         // What cannot be read stopped the start already, or is passed over by every reader.
         let Ok(event) = log::decode(&kind, version, &body) else { continue };
-        edits.push(Edit { position, at: Timestamp::from_millis(at_ms), by, event });
+        if !is_declared(&event) {
+            found.push((position, at_ms, event));
+        }
     }
-    Ok((edits, if read == EDITS_MAX { last } else { through }))
+    let editors = editors(connection, &found)?;
+    let by = |position: u64, at_ms: i64| {
+        let deeds = editors.get(&at_ms)?;
+        deeds.iter().rev().find(|(first, _)| *first <= position).map(|(_, by)| by.clone())
+    };
+    let edits = found.into_iter().filter_map(|(position, at_ms, event)| {
+        Some(Edit { position, at: Timestamp::from_millis(at_ms), by: by(position, at_ms)?, event })
+    });
+    Ok((edits.collect(), if read == EDITS_MAX { last } else { through }))
 }
 
-/// Who brought an event about: whoever's entry in the audit log names the step that it belongs to. An
-/// editor's command and its events have the same time.
-fn editor(connection: &Connection, position: u64, at_ms: i64) -> rusqlite::Result<Option<String>> {
-    connection
-        .prepare_cached(
-            "SELECT actor, coalesce((SELECT label FROM token WHERE id = actor), '') FROM audit
-             WHERE seq > (SELECT max(seq) FROM audit) - ?3
-               AND position <= ?1 AND at_ms = ?2 AND outcome = 'done' ORDER BY seq DESC LIMIT 1",
-        )?
-        .query_row(params![signed(position), at_ms, AUDITS_MAX], |row| {
-            let (actor, label): (String, String) = (row.get(0)?, row.get(1)?);
-            Ok(if label.is_empty() { actor } else { format!("{label} ({actor})") })
-        })
-        .optional()
+/// Whether an event is a file's, not an editor's: with a new catalogue there may be thousands of them.
+fn is_declared(event: &Event) -> bool {
+    match event {
+        Event::LocalBegan(local) => local.declared,
+        Event::MaintenancePlanned(notice) => notice.declared.is_some(),
+        _ => false,
+    }
+}
+
+/// Who did something at the times of these events, in order, each with the step that it belongs to. An editor's
+/// command and its events have the same time.
+fn editors(
+    connection: &Connection,
+    events: &[(u64, i64, Event)],
+) -> rusqlite::Result<BTreeMap<i64, Vec<(u64, String)>>> {
+    let mut editors = BTreeMap::<i64, Vec<(u64, String)>>::new();
+    let times: BTreeSet<i64> = events.iter().map(|(_, at_ms, _)| *at_ms).collect();
+    let (Some(first), Some(last)) = (times.first(), times.last()) else { return Ok(editors) };
+    let mut statement = connection.prepare_cached(
+        "SELECT at_ms, position, actor, coalesce((SELECT label FROM token WHERE id = actor), '') FROM audit
+         WHERE seq > (SELECT max(seq) FROM audit) - ?3
+           AND at_ms BETWEEN ?1 AND ?2 AND outcome = 'done' AND position IS NOT NULL ORDER BY seq",
+    )?;
+    let mut rows = statement.query(params![first, last, AUDITS_MAX])?;
+    while let Some(row) = rows.next()? {
+        let (at_ms, position): (i64, i64) = (row.get(0)?, row.get(1)?);
+        if times.contains(&at_ms) {
+            let (actor, label): (String, String) = (row.get(2)?, row.get(3)?);
+            let by = if label.is_empty() { actor } else { format!("{label} ({actor})") };
+            editors.entry(at_ms).or_default().push((unsigned(position), by));
+        }
+    }
+    Ok(editors)
 }
 
 fn note(transaction: &Transaction<'_>, memo: &Memo) -> rusqlite::Result<()> {

@@ -3,9 +3,6 @@
 use crate::model::alternative::Link;
 use crate::model::text::Plain;
 
-/// Most that are found in one text.
-const FOUND_MAX: usize = 50;
-
 /// Fewest digits of a telephone number.
 const DIGITS_MIN: usize = 6;
 
@@ -29,7 +26,7 @@ pub fn of_link(link: &Link) -> Plain {
     link.plain().clone()
 }
 
-/// Telephone numbers, mail addresses and pages in a text.
+/// Telephone numbers, mail addresses and pages in a text: all of them, as the last may be the one that matters.
 pub fn in_text(text: &Plain) -> Vec<Plain> {
     let text = text.unescaped();
     let is_end = |c: char| matches!(c, '.' | ',' | ';' | ':' | '!' | '?' | ')' | '"' | '\'' | '>' | '“' | '”');
@@ -40,7 +37,7 @@ pub fn in_text(text: &Plain) -> Vec<Plain> {
         let is_mail = word.split_once('@').is_some_and(|(who, host)| !who.is_empty() && host.contains('.'));
         is_page || is_mail
     });
-    pages.map(Plain::new).chain(numbers(text)).take(FOUND_MAX).collect()
+    pages.map(Plain::new).chain(numbers(text)).collect()
 }
 
 /// Runs of digits with what people put between them, that begin as telephone numbers do.

@@ -3,6 +3,7 @@
 //! All of this stands in the store as JSON, so that a restart goes on where the program was.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -14,6 +15,9 @@ use crate::model::status::words;
 use crate::model::text::{Plain, Text};
 use crate::model::time::Timestamp;
 use crate::model::verdict::Path;
+
+/// The usual time between two messages to a recipient, and no root cause is told twice within it.
+pub const WINDOW: Duration = Duration::from_secs(300);
 
 /// One thing that somebody is to be told.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -34,9 +38,9 @@ pub struct Item {
     /// Whether an earlier message told that it began.
     #[serde(default)]
     pub told_before: bool,
-    /// When it is held back.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub quiet: Option<QuietHours>,
+    /// It is held back while all of these hold; none: it never is.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub held_back: Vec<QuietHours>,
     /// The rest.
     pub what: What,
 }
@@ -61,6 +65,9 @@ pub enum What {
         more_organisations: usize,
         /// Whether the public reads of it.
         public: bool,
+        /// Where it goes on, if that is why it ended.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        merged_into: Option<Merged>,
     },
     /// Word on an incident was promised and did not come.
     Silence {
@@ -95,10 +102,21 @@ pub enum What {
     Blind(Path),
     /// The store cannot be written.
     Storage,
+    /// Something that is not in any list any more, by its id: its end was not seen.
+    Gone(String),
     /// An editor changed something.
     Edited(Box<Edited>),
     /// More than is kept for one message.
     More(usize),
+}
+
+/// The incident in which another one goes on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Merged {
+    /// Its id.
+    pub id: IncidentId,
+    /// Its title, for those who may know it.
+    pub title: Option<Body>,
 }
 
 /// An editor's change.
@@ -114,8 +132,11 @@ pub struct Edited {
     pub text: Option<Body>,
     /// The page that shows it, below the site's address.
     pub path: String,
-    /// Numbers and addresses that citizens are sent to by it.
+    /// Numbers and addresses that citizens are sent to by it, new ones first.
     pub contacts: Vec<Contact>,
+    /// How many more there are.
+    #[serde(default)]
+    pub more_contacts: usize,
 }
 
 /// A telephone number, mail address or page.
@@ -233,6 +254,9 @@ pub struct Told {
     pub severity: Impact,
     /// Whether it was over.
     pub ended: bool,
+    /// When it was noted that it began.
+    #[serde(default)]
+    pub at: Timestamp,
 }
 
 /// A change of what is remembered, as the store records it.
@@ -261,12 +285,28 @@ pub struct Memory {
     pub told: BTreeMap<(String, String), Told>,
     /// What waits, by recipient and subject.
     pub held: BTreeMap<(String, String), Item>,
-    /// When each recipient's last message was put together.
-    pub last: BTreeMap<String, Timestamp>,
-    /// How many messages are on their way to each.
+    /// When each recipient's messages of the last [`WINDOW`] were put together.
+    pub last: BTreeMap<String, Vec<Timestamp>>,
+    /// How many messages are on their way to each; tests do not count.
     pub waiting: BTreeMap<String, usize>,
     /// Where editors have sent citizens.
     pub seen: BTreeSet<String>,
     /// Who wants no more, with the address at that time.
     pub closed: BTreeMap<String, String>,
+}
+
+impl Memory {
+    /// Notes that a message was put together.
+    pub fn composed(&mut self, recipient: &str, now: Timestamp) {
+        let last = self.last.entry(recipient.to_owned()).or_default();
+        last.retain(|at| is_within(*at, WINDOW, now));
+        last.push(now);
+        *self.waiting.entry(recipient.to_owned()).or_default() += 1;
+    }
+}
+
+/// Whether something was less than so long ago. What is later than now is from before the clock was set back:
+/// how long ago that is nobody knows, and nobody waits for it.
+pub fn is_within(at: Timestamp, window: Duration, now: Timestamp) -> bool {
+    at <= now && now.since(at) < window
 }

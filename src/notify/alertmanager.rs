@@ -194,6 +194,6 @@ pub async fn send(
     match request.send().await {
         Ok(response) if response.status().is_success() => Outcome::Accepted,
         Ok(response) => Outcome::Later(format!("it answered {}", response.status().as_u16()), None),
-        Err(error) => Outcome::Later(sentence(error), None),
+        Err(error) => Outcome::Unreachable(sentence(error)),
     }
 }

@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use crate::model::catalogue::{Catalogue, Component};
 use crate::model::event::MaintenancePhase;
-use crate::model::id::{CheckKey, ComponentId, IncidentId, MaintenanceId};
+use crate::model::id::{CheckId, CheckKey, ComponentId, IncidentId, MaintenanceId};
 use crate::model::incident::{Impact, Incident};
 use crate::model::notice::{LocalNotice, MaintenanceNotice};
-use crate::model::notification::What;
+use crate::model::notification::{Merged, What};
 use crate::model::notify::Topic;
 use crate::model::text::Text;
 use crate::model::time::Timestamp;
@@ -17,6 +17,9 @@ use crate::model::verdict::Path;
 
 /// A certificate is urgent when it ends within so long.
 const URGENT: Duration = Duration::from_secs(3 * 86_400);
+
+/// Longest chain of incidents that go on in one another.
+const MERGED_MAX: usize = 20;
 
 /// Most organisations that a message names.
 const NAMED_MAX: usize = 12;
@@ -125,7 +128,44 @@ impl Facts {
                 });
             }
         }
+        conditions.extend(known.keys().filter_map(|subject| self.gone(subject, now)));
         conditions
+    }
+
+    /// Something that somebody was told of and that is in no list any more ends now: nothing else would end it.
+    fn gone(&self, subject: &str, now: Timestamp) -> Option<Condition> {
+        let (kind, rest) = subject.split_once(':')?;
+        let (topic, name) = match kind {
+            "incident" => (Topic::Incident, (!self.incidents.contains_key(rest)).then_some(rest)),
+            "silence" => (Topic::Overdue, (!self.incidents.contains_key(rest)).then_some(rest)),
+            "overrun" => (Topic::Overdue, (!self.maintenance.contains_key(rest)).then_some(rest)),
+            "certificate" => {
+                let check = rest.rsplitn(3, ':').last()?;
+                (Topic::Certificate, (!self.warns(check)).then_some(check))
+            }
+            _ => return None,
+        };
+        let what = What::Gone(name?.to_owned());
+        Some(Condition {
+            subject: subject.to_owned(),
+            topic,
+            severity: Impact::None,
+            began_at: now,
+            recorded_at: now,
+            ended_at: Some(now),
+            is_merged: false,
+            organisations: BTreeSet::new(),
+            public: true,
+            what: [what.clone(), what],
+        })
+    }
+
+    /// Whether there is such a check, and it warns of the end of a certificate.
+    fn warns(&self, check: &str) -> bool {
+        let Some((component, check)) = check.split_once('/') else { return false };
+        let key = CheckKey { component: ComponentId::new(component), check: CheckId::new(check) };
+        let check = self.catalogue.check_index(&key).and_then(|index| self.catalogue.checks.get(index as usize));
+        check.is_some_and(|check| check.warn.certificate_valid_for.is_some())
     }
 
     /// Those whose pages show what an incident concerns, or who own it.
@@ -158,12 +198,27 @@ impl Facts {
         named.or_else(|| recorded.cloned()).unwrap_or_default()
     }
 
-    fn incident(&self, incident: &Incident) -> Condition {
-        // One whose components are gone reads as it was recorded.
-        let public = incident.concerned.iter().any(|c| match self.component(&c.component) {
+    /// One whose components are gone reads as it was recorded.
+    fn is_read_by_all(&self, incident: &Incident) -> bool {
+        incident.concerned.iter().any(|c| match self.component(&c.component) {
             Some(component) => component.public,
             None => c.public,
-        });
+        })
+    }
+
+    /// Where an incident goes on, at the end of the chain.
+    fn merged_into(&self, incident: &Incident, internal: bool) -> Option<Merged> {
+        let mut id = incident.merged_into.as_ref()?;
+        for _ in 1..MERGED_MAX {
+            let Some(next) = self.incidents.get(id).and_then(|incident| incident.merged_into.as_ref()) else { break };
+            id = next;
+        }
+        let into = self.incidents.get(id).filter(|into| internal || self.is_read_by_all(into));
+        Some(Merged { id: id.clone(), title: into.map(|into| into.title.clone()) })
+    }
+
+    fn incident(&self, incident: &Incident) -> Condition {
+        let public = self.is_read_by_all(incident);
         let ids = || incident.concerned.iter().map(|c| c.component.clone());
         let what = |internal: bool| {
             let organisations = self.concerned(ids(), internal);
@@ -179,6 +234,7 @@ impl Facts {
                 organisations: organisations.iter().take(NAMED_MAX).filter_map(organisation).collect(),
                 more_organisations: organisations.len().saturating_sub(NAMED_MAX),
                 public,
+                merged_into: self.merged_into(incident, internal),
             }
         };
         Condition {
@@ -241,8 +297,8 @@ impl Facts {
         })
     }
 
-    /// Once when there is less time left than the check allows, and once when it is urgent. Another
-    /// certificate ends both.
+    /// Once when there is less time left than the check allows, and once when it is urgent. A certificate
+    /// that lasts ends both.
     fn certificate(&self, seen: &CertificateSeen, known: &Known, now: Timestamp, conditions: &mut Vec<Condition>) {
         let Some(component) = self.component(&seen.check.component) else { return };
         let urgent = URGENT.min(seen.warn_before / 2);
@@ -254,12 +310,10 @@ impl Facts {
             let current = subject(seen.not_after);
             let ends = seen.not_after.minus(before) <= now;
             let prefix = format!("certificate:{}:{stage}:", seen.check);
-            // What was told of an earlier certificate of this check is over.
-            let earlier = known
-                .range(prefix.clone()..)
-                .map(|(subject, _)| subject)
-                .take_while(|subject| subject.starts_with(&prefix));
-            let over: Vec<String> = earlier.filter(|known| !ends || **known != current).cloned().collect();
+            // What was told of this check is over when it sees a certificate that lasts.
+            let told = known.range(prefix.clone()..).map(|(subject, _)| subject);
+            let told = told.take_while(|subject| !ends && subject.starts_with(&prefix));
+            let over: Vec<String> = told.cloned().collect();
             let condition = |subject: String, ended_at: Option<Timestamp>| {
                 let what = |internal: bool| What::Certificate {
                     component: if internal { component.name.clone() } else { component.shown_name() },

@@ -5,12 +5,15 @@
 
 use std::time::{Duration, SystemTime};
 
+use lettre::Message;
+use lettre::address::Envelope;
 use lettre::message::header::{ContentTransferEncoding, ContentType, HeaderName, HeaderValue};
 use lettre::message::{Body, Mailbox};
-use lettre::transport::smtp::authentication::Credentials;
-use lettre::transport::smtp::client::{Certificate, Tls, TlsParameters};
+use lettre::transport::smtp::Error;
+use lettre::transport::smtp::authentication::{Credentials, DEFAULT_MECHANISMS};
+use lettre::transport::smtp::client::{AsyncSmtpConnection, Certificate, TlsParameters};
+use lettre::transport::smtp::commands::{Data, Mail, Rcpt};
 use lettre::transport::smtp::extension::ClientId;
-use lettre::{AsyncSmtpTransport, AsyncTransport, Message, Tokio1Executor};
 
 use crate::model::notification::Letter;
 use crate::model::notify::{MailSettings, MailTls};
@@ -20,18 +23,34 @@ use crate::notify::Outcome;
 /// Longest wait for one answer of the server.
 const ANSWER_MAX: Duration = Duration::from_secs(30);
 
-/// Longest time for a whole message.
-const MESSAGE_MAX: Duration = Duration::from_secs(120);
+/// Longest wait for the answer to a whole message. Whoever gives up sooner sends a second time what was taken
+/// (RFC 5321, 4.5.3.2.6).
+const TAKEN_MAX: Duration = Duration::from_secs(600);
 
-/// Codes by which a server refuses us, not the message: an operator can put that right.
-const ABOUT_US: [u16; 5] = [454, 530, 534, 535, 538];
+/// A server that took the message, or refused it, has so long to take leave.
+const LEAVE_MAX: Duration = Duration::from_secs(1);
+
+/// Codes by which a server refuses us, or everything, not the message: an operator can put that right.
+const ABOUT_US: [u16; 6] = [421, 454, 530, 534, 535, 538];
 
 /// The way to a mail server.
 #[derive(Clone)]
 pub struct Mailer {
-    transport: AsyncSmtpTransport<Tokio1Executor>,
+    host: String,
+    port: u16,
+    tls: MailTls,
+    parameters: Option<TlsParameters>,
+    login: Option<Credentials>,
     from: Mailbox,
     authority: String,
+}
+
+/// Why a message was not taken.
+enum Fault {
+    /// The server said so, or is not there.
+    Smtp(Error),
+    /// No answer came.
+    Silent,
 }
 
 impl std::fmt::Debug for Mailer {
@@ -56,21 +75,16 @@ impl Mailer {
             }
             tls.build_rustls().map_err(|error| format!("TLS to the mail server cannot be set up: {error}"))
         };
-        let tls = match settings.tls {
-            MailTls::Starttls => Tls::Required(tls()?),
-            MailTls::Implicit => Tls::Wrapper(tls()?),
-            MailTls::None => Tls::None,
-        };
-        let mut transport = AsyncSmtpTransport::<Tokio1Executor>::builder_dangerous(&settings.host)
-            .port(settings.port)
-            .hello_name(ClientId::Domain(authority.to_owned()))
-            .timeout(Some(ANSWER_MAX))
-            .tls(tls);
-        if let Some((name, password)) = &settings.login {
-            transport = transport.credentials(Credentials::new(name.clone(), password.reveal().to_owned()));
-        }
-        let from = settings.from.parse().map_err(|error| format!("the sender is no address: {error}"))?;
-        Ok(Self { transport: transport.build(), from, authority: authority.to_owned() })
+        let login = settings.login.as_ref();
+        Ok(Self {
+            host: settings.host.clone(),
+            port: settings.port,
+            tls: settings.tls,
+            parameters: if settings.tls == MailTls::None { None } else { Some(tls()?) },
+            login: login.map(|(name, password)| Credentials::new(name.clone(), password.reveal().to_owned())),
+            from: settings.from.parse().map_err(|error| format!("the sender is no address: {error}"))?,
+            authority: authority.to_owned(),
+        })
     }
 
     /// Sends a message. Its id and its date are the same at each attempt.
@@ -79,19 +93,45 @@ impl Mailer {
             Ok(message) => message,
             Err(why) => return Outcome::Refused(why),
         };
-        match tokio::time::timeout(MESSAGE_MAX, self.transport.send(message)).await {
-            Ok(Ok(_)) => Outcome::Accepted,
-            Ok(Err(error)) => {
-                let code = error.status().map(u16::from);
+        let delivered = async {
+            let mut connection = self.connect().await?;
+            let taken = deliver(&mut connection, message.envelope(), &message.formatted()).await;
+            if !matches!(taken, Err(Fault::Silent)) {
+                // How it ended is known; without a farewell the connection just ends.
+                within(LEAVE_MAX, connection.quit()).await.map(drop).unwrap_or_default();
+            }
+            taken
+        };
+        match delivered.await {
+            Ok(()) => Outcome::Accepted,
+            Err(Fault::Silent) => Outcome::Unreachable("the mail server did not answer in time".to_owned()),
+            Err(Fault::Smtp(error)) => {
                 let why = sentence(&error);
-                if error.is_permanent() && !code.is_some_and(|code| ABOUT_US.contains(&code)) {
-                    Outcome::Refused(why)
-                } else {
-                    Outcome::Later(why, None)
+                match error.status().map(u16::from) {
+                    Some(code) if ABOUT_US.contains(&code) => Outcome::Unreachable(why),
+                    Some(_) if error.is_permanent() => Outcome::Refused(why),
+                    Some(_) => Outcome::Later(why, None),
+                    None => Outcome::Unreachable(why),
                 }
             }
-            Err(_) => Outcome::Later("the mail server did not take the message in time".to_owned(), None),
         }
+    }
+
+    /// A connection on which a message may be sent.
+    async fn connect(&self) -> Result<AsyncSmtpConnection, Fault> {
+        let hello = ClientId::Domain(self.authority.clone());
+        let wrapped = self.parameters.clone().filter(|_| self.tls == MailTls::Implicit);
+        let server = (self.host.as_str(), self.port);
+        let connecting = AsyncSmtpConnection::connect_tokio1(server, Some(ANSWER_MAX), &hello, wrapped, None);
+        // One wait for the connection and TLS, one for the greeting and the answer to ours.
+        let mut connection = within(ANSWER_MAX * 2, connecting).await?;
+        if let Some(parameters) = self.parameters.clone().filter(|_| self.tls == MailTls::Starttls) {
+            within(ANSWER_MAX * 2, connection.starttls(parameters, &hello)).await?;
+        }
+        if let Some(login) = &self.login {
+            within(ANSWER_MAX, connection.auth(DEFAULT_MECHANISMS, login)).await?;
+        }
+        Ok(connection)
     }
 
     fn message(&self, to: &str, id: &str, created_at: Timestamp, letter: &Letter) -> Result<Message, String> {
@@ -116,13 +156,28 @@ impl Mailer {
     }
 }
 
+/// Hands a message over; from the answer to its last line on it is the server's.
+async fn deliver(connection: &mut AsyncSmtpConnection, envelope: &Envelope, message: &[u8]) -> Result<(), Fault> {
+    within(ANSWER_MAX, connection.command(Mail::new(envelope.from().cloned(), Vec::new()))).await?;
+    for to in envelope.to() {
+        within(ANSWER_MAX, connection.command(Rcpt::new(to.clone(), Vec::new()))).await?;
+    }
+    within(ANSWER_MAX, connection.command(Data)).await?;
+    within(TAKEN_MAX, connection.message(message)).await.map(drop)
+}
+
+/// What a step yields, if it ends in time.
+async fn within<T>(longest: Duration, step: impl Future<Output = Result<T, Error>>) -> Result<T, Fault> {
+    tokio::time::timeout(longest, step).await.map_err(|_| Fault::Silent)?.map_err(Fault::Smtp)
+}
+
 /// Whatever ends a line is a space.
 fn one_line(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
 }
 
 /// What an error says, with its causes. A server's words are shortened.
-fn sentence(error: &lettre::transport::smtp::Error) -> String {
+fn sentence(error: &Error) -> String {
     let mut text = error.to_string();
     let mut source = std::error::Error::source(error);
     while let Some(cause) = source {
@@ -136,10 +191,10 @@ fn sentence(error: &lettre::transport::smtp::Error) -> String {
 mod tests {
     use super::*;
 
-    fn mailer() -> Mailer {
+    fn mailer(port: u16) -> Mailer {
         let settings = MailSettings {
             host: "127.0.0.1".to_owned(),
-            port: 25,
+            port,
             tls: MailTls::None,
             from: "status@example.org".to_owned(),
             login: None,
@@ -150,7 +205,7 @@ mod tests {
     fn written(subject: &str, text: &str) -> String {
         let letter = Letter { subject: subject.to_owned(), text: text.to_owned(), payload: String::new() };
         let at = Timestamp::from_millis(1_701_432_000_000);
-        let message = mailer().message("it@example.org", "msg_a", at, &letter).unwrap();
+        let message = mailer(25).message("it@example.org", "msg_a", at, &letter).unwrap();
         String::from_utf8(message.formatted()).unwrap()
     }
 

@@ -2,8 +2,9 @@
 //!
 //! A message is put together a moment after the first of its news, so that what breaks together is told
 //! together. After it a recipient is left alone for five minutes; what comes meanwhile becomes one digest.
-//! In quiet hours only the worst is told. Whatever began is told to be over, to whoever was told that it
-//! began; what began and ended unheard is told once.
+//! Only a critical incident that is new does not wait for that. In quiet hours only the worst is told.
+//! Whatever began is told to be over, to whoever was told that it began; what began and ended unheard is told
+//! once.
 //!
 //! Every change of memory is returned as a [`Memo`], for the store to record in one transaction with the
 //! messages: what is not recorded was not told.
@@ -18,8 +19,8 @@ use sha2::{Digest as _, Sha256};
 use crate::model::catalogue::{Catalogue, reaches};
 use crate::model::contact;
 use crate::model::incident::Impact;
-use crate::model::notification::{Contact, Digest, Edit, Item, Memo, Memory, Told, What};
-use crate::model::notify::{Recipient, Rule, Topic};
+use crate::model::notification::{Digest, Edit, Item, Memo, Memory, Told, WINDOW, What, is_within};
+use crate::model::notify::{QuietHours, Recipient, Rule, Topic};
 use crate::model::time::Timestamp;
 use crate::notify::edits::{Change, change};
 use crate::notify::facts::{Condition, Facts, Known};
@@ -27,20 +28,30 @@ use crate::notify::facts::{Condition, Facts, Known};
 /// News wait so long for others that belong to them.
 pub const GATHER: Duration = Duration::from_secs(10);
 
-/// The least time between two messages to a recipient.
-pub const WINDOW: Duration = Duration::from_secs(300);
+/// Most messages to a recipient within [`WINDOW`]: the usual one, and those of new critical incidents.
+pub const IN_WINDOW_MAX: usize = 3;
+
+/// A cut path of our own is told at most so often.
+const BLIND_EVERY: Duration = Duration::from_secs(3_600);
 
 /// Most things that wait for one recipient; beyond it they are counted.
 pub const HELD_MAX: usize = 500;
 
-/// Most messages on their way to one recipient; beyond it news wait and become one digest.
+/// Most messages on their way to one recipient; beyond it news wait and become one digest; new critical
+/// incidents have more room.
 pub const WAITING_MAX: usize = 10;
 
-/// Ended incidents remembered per recipient before those are forgotten that nobody knows any more.
+/// Most messages on their way to one recipient when another one is put together for a new critical incident.
+const URGENT_WAITING_MAX: usize = 20;
+
+/// Ended incidents and certificates remembered per recipient before those are forgotten that cannot come again.
 const ENDED_MAX: usize = 2_000;
 
 /// How long it is until quiet hours, or a recipient that takes nothing, are looked at again.
 const LOOK_AGAIN: Duration = Duration::from_secs(30);
+
+/// Most contacts that a message names; new ones come first.
+const CONTACTS_MAX: usize = 30;
 
 /// The subject of what is only counted.
 const MORE: &str = "more";
@@ -90,7 +101,7 @@ impl Planner {
             self.memory.position = facts.position;
             memos.push(Memo::Cursor(facts.position));
         }
-        self.forget(facts, &mut memos);
+        self.forget(facts, now, &mut memos);
         memos
     }
 
@@ -108,8 +119,17 @@ impl Planner {
         let rules: Vec<&Rule> = recipient.rules.iter().filter(|rule| fits(rule, condition, catalogue)).collect();
         let is_open = told.is_some_and(|told| !told.ended);
         let is_news = match (told, condition.ended_at) {
-            (Some(Told { ended: false, severity }), None) => condition.severity > severity && !rules.is_empty(),
-            (None | Some(Told { ended: true, .. }), None) => !rules.is_empty(),
+            (Some(Told { ended: false, severity, .. }), None) => condition.severity > severity && !rules.is_empty(),
+            (None, None) => !rules.is_empty(),
+            (Some(Told { ended: true, at, .. }), None) => {
+                let may_come_again = match condition.topic {
+                    Topic::Incident => true,
+                    Topic::Blind => !is_within(at, BLIND_EVERY, now),
+                    // Two servers show two certificates behind one name, in turn.
+                    Topic::Certificate | Topic::Overdue | Topic::Storage | Topic::EditorChange => false,
+                };
+                may_come_again && !rules.is_empty()
+            }
             (Some(Told { ended: false, .. }), Some(_)) => true,
             // It began and ended unheard.
             (None, Some(_)) => {
@@ -120,18 +140,21 @@ impl Planner {
             }
             (Some(Told { ended: true, .. }), Some(_)) => false,
         };
+        let internal = rules.iter().any(|rule| rule.internal);
         if !is_news {
+            if condition.ended_at.is_none() && !rules.is_empty() {
+                self.refresh(&key, condition, internal, memos);
+            }
             return;
         }
         let held = self.memory.held.get(&key);
         let told_before = held.map_or(is_open, |held| held.told_before);
-        self.remember(&key, condition, memos);
+        self.remember(&key, condition, now, memos);
         if condition.ended_at.is_some() && condition.is_merged && !told_before {
             // Nobody heard of it, and what it is part of is told.
             self.release(key, memos);
             return;
         }
-        let internal = rules.iter().any(|rule| rule.internal);
         let held = self.memory.held.get(&key);
         let item = Item {
             subject: condition.subject.clone(),
@@ -141,23 +164,45 @@ impl Planner {
             began_at: held.map_or(condition.began_at, |held| held.began_at.min(condition.began_at)),
             ended_at: condition.ended_at,
             told_before,
-            // Whoever has one rule without quiet hours is told at once.
-            quiet: match rules.as_slice() {
-                [] => held.and_then(|held| held.quiet),
-                rules if rules.iter().any(|rule| rule.quiet.is_none()) => None,
-                [first, ..] => first.quiet,
+            held_back: match rules.as_slice() {
+                [] => held.map(|held| held.held_back.clone()).unwrap_or_default(),
+                rules => held_back(rules),
             },
-            what: condition.told(internal).clone(),
+            what: match (condition.told(internal), held) {
+                // Of what is not in any list any more we know what it was.
+                (What::Gone(_), Some(held)) => held.what.clone(),
+                (what, _) => what.clone(),
+            },
         };
         self.hold(key, item, memos);
     }
 
+    /// What waits and goes on is told as it is by then.
+    fn refresh(&mut self, key: &(String, String), condition: &Condition, internal: bool, memos: &mut Vec<Memo>) {
+        let Some(held) = self.memory.held.get(key).filter(|held| held.ended_at.is_none()) else { return };
+        let mut item = Item { what: condition.told(internal).clone(), ..held.clone() };
+        // That it got worse was worth a message; how bad it was then is the message.
+        if !item.told_before {
+            item.severity = condition.severity;
+        }
+        if item == *held {
+            return;
+        }
+        if let Some(told) = self.memory.told.get_mut(key) {
+            told.severity = item.severity;
+            memos.push(Memo::Told(key.0.clone(), key.1.clone(), Some(*told)));
+        }
+        self.hold(key.clone(), item, memos);
+    }
+
     /// Notes that somebody knows of a condition.
-    fn remember(&mut self, key: &(String, String), condition: &Condition, memos: &mut Vec<Memo>) {
+    fn remember(&mut self, key: &(String, String), condition: &Condition, now: Timestamp, memos: &mut Vec<Memo>) {
         let ended = condition.ended_at.is_some();
-        let told = Told { severity: condition.severity, ended };
-        // What is over is remembered only where the same subject may be seen again.
-        let kept = (!ended || condition.topic == Topic::Incident).then_some(told);
+        let at = self.memory.told.get(key).filter(|before| !before.ended).map_or(now, |before| before.at);
+        let told = Told { severity: condition.severity, ended, at };
+        // What is over is remembered where the same subject may be seen again.
+        let comes_again = matches!(condition.topic, Topic::Incident | Topic::Certificate | Topic::Blind);
+        let kept = (!ended || comes_again).then_some(told);
         let before = match kept {
             Some(told) => self.memory.told.insert(key.clone(), told),
             None => self.memory.told.remove(key),
@@ -192,37 +237,51 @@ impl Planner {
         now: Timestamp,
         memos: &mut Vec<Memo>,
     ) {
-        for Contact { text, is_new } in &mut change.edited.contacts {
-            let normal = contact::normal(text);
-            *is_new = !declared.contains(&normal) && self.memory.seen.insert(normal.clone());
-            if *is_new {
-                memos.push(Memo::Seen(normal));
-            }
+        let edited = &mut change.edited;
+        for contact in &mut edited.contacts {
+            let normal = contact::normal(&contact.text);
+            contact.is_new = !declared.contains(&normal) && !self.memory.seen.contains(&normal);
         }
+        edited.contacts.sort_by_key(|contact| !contact.is_new);
+        edited.more_contacts = edited.contacts.len().saturating_sub(CONTACTS_MAX);
+        edited.contacts.truncate(CONTACTS_MAX);
+        let new: Vec<String> = edited.contacts.iter().filter(|c| c.is_new).map(|c| contact::normal(&c.text)).collect();
+        let mut is_told = false;
         for recipient in recipients {
             let fits = |rule: &&Rule| {
                 rule.events.contains(&Topic::EditorChange)
                     && (change.public || rule.internal)
                     && is_for(rule, &change.organisations, catalogue)
             };
-            let Some(rule) = recipient.rules.iter().find(fits) else { continue };
+            let rules: Vec<&Rule> = recipient.rules.iter().filter(fits).collect();
+            if rules.is_empty() {
+                continue;
+            }
             let item = Item {
                 subject: format!("edit:{}", edit.position),
                 topic: Topic::EditorChange,
-                severity: Impact::Minor,
+                // Of many changes those are told in full that send citizens somewhere new.
+                severity: if new.is_empty() { Impact::Minor } else { Impact::Major },
                 noted_at: now,
                 began_at: edit.at,
                 ended_at: None,
                 told_before: false,
-                quiet: rule.quiet,
+                held_back: held_back(&rules),
                 what: What::Edited(Box::new(change.edited.clone())),
             };
-            self.hold((recipient.to.key(), item.subject.clone()), item, memos);
+            is_told |= self.hold((recipient.to.key(), item.subject.clone()), item, memos);
+        }
+        // What nobody read stays new.
+        if is_told {
+            for contact in new {
+                self.memory.seen.insert(contact.clone());
+                memos.push(Memo::Seen(contact));
+            }
         }
     }
 
-    /// Lets something wait; beyond the bound it is only counted.
-    fn hold(&mut self, key: (String, String), item: Item, memos: &mut Vec<Memo>) {
+    /// Lets something wait; beyond the bound it is only counted: `false`.
+    fn hold(&mut self, key: (String, String), item: Item, memos: &mut Vec<Memo>) -> bool {
         let (recipient, subject) = key;
         let held = &mut self.memory.held;
         let full = !held.contains_key(&(recipient.clone(), subject.clone()))
@@ -244,6 +303,7 @@ impl Planner {
         };
         memos.push(Memo::Held(recipient.clone(), subject.clone(), Some(Box::new(item.clone()))));
         held.insert((recipient, subject), item);
+        !full
     }
 
     fn release(&mut self, key: (String, String), memos: &mut Vec<Memo>) {
@@ -252,13 +312,19 @@ impl Planner {
         }
     }
 
-    /// Forgets ended incidents that are in no list any more.
-    fn forget(&mut self, facts: &Facts, memos: &mut Vec<Memo>) {
+    /// Forgets ended incidents that are in no list any more, and certificates that have run out.
+    fn forget(&mut self, facts: &Facts, now: Timestamp, memos: &mut Vec<Memo>) {
         if self.ended <= ENDED_MAX * self.recipients.len().max(1) {
             return;
         }
-        let is_gone =
-            |subject: &str| subject.strip_prefix("incident:").is_some_and(|id| !facts.incidents.contains_key(id));
+        let is_gone = |subject: &str| match subject.split_once(':') {
+            Some(("incident", id)) => !facts.incidents.contains_key(id),
+            Some(("certificate", rest)) => {
+                let not_after = rest.rsplit(':').next().and_then(|millis| millis.parse().ok());
+                not_after.is_none_or(|millis| Timestamp::from_millis(millis) < now)
+            }
+            _ => false,
+        };
         let gone: Vec<(String, String)> = self
             .memory
             .told
@@ -278,27 +344,32 @@ impl Planner {
         let (mut digests, mut memos) = (Vec::new(), Vec::new());
         let minute = minute_of(zone, now);
         for recipient in self.waiting() {
-            if self.earliest(&recipient) > now || self.is_full(&recipient) {
-                continue;
-            }
-            let is_due =
-                |item: &Item| item.severity == Impact::Critical || item.quiet.is_none_or(|quiet| !quiet.holds(minute));
+            let (lately, on_their_way) = (self.lately(&recipient, now).count(), self.on_their_way(&recipient));
+            let may_be_told = |item: &Item| {
+                let is_turn = lately == 0 && on_their_way < WAITING_MAX;
+                let may_hurry = lately < IN_WINDOW_MAX && on_their_way < URGENT_WAITING_MAX;
+                is_turn || (may_hurry && is_urgent(item))
+            };
+            let is_awake = |item: &Item| {
+                let is_held_back = !item.held_back.is_empty() && item.held_back.iter().all(|hours| hours.holds(minute));
+                item.severity == Impact::Critical || !is_held_back
+            };
             let mut items: Vec<Item> = of(&self.memory.held, &recipient)
-                .filter(|(_, item)| is_due(item))
+                .filter(|(_, item)| may_be_told(item) && is_awake(item))
                 .map(|(_, item)| item.clone())
                 .collect();
             // What is held back for the night does not hurry, and is not hurried by, the rest.
-            let Some(first) = items.iter().map(|item| item.noted_at).min() else { continue };
-            if first.plus(GATHER) > now {
+            if items.iter().all(|item| is_within(item.noted_at, GATHER, now)) {
                 continue;
             }
             items.sort_by(|a, b| (b.severity, a.began_at, &a.subject).cmp(&(a.severity, b.began_at, &b.subject)));
             for item in &items {
                 self.release((recipient.clone(), item.subject.clone()), &mut memos);
             }
-            self.memory.last.insert(recipient.clone(), now);
-            *self.memory.waiting.entry(recipient.clone()).or_default() += 1;
-            let id = id(&recipient, &items, now);
+            self.memory.composed(&recipient, now);
+            let millis = now.as_millis().to_string();
+            let subjects = items.iter().map(|item| item.subject.as_str());
+            let id = id(&[&*recipient, &millis].into_iter().chain(subjects).collect::<Vec<_>>());
             digests.push(Digest { id, recipient, at: now, items });
         }
         (digests, memos)
@@ -306,7 +377,7 @@ impl Planner {
 
     /// When [`Self::compose`] may have something to do.
     pub fn next(&self, now: Timestamp) -> Option<Timestamp> {
-        self.waiting().iter().map(|recipient| self.earliest(recipient).max(now.plus(Duration::ZERO))).min().map(|at| {
+        self.waiting().iter().map(|recipient| self.earliest(recipient, now)).min().map(|at| {
             // Due, and yet not told: it is quiet, or too much is on its way.
             if at <= now { now.plus(LOOK_AGAIN) } else { at }
         })
@@ -316,20 +387,51 @@ impl Planner {
     fn waiting(&self) -> Vec<String> {
         let mut waiting: Vec<String> = self.memory.held.keys().map(|(recipient, _)| recipient.clone()).collect();
         waiting.dedup();
-        waiting.retain(|recipient| self.recipients.contains_key(recipient));
+        waiting.retain(|name| self.recipients.contains_key(name) && !self.memory.closed.contains_key(name));
         waiting
     }
 
     /// Before this nothing is told to a recipient.
-    fn earliest(&self, recipient: &str) -> Timestamp {
-        let first = of(&self.memory.held, recipient).map(|(_, item)| item.noted_at).min().unwrap_or_default();
-        let last = self.memory.last.get(recipient).map_or(first, |last| last.plus(WINDOW));
-        first.plus(GATHER).max(last)
+    fn earliest(&self, recipient: &str, now: Timestamp) -> Timestamp {
+        let (mut first, mut hurried) = (None::<Timestamp>, None::<Timestamp>);
+        for (_, item) in of(&self.memory.held, recipient) {
+            let gathered = item.noted_at.min(now).plus(GATHER);
+            first = Some(first.map_or(gathered, |first| first.min(gathered)));
+            if is_urgent(item) {
+                hurried = Some(hurried.map_or(gathered, |first| first.min(gathered)));
+            }
+        }
+        let last = self.lately(recipient, now).max().map(|last| last.plus(WINDOW));
+        let usual = first.into_iter().chain(last).max().unwrap_or(now);
+        let may_hurry = self.lately(recipient, now).count() < IN_WINDOW_MAX;
+        hurried.filter(|_| may_hurry).map_or(usual, |hurried| hurried.min(usual))
     }
 
-    fn is_full(&self, recipient: &str) -> bool {
-        self.memory.waiting.get(recipient).is_some_and(|count| *count >= WAITING_MAX)
-            || self.memory.closed.contains_key(recipient)
+    /// When a recipient's messages within the window were put together.
+    fn lately(&self, recipient: &str, now: Timestamp) -> impl Iterator<Item = Timestamp> {
+        let last = self.memory.last.get(recipient).map(Vec::as_slice).unwrap_or_default();
+        last.iter().copied().filter(move |at| is_within(*at, WINDOW, now))
+    }
+
+    fn on_their_way(&self, recipient: &str) -> usize {
+        self.memory.waiting.get(recipient).copied().unwrap_or(0)
+    }
+
+    /// The store works again; `heard` names those who were told that it did not.
+    pub fn storage_works(
+        &mut self,
+        (began_at, ended_at): (Timestamp, Timestamp),
+        heard: &BTreeSet<String>,
+        now: Timestamp,
+    ) -> Vec<Memo> {
+        let mut memos = Vec::new();
+        let told: Vec<String> = self.recipients.values().filter(of_storage).map(|told| told.to.key()).collect();
+        for recipient in told {
+            let told_before = heard.contains(&recipient);
+            let item = Item { ended_at: Some(ended_at), told_before, ..storage(began_at, now) };
+            self.hold((recipient, item.subject.clone()), item, &mut memos);
+        }
+        memos
     }
 
     /// Says how many messages are on their way to each recipient.
@@ -347,33 +449,51 @@ impl Planner {
     }
 }
 
-/// Messages about the store, which cannot hold them: to all who are told of it.
+/// Messages about a store that fails, which cannot hold them: to all who are told of it. `position` is where the
+/// log ends on disk, and `number` counts such times: after a restart it is the same message.
 pub fn about_storage(
     recipients: &[Recipient],
+    (position, number): (u64, u64),
     began_at: Timestamp,
-    ended_at: Option<Timestamp>,
     now: Timestamp,
 ) -> Vec<Digest> {
-    let is_told = |recipient: &&Recipient| {
-        let fits = |rule: &Rule| rule.organisations.is_empty() && rule.events.contains(&Topic::Storage);
-        recipient.rules.iter().any(fits)
-    };
     let digest = |recipient: &Recipient| {
-        let item = Item {
-            subject: "storage".to_owned(),
-            topic: Topic::Storage,
-            severity: Impact::Critical,
-            noted_at: now,
-            began_at,
-            ended_at,
-            told_before: ended_at.is_some(),
-            quiet: None,
-            what: What::Storage,
-        };
-        let (recipient, items) = (recipient.to.key(), vec![item]);
-        Digest { id: id(&recipient, &items, now), recipient, at: now, items }
+        let (recipient, items) = (recipient.to.key(), vec![storage(began_at, now)]);
+        let id = id(&[&recipient, "storage", &position.to_string(), &number.to_string()]);
+        Digest { id, recipient, at: now, items }
     };
-    recipients.iter().filter(is_told).map(digest).collect()
+    recipients.iter().filter(of_storage).map(digest).collect()
+}
+
+/// Whether somebody is told of the store.
+fn of_storage(recipient: &&Recipient) -> bool {
+    recipient.rules.iter().any(|rule| rule.organisations.is_empty() && rule.events.contains(&Topic::Storage))
+}
+
+/// That the store fails.
+fn storage(began_at: Timestamp, now: Timestamp) -> Item {
+    Item {
+        subject: format!("storage:{}", began_at.as_millis()),
+        topic: Topic::Storage,
+        severity: Impact::Critical,
+        noted_at: now,
+        began_at,
+        ended_at: None,
+        told_before: false,
+        held_back: Vec::new(),
+        what: What::Storage,
+    }
+}
+
+/// Whether something does not wait until a recipient was left alone for a while: it was never told before, so
+/// nobody hears twice of it.
+fn is_urgent(item: &Item) -> bool {
+    item.topic == Topic::Incident && item.severity == Impact::Critical && item.ended_at.is_none() && !item.told_before
+}
+
+/// When news that these rules allow are held back; whoever has one without quiet hours is told at once.
+fn held_back(rules: &[&Rule]) -> Vec<QuietHours> {
+    rules.iter().map(|rule| rule.quiet).collect::<Option<Vec<_>>>().unwrap_or_default()
 }
 
 /// What waits for a recipient.
@@ -406,10 +526,9 @@ fn minute_of(zone: &TimeZone, at: Timestamp) -> u16 {
 }
 
 /// The same message has the same id, whoever puts it together again.
-fn id(recipient: &str, items: &[Item], at: Timestamp) -> String {
+fn id(parts: &[&str]) -> String {
     let mut hasher = Sha256::new();
-    let subjects = items.iter().map(|item| item.subject.as_str());
-    for part in [recipient, &at.as_millis().to_string()].into_iter().chain(subjects) {
+    for part in parts {
         hasher.update((part.len() as u64).to_be_bytes());
         hasher.update(part);
     }

@@ -26,6 +26,15 @@ pub fn next(id: &str, attempts: u32, asked: Option<Duration>, now: Timestamp) ->
     Some(now.plus((pause + longer).max(asked.unwrap_or_default().min(ASKED_MAX))))
 }
 
+/// Longest pause while something lasts that cannot wait.
+const URGENT_MAX: Duration = Duration::from_secs(600);
+
+/// The same for a message that is tried for as long as what it tells of lasts.
+pub fn next_urgent(id: &str, attempts: u32, now: Timestamp) -> Timestamp {
+    let longest = now.plus(URGENT_MAX);
+    next(id, attempts, None, now).map_or(longest, |at| at.min(longest))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -41,6 +50,14 @@ mod tests {
         assert_eq!(attempts, 11);
         let hours = at.as_millis() / 3_600_000;
         assert!((22..=29).contains(&hours), "{hours}");
+    }
+
+    #[test]
+    fn what_cannot_wait_is_tried_at_least_every_ten_minutes_and_never_given_up() {
+        let now = Timestamp::from_millis(0);
+        let pauses: Vec<i64> = (0..50).map(|attempts| next_urgent("msg_a", attempts, now).as_millis() / 1000).collect();
+        assert!(pauses[0] < 10 && pauses.iter().all(|pause| *pause <= 600), "{pauses:?}");
+        assert_eq!(pauses[49], 600);
     }
 
     #[test]

@@ -115,22 +115,30 @@ impl Webhook {
             .await;
         match sent {
             // Its body is never read.
-            Ok(response) => judge(&response),
-            Err(error) => Outcome::Later(sentence(error), None),
+            Ok(response) => judge(&response, now),
+            Err(error) => Outcome::Unreachable(sentence(error)),
         }
     }
 }
 
-fn judge(response: &reqwest::Response) -> Outcome {
+fn judge(response: &reqwest::Response, now: Timestamp) -> Outcome {
     let status = response.status().as_u16();
-    let asked = response.headers().get("retry-after").and_then(|value| value.to_str().ok()?.trim().parse().ok());
+    let asked = response.headers().get("retry-after").and_then(|value| asked(value.to_str().ok()?, now));
     let why = format!("it answered {status}");
     match status {
         200..=299 => Outcome::Accepted,
         410 => Outcome::Gone(format!("{why}: it wants no more")),
         300..=399 => Outcome::Later(format!("{why}: redirects are not followed"), None),
-        _ => Outcome::Later(why, asked.map(Duration::from_secs)),
+        500..=599 if asked.is_none() => Outcome::Unreachable(why),
+        _ => Outcome::Later(why, asked),
     }
+}
+
+/// How long `Retry-After` asks to wait: seconds, or until a date.
+fn asked(value: &str, now: Timestamp) -> Option<Duration> {
+    let value = value.trim();
+    let until = || Some(Timestamp::from_jiff(jiff::fmt::rfc2822::parse(value).ok()?.timestamp()));
+    value.parse().ok().map(Duration::from_secs).or_else(|| until().map(|at| at.since(now)))
 }
 
 /// What an error says, with its causes, without the address: a webhook's often is its password.
@@ -143,6 +151,14 @@ pub fn sentence(error: reqwest::Error) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_receiver_asks_for_time_in_seconds_or_by_a_date() {
+        let now = Timestamp::from_millis(784_111_777_000);
+        let asked = |value| asked(value, now).map(|wait| wait.as_secs());
+        assert_eq!((asked(" 120 "), asked("Sun, 06 Nov 1994 08:51:37 GMT")), (Some(120), Some(120)));
+        assert_eq!((asked("Sun, 06 Nov 1994 08:00:00 GMT"), asked("soon"), asked("-1")), (Some(0), None, None));
+    }
 
     #[test]
     fn the_signature_is_that_of_the_specification() {

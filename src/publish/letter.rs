@@ -6,7 +6,8 @@ use jiff::tz::TimeZone;
 use serde_json::{Value, json};
 
 use crate::model::incident::{Body, Impact};
-use crate::model::notification::{Contact, Deed, Digest, Edited, Item, Letter, What};
+use crate::model::notification::{Contact, Deed, Digest, Edited, Item, Letter, Merged, What};
+use crate::model::notify::Topic;
 use crate::model::text::{Plain, Text};
 use crate::model::time::Timestamp;
 use crate::model::verdict::Path;
@@ -85,6 +86,7 @@ fn letter(id: &str, at: Timestamp, kind: &str, subject: String, text: String, it
 fn counted(items: &[Item]) -> String {
     let kind = |item: &Item| match (&item.what, item.ended_at.is_some()) {
         (What::Incident { .. }, false) => Some(("Störung", "Störungen")),
+        (What::Incident { merged_into: Some(_), .. }, true) => Some(("Zusammenführung", "Zusammenführungen")),
         (What::Incident { .. }, true) => Some(("Ende einer Störung", "Enden von Störungen")),
         (What::Silence { .. } | What::Overrun { .. }, false) => Some(("Zusage überfällig", "Zusagen überfällig")),
         (What::Certificate { .. }, false) => Some(("Zertifikat läuft ab", "Zertifikate laufen ab")),
@@ -113,6 +115,7 @@ struct Told {
     severity: &'static str,
     began_at: Timestamp,
     ended_at: Option<Timestamp>,
+    merged_into: Value,
     contacts: Vec<Value>,
 }
 
@@ -124,6 +127,7 @@ impl Told {
             "severity": self.severity,
             "began_at": self.began_at.to_string(),
             "ended_at": self.ended_at.map(|at| at.to_string()),
+            "merged_into": self.merged_into,
             "headline": self.headline,
             "text": self.text,
             "url": if self.url.is_empty() { Value::Null } else { self.url.as_str().into() },
@@ -135,9 +139,9 @@ impl Told {
 impl Frame {
     fn told(&self, item: &Item) -> Told {
         let (headline, text, path) = match &item.what {
-            What::Incident { id, title, root, owner, organisations, more_organisations, public } => {
+            What::Incident { id, title, root, owner, organisations, more_organisations, public, merged_into } => {
                 let named = (root, owner.as_ref(), organisations.as_slice(), *more_organisations);
-                let (headline, text) = self.incident(item, &self.body(title), named);
+                let (headline, text) = self.incident(item, &self.body(title), merged_into.as_ref(), named);
                 (headline, text, public.then(|| format!("/incidents/{id}")))
             }
             What::Silence { id, title, by, public } => {
@@ -190,10 +194,19 @@ impl Frame {
                         "Der Speicher lässt sich nicht beschreiben".to_owned(),
                         "Die Seiten zeigen den Stand weiter, aber er wird nicht festgehalten; Änderungen der Redaktion werden abgewiesen. Bitte Platz schaffen oder die Platte prüfen.\n".to_owned(),
                     ),
-                    Some(at) => ("Der Speicher geht wieder".to_owned(), format!("Seit {} wird wieder alles festgehalten.\n", self.time(at))),
+                    Some(at) => {
+                        let headline =
+                            if item.told_before { "Der Speicher geht wieder" } else { "Der Speicher ging eine Zeit lang nicht" };
+                        let (from, until) = (self.time(item.began_at), self.time(at));
+                        (
+                            headline.to_owned(),
+                            format!("Von {from} bis {until} ließ er sich nicht beschreiben; seitdem wird wieder alles festgehalten.\n"),
+                        )
+                    }
                 };
                 (headline, text, Some("/".to_owned()))
             }
+            What::Gone(name) => gone(item.topic, name),
             What::Edited(edited) => self.edited(item, edited),
             What::More(count) => (
                 format!("{count} weitere Meldungen"),
@@ -215,6 +228,10 @@ impl Frame {
             severity: item.severity.as_str(),
             began_at: item.began_at,
             ended_at: item.ended_at,
+            merged_into: match &item.what {
+                What::Incident { merged_into: Some(into), .. } => into.id.as_str().into(),
+                _ => Value::Null,
+            },
             contacts,
         }
     }
@@ -223,20 +240,31 @@ impl Frame {
         &self,
         item: &Item,
         title: &Plain,
+        merged_into: Option<&Merged>,
         (root, owner, organisations, more): (&Text, Option<&Text>, &[Text], usize),
     ) -> (String, String) {
         // An automatic title says already that it is a disruption.
         let title = escape::line(title);
         let bare = title.strip_prefix("Störung: ").unwrap_or(&title);
-        let headline = match (item.ended_at, item.told_before) {
-            (Some(_), true) => format!("Behoben: {bare}"),
-            (Some(_), false) => format!("War gestört, wieder behoben: {bare}"),
-            (None, true) => format!("Schlimmer geworden: {bare}"),
-            (None, false) if item.severity == Impact::Critical => format!("Ausfall: {bare}"),
-            (None, false) => format!("Störung: {bare}"),
+        let headline = match (item.ended_at, merged_into, item.told_before) {
+            (Some(_), Some(Merged { title: Some(into), .. }), _) => {
+                format!("Wird fortgeführt in: {}", escape::line(&self.body(into)))
+            }
+            (Some(_), Some(Merged { title: None, .. }), _) => format!("Wird anderswo fortgeführt: {bare}"),
+            (Some(_), None, true) => format!("Behoben: {bare}"),
+            (Some(_), None, false) => format!("War gestört, wieder behoben: {bare}"),
+            (None, _, true) => format!("Schlimmer geworden: {bare}"),
+            (None, _, false) if item.severity == Impact::Critical => format!("Ausfall: {bare}"),
+            (None, _, false) => format!("Störung: {bare}"),
         };
-        let mut text = format!("Seit {}", self.time(item.began_at));
-        if let Some(ended) = item.ended_at {
+        let mut text = String::new();
+        if item.ended_at.is_some() && merged_into.is_some() {
+            text.push_str(&format!(
+                "Nicht behoben: „{bare}“ gehört zu einer anderen Störung und wird dort weiter gemeldet.\n"
+            ));
+        }
+        text.push_str(&format!("Seit {}", self.time(item.began_at)));
+        if let Some(ended) = item.ended_at.filter(|_| merged_into.is_none()) {
             text.push_str(&format!(", bis {}", self.time(ended)));
         }
         let impact = wording::Words::German.impact(item.severity);
@@ -301,6 +329,9 @@ impl Frame {
                 let mark = if *is_new { "  (neu: bitte gegenlesen)" } else { "" };
                 text.push_str(&format!("- {}{mark}\n", escape::line(contact)));
             }
+            if edited.more_contacts > 0 {
+                text.push_str(&format!("- und {} weitere\n", edited.more_contacts));
+            }
         }
         text.push_str("\nWar das niemand von Ihnen? Dann sperren Sie den Zugang und nehmen Sie die Änderung zurück.\n");
         (headline, text, Some(edited.path.clone()))
@@ -322,6 +353,26 @@ impl Frame {
     fn time(&self, at: Timestamp) -> String {
         self.zone.to_datetime(at.to_jiff()).strftime("%d.%m.%Y, %H:%M Uhr").to_string()
     }
+}
+
+/// Something whose end nobody saw: its headline, its text, and its page.
+fn gone(topic: Topic, name: &str) -> (String, String, Option<String>) {
+    let name = escape::line(&Plain::new(name));
+    let (headline, text) = match topic {
+        Topic::Certificate => (
+            format!("Zertifikat wird nicht mehr geprüft: {name}"),
+            "Die Prüfung gibt es nicht mehr, oder sie warnt nicht mehr davor.\n",
+        ),
+        Topic::Incident => (
+            format!("Störung beendet: {name}"),
+            "Sie steht in keiner Liste mehr. Wann sie endete, steht auf ihrer Seite.\n",
+        ),
+        Topic::Overdue | Topic::Blind | Topic::Storage | Topic::EditorChange => {
+            (format!("Zusage erledigt: {name}"), "Was zugesagt war, ist beendet und steht in keiner Liste mehr.\n")
+        }
+    };
+    let path = if topic == Topic::Incident { format!("/incidents/{name}") } else { "/".to_owned() };
+    (headline, text.to_owned(), Some(path))
 }
 
 fn way(path: Path) -> &'static str {

@@ -57,7 +57,7 @@ pub(crate) fn test(settings: &Settings, catalogue: &Catalogue, to: Option<&str>)
     told.sort_by(|(a, _), (b, _)| a.cmp(b));
     let said = |outcome| match outcome {
         Outcome::Accepted => Ok(()),
-        Outcome::Later(why, _) | Outcome::Refused(why) | Outcome::Gone(why) => Err(why),
+        Outcome::Later(why, _) | Outcome::Unreachable(why) | Outcome::Refused(why) | Outcome::Gone(why) => Err(why),
     };
     Ok(told.into_iter().map(|(key, outcome)| (key, said(outcome))).collect())
 }

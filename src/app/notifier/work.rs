@@ -5,35 +5,34 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use jiff::tz::TimeZone;
 use tokio::task::JoinSet;
 
+use crate::app::notifier::alerts::Said;
+use crate::app::notifier::storage::Storage;
 use crate::app::notifier::{Order, Shared};
 use crate::app::ways::Ways;
 use crate::clock::{monotonic, system_time};
 use crate::history::StoreFault;
-use crate::history::notification::{Attempt, EDITS_MAX, Outgoing};
+use crate::history::notification::{Attempt, EDITS_MAX, Hurried, Outgoing};
 use crate::model::catalogue::Catalogue;
-use crate::model::incident::Incident;
 use crate::model::notification::{Delivery, Digest, Notification};
-use crate::model::notify::{Address, Channel};
+use crate::model::notify::Channel;
 use crate::model::time::Timestamp;
-use crate::notify::alertmanager::{self, Alert, RESEND};
 use crate::notify::edits::declared_contacts;
 use crate::notify::facts::Facts;
-use crate::notify::plan::{self, Planner};
+use crate::notify::plan::Planner;
 use crate::notify::{Outcome, retry};
+use crate::publish::escape;
 use crate::publish::letter::{self, Frame};
-use crate::publish::{escape, wording};
 
-/// Most messages being sent at a time: of all, and by mail.
-const IN_FLIGHT_MAX: usize = 16;
-const MAILS_IN_FLIGHT_MAX: usize = 4;
+/// Most messages being sent at a time by each channel, so that one that hangs stops no other.
+const IN_FLIGHT_MAX: [(Channel, usize); 2] = [(Channel::Mail, 4), (Channel::Webhook, 12)];
 
-/// Most messages looked at in one turn.
-const DUE_MAX: u32 = 100;
+/// Most messages about the store being sent beside them.
+const DIRECT_IN_FLIGHT_MAX: usize = 4;
 
 /// Most events of editors looked at in one go; there are never so many.
 const EDITS_IN_ALL_MAX: usize = 20 * EDITS_MAX as usize;
@@ -41,69 +40,47 @@ const EDITS_IN_ALL_MAX: usize = 20 * EDITS_MAX as usize;
 /// What stands is looked at anew so often, for what the time alone brings about.
 const LOOK_EVERY: Duration = Duration::from_secs(10);
 
-/// Alertmanager is told of changes at most so often.
-const ALERT_EVERY: Duration = Duration::from_secs(5);
-
 /// A store that cannot be used is tried again so much later.
 const STORE_AGAIN: Duration = Duration::from_secs(5);
 
-/// The store may fail for so long before anybody is told.
-const STORAGE_TOLD_AFTER: Duration = Duration::from_secs(30);
-
-/// Most attempts for a message about the store, which is not in the store.
-const DIRECT_ATTEMPTS_MAX: u32 = 4;
-
-/// At the end messages under way may take so long.
-const GRACE: Duration = Duration::from_secs(1);
+/// At the end messages under way may take so long: more than a mail server may take to say goodbye.
+const GRACE: Duration = Duration::from_secs(2);
 
 /// How something ended.
-enum Done {
+pub(super) enum Done {
     Message { message: Box<Notification>, channel: Channel, outcome: Outcome },
     Alerts { instance: usize, outcome: Outcome },
 }
 
-/// What is known of the store's trouble.
-#[derive(Default)]
-struct Trouble {
-    since: Option<Timestamp>,
-    told: bool,
-}
-
-/// What Alertmanager was told.
-#[derive(Default)]
-struct Said {
-    alerts: Vec<Alert>,
-    closing: Vec<Alert>,
-    at: Option<Timestamp>,
-    position: u64,
-    /// Instances that are being told.
-    busy: BTreeSet<usize>,
-    /// Instances that failed the last time.
-    failed: BTreeSet<usize>,
+/// A message that is being sent.
+struct Flight {
+    recipient: String,
+    /// Through which of the channels; `None`: it is about the store, and in memory only.
+    channel: Option<Channel>,
 }
 
 /// Everything the thread has.
 pub(super) struct Work {
-    order: Order,
+    pub(super) order: Order,
     shared: Arc<Shared>,
     store: Option<Outgoing>,
     planner: Option<Planner>,
-    facts: Option<Arc<Facts>>,
+    pub(super) facts: Option<Arc<Facts>>,
     /// The facts are new, or were last looked at then.
-    looked_at: Option<Timestamp>,
-    store_again_at: Timestamp,
+    looked_at: Option<Instant>,
+    /// Not before then, if it failed.
+    store_again_at: Option<Instant>,
     contacts: (u64, Arc<BTreeSet<String>>),
-    flying: JoinSet<Done>,
-    /// Messages being sent, and the recipients they go to.
-    in_flight: BTreeMap<String, String>,
-    mails_in_flight: usize,
+    pub(super) flying: JoinSet<Done>,
+    /// Messages being sent.
+    in_flight: BTreeMap<String, Flight>,
     /// Ends of attempts that the store does not know yet.
     unsettled: Vec<Attempt>,
-    /// Messages about the store, and when each is tried next.
-    direct: Vec<Notification>,
-    tests: Vec<String>,
-    trouble: Trouble,
-    said: Said,
+    /// Mail servers and webhooks that took a message since they last could not.
+    working: BTreeSet<String>,
+    tests: BTreeSet<String>,
+    pub(super) storage: Storage,
+    pub(super) said: Said,
     fault: Option<String>,
 }
 
@@ -116,15 +93,14 @@ impl Work {
             planner: None,
             facts: None,
             looked_at: None,
-            store_again_at: Timestamp::default(),
+            store_again_at: None,
             contacts: (0, Arc::default()),
             flying: JoinSet::new(),
             in_flight: BTreeMap::new(),
-            mails_in_flight: 0,
             unsettled: Vec::new(),
-            direct: Vec::new(),
-            tests: Vec::new(),
-            trouble: Trouble::default(),
+            working: BTreeSet::new(),
+            tests: BTreeSet::new(),
+            storage: Storage::default(),
             said: Said::default(),
             fault: None,
         }
@@ -164,18 +140,21 @@ impl Work {
         }
         self.tests.extend(inbox.tests);
         self.watch_storage(inbox.storage_since, now);
-        if now >= self.store_again_at {
+        if self.store_again_at.is_none_or(|at| at <= monotonic()) {
             let worked = self.keep(now);
             self.noted(worked.as_ref().err().map(ToString::to_string));
+            self.store_again_at = worked.is_err().then(|| monotonic() + STORE_AGAIN);
             if worked.is_err() {
                 // What was planned and not recorded was not told: it is planned anew.
                 self.planner = None;
-                self.store_again_at = now.plus(STORE_AGAIN);
+                for gauge in [&self.order.metrics.notify_queue, &self.order.metrics.notify_dead_letters] {
+                    gauge.set(f64::NAN);
+                }
             }
         }
         self.send_direct(now);
         self.alert(now);
-        self.next(now).since(now).clamp(Duration::from_millis(10), LOOK_EVERY)
+        self.rest(now).clamp(Duration::from_millis(10), LOOK_EVERY)
     }
 
     /// Everything that needs the store.
@@ -210,15 +189,16 @@ impl Work {
         self.launch(store, now)?;
         planner.delivered(store.waiting()?);
         let count = store.count()?;
-        self.order.metrics.notify_queue.set(i64::try_from(count.pending).unwrap_or(i64::MAX));
-        self.order.metrics.notify_dead_letters.set(i64::try_from(count.dead).unwrap_or(i64::MAX));
+        self.order.metrics.notify_queue.set(count.pending as f64);
+        self.order.metrics.notify_dead_letters.set(count.dead as f64);
         self.planner = Some(planner);
         Ok(())
     }
 
     /// What is remembered. A webhook that wanted no more and has another address now is told again.
     fn recall(&self, store: &mut Outgoing, now: Timestamp) -> Result<Planner, StoreFault> {
-        let memory = store.recall(now)?;
+        let recipients = self.order.recipients.iter().map(|recipient| recipient.to.key()).collect();
+        let memory = store.recall(&recipients, now)?;
         let moved: Vec<String> = memory
             .closed
             .iter()
@@ -241,8 +221,11 @@ impl Work {
         facts: &Facts,
         now: Timestamp,
     ) -> Result<(), StoreFault> {
-        let mut memos = Vec::new();
-        if self.looked_at.is_none_or(|at| now.since(at) >= LOOK_EVERY || now < at) {
+        let mut memos = match &self.storage.recovery {
+            Some(works) => planner.storage_works((works.began_at, works.ended_at), &works.heard, now),
+            None => Vec::new(),
+        };
+        if self.looked_at.is_none_or(|at| monotonic().duration_since(at) >= LOOK_EVERY) {
             let mut edits = Vec::new();
             let mut after = planner.memory().position;
             while after < facts.position && edits.len() < EDITS_IN_ALL_MAX {
@@ -251,17 +234,24 @@ impl Work {
                 after = through;
             }
             let contacts = self.contacts(&facts.catalogue);
-            memos = planner.take(facts, &edits, &contacts, now);
-            self.looked_at = Some(now);
+            memos.extend(planner.take(facts, &edits, &contacts, now));
+            self.looked_at = Some(monotonic());
         }
         let (digests, more) = planner.compose(&zone(&facts.catalogue), now);
         memos.extend(more);
         let frame = frame(&facts.catalogue);
         let messages: Vec<_> = digests.iter().map(|digest| message(digest, &frame)).collect();
-        if memos.is_empty() && messages.is_empty() {
-            return Ok(());
+        if !memos.is_empty() || !messages.is_empty() {
+            store.record(&memos, &messages, now)?;
         }
-        store.record(&memos, &messages, now)
+        // Only now it will be told.
+        self.storage.recovery = None;
+        Ok(())
+    }
+
+    /// The catalogue in force, or that of the start.
+    pub(super) fn catalogue(&self) -> &Arc<Catalogue> {
+        self.facts.as_ref().map_or(&self.order.catalogue, |facts| &facts.catalogue)
     }
 
     /// Where the files send citizens.
@@ -272,48 +262,53 @@ impl Work {
         Arc::clone(&self.contacts.1)
     }
 
-    /// Records the tests that were asked for.
+    /// Records the tests that were asked for, but where one is on its way.
     fn test(&mut self, store: &mut Outgoing, catalogue: &Catalogue, now: Timestamp) -> Result<(), StoreFault> {
         if self.tests.is_empty() {
             return Ok(());
         }
-        let frame = frame(catalogue);
+        let (frame, tested) = (frame(catalogue), store.tested()?);
         let messages: Vec<Notification> =
-            self.tests.iter().filter_map(|recipient| test_message(recipient, &frame, now)).collect();
+            self.tests.difference(&tested).filter_map(|recipient| test_message(recipient, &frame, now)).collect();
         store.record(&[], &messages, now)?;
         self.tests.clear();
         Ok(())
     }
 
     /// Sends what is due, one message at a time to each recipient.
-    fn launch(&mut self, store: &mut Outgoing, now: Timestamp) -> Result<(), StoreFault> {
-        for message in store.due(now, DUE_MAX)? {
-            if self.order.ways.address(&message.recipient).is_none() {
-                store.give_up(&message.recipient, "nobody of this name is told anything any more")?;
+    fn launch(&mut self, store: &Outgoing, now: Timestamp) -> Result<(), StoreFault> {
+        for (channel, most) in IN_FLIGHT_MAX {
+            let flying = self.in_flight.values().filter(|flight| flight.channel == Some(channel));
+            let busy: BTreeSet<&str> = flying.map(|flight| flight.recipient.as_str()).collect();
+            if busy.len() >= most {
                 continue;
             }
-            self.send(message, now);
+            for message in store.due(channel, &busy, now, most - busy.len())? {
+                self.send(message, Some(channel), now);
+            }
         }
         Ok(())
     }
 
-    fn send(&mut self, message: Notification, now: Timestamp) -> bool {
-        let is_busy = self.in_flight.values().any(|recipient| *recipient == message.recipient)
-            || self.unsettled.iter().any(|attempt| attempt.id == message.id);
-        let Some(to) = self.order.ways.address(&message.recipient).cloned() else { return false };
-        let is_mail = matches!(to, Address::Mail(_));
-        if is_busy || self.in_flight.len() >= IN_FLIGHT_MAX || (is_mail && self.mails_in_flight >= MAILS_IN_FLIGHT_MAX)
-        {
-            return false;
+    /// Sends what the store cannot hold.
+    fn send_direct(&mut self, now: Timestamp) {
+        let flying = self.in_flight.values().filter(|flight| flight.channel.is_none()).count();
+        let due = self.storage.due(now).filter(|direct| !self.in_flight.contains_key(&direct.id));
+        let due: Vec<Notification> = due.take(DIRECT_IN_FLIGHT_MAX.saturating_sub(flying)).cloned().collect();
+        for message in due {
+            self.send(message, None, now);
         }
-        self.in_flight.insert(message.id.clone(), message.recipient.clone());
-        self.mails_in_flight += usize::from(is_mail);
+    }
+
+    fn send(&mut self, message: Notification, channel: Option<Channel>, now: Timestamp) {
+        let Some(to) = self.order.ways.address(&message.recipient).cloned() else { return };
+        let flight = Flight { recipient: message.recipient.clone(), channel };
+        self.in_flight.insert(message.id.clone(), flight);
         let ways: Ways = self.order.ways.clone();
         self.flying.spawn(async move {
             let outcome = ways.send(&to, &message.id, message.created_at, &message.letter, now).await;
             Done::Message { message: Box::new(message), channel: to.channel(), outcome }
         });
-        true
     }
 
     /// Something ended; nothing if it panicked, which takes nothing else with it.
@@ -322,7 +317,6 @@ impl Work {
         match done {
             Some(Done::Message { message, channel, outcome }) => {
                 self.in_flight.remove(&message.id);
-                self.mails_in_flight = self.mails_in_flight.saturating_sub(usize::from(channel == Channel::Mail));
                 self.judge(&message, channel, outcome, now);
             }
             Some(Done::Alerts { instance, outcome }) => self.alerted(instance, &outcome),
@@ -330,7 +324,6 @@ impl Work {
                 // Whose it was is not known; the store knows that they are all still to be sent.
                 tracing::error!("sending a message panicked: this is a defect; please report it");
                 self.in_flight.clear();
-                self.mails_in_flight = 0;
                 self.said.busy.clear();
             }
         }
@@ -339,16 +332,25 @@ impl Work {
     /// What an attempt means for its message.
     fn judge(&mut self, message: &Notification, channel: Channel, outcome: Outcome, now: Timestamp) {
         let (id, to) = (&message.id, &message.recipient);
-        let later = |asked| retry::next(id, message.attempts, asked, now);
+        let is_direct = self.storage.holds(id);
+        let later = |why, asked| match retry::next(id, message.attempts, asked, now) {
+            _ if is_direct => (Delivery::Pending, retry::next_urgent(id, message.attempts, now), Some(why)),
+            Some(at) => (Delivery::Pending, at, Some(why)),
+            None => (Delivery::Dead, now, Some(why)),
+        };
+        // All mail has one way, each webhook its own.
+        let way = if channel == Channel::Mail { channel.as_str() } else { to.as_str() };
+        let works_again = outcome == Outcome::Accepted && self.working.insert(way.to_owned());
         let (state, next_at, fault) = match outcome {
             Outcome::Accepted => {
                 self.reopen(to, now);
                 (Delivery::Sent, now, None)
             }
-            Outcome::Later(why, asked) => match later(asked) {
-                Some(at) => (Delivery::Pending, at, Some(why)),
-                None => (Delivery::Dead, now, Some(why)),
-            },
+            Outcome::Later(why, asked) => later(why, asked),
+            Outcome::Unreachable(why) => {
+                self.working.remove(way);
+                later(why, None)
+            }
             Outcome::Refused(why) => (Delivery::Dead, now, Some(why)),
             Outcome::Gone(why) => {
                 self.close(to, &why, now);
@@ -369,14 +371,16 @@ impl Work {
                 tracing::error!("message {id} to `{to}` is given up: {why}; `turmwacht notify list` shows it")
             }
         }
-        if let Some(direct) = self.direct.iter_mut().find(|direct| direct.id == *id) {
-            direct.attempts += 1;
-            direct.next_at = next_at;
-            let is_over = state != Delivery::Pending || direct.attempts >= DIRECT_ATTEMPTS_MAX;
-            self.direct.retain(|direct| !(is_over && direct.id == *id));
+        if is_direct {
+            self.storage.tried(id, state, next_at);
             return;
         }
-        self.unsettled.push(Attempt { id: id.clone(), state, next_at, fault });
+        // What waits for the way to work again does not wait for its own time.
+        let hurried = works_again.then(|| match channel {
+            Channel::Mail => Hurried::Mail,
+            Channel::Webhook | Channel::Alertmanager => Hurried::Recipient(to.clone()),
+        });
+        self.unsettled.push(Attempt { id: id.clone(), state, next_at, fault, hurried });
     }
 
     /// A webhook said that it wants no more. If the store cannot be told, it will say so again.
@@ -401,113 +405,18 @@ impl Work {
         }
     }
 
-    // --- what the store cannot hold ---------------------------------------------------------------
-
-    /// Tells of a store that fails, and that it works again.
-    fn watch_storage(&mut self, since: Option<Timestamp>, now: Timestamp) {
-        let trouble = &mut self.trouble;
-        let news = match (since, trouble.since) {
-            (Some(began), _) if !trouble.told && now.since(began) >= STORAGE_TOLD_AFTER => {
-                trouble.told = true;
-                Some((began, None))
-            }
-            (None, Some(began)) if trouble.told => {
-                trouble.told = false;
-                Some((began, Some(now)))
-            }
-            _ => None,
-        };
-        trouble.since = since;
-        let (Some((began, ended)), Some(facts)) = (news, self.facts.clone()) else { return };
-        let frame = frame(&facts.catalogue);
-        let digests = plan::about_storage(&self.order.recipients, began, ended, now);
-        self.direct.extend(digests.iter().map(|digest| message(digest, &frame)));
-    }
-
-    fn send_direct(&mut self, now: Timestamp) {
-        let due: Vec<Notification> = self
-            .direct
-            .iter()
-            .filter(|direct| direct.next_at <= now && !self.in_flight.contains_key(&direct.id))
-            .cloned()
-            .collect();
-        for message in due {
-            self.send(message, now);
+    /// How long there is nothing to do.
+    fn rest(&self, now: Timestamp) -> Duration {
+        if let Some(at) = self.store_again_at {
+            return at.saturating_duration_since(monotonic());
         }
-    }
-
-    // --- Alertmanager -----------------------------------------------------------------------------
-
-    /// Tells every instance what stands, when that changed and again and again.
-    fn alert(&mut self, now: Timestamp) {
-        let (Some(instances), Some(facts)) = (self.order.ways.alertmanager.clone(), self.facts.clone()) else { return };
-        let since = self.said.at.map(|at| now.since(at));
-        let changed = self.said.position != facts.position || !self.said.failed.is_empty();
-        let is_due = since.is_none_or(|since| since >= if changed { ALERT_EVERY } else { RESEND });
-        if !is_due {
-            return;
+        if !self.unsettled.is_empty() {
+            return Duration::ZERO;
         }
-        let language = facts.catalogue.site.language().to_owned();
-        let title = |incident: &Incident| escape::line(&wording::body(&incident.title, "de", &language));
-        let storage = self.trouble.since.filter(|since| now.since(*since) >= STORAGE_TOLD_AFTER);
-        let mut alerts = alertmanager::alerts(&facts, &title, storage, now);
-        let ended = alertmanager::ended(&self.said.alerts, &alerts, now);
-        self.said.closing.extend(ended);
-        let stands = |alert: &Alert| alerts.iter().any(|other| other.labels == alert.labels);
-        self.said.closing.retain(|alert| alert.ended_at.is_some_and(|at| now.since(at) < RESEND * 5) && !stands(alert));
-        self.said.alerts.clone_from(&alerts);
-        alerts.extend(self.said.closing.iter().cloned());
-        (self.said.at, self.said.position) = (Some(now), facts.position);
-        if alerts.is_empty() {
-            self.said.failed.clear();
-            return;
-        }
-        let bodies = alertmanager::bodies(&alerts, now);
-        for (instance, url) in instances.urls.iter().cloned().enumerate() {
-            if !self.said.busy.insert(instance) {
-                continue;
-            }
-            let (instances, bodies) = (instances.clone(), bodies.clone());
-            self.flying.spawn(async move {
-                let mut outcome = Outcome::Accepted;
-                for body in bodies {
-                    let sent = instances.send(&url, body).await;
-                    if sent != Outcome::Accepted {
-                        outcome = sent;
-                    }
-                }
-                Done::Alerts { instance, outcome }
-            });
-        }
-    }
-
-    fn alerted(&mut self, instance: usize, outcome: &Outcome) {
-        self.said.busy.remove(&instance);
-        let word = if *outcome == Outcome::Accepted { "sent" } else { "retried" };
-        self.order.metrics.notifications.with_label_values(&[Channel::Alertmanager.as_str(), word]).inc();
-        match outcome {
-            Outcome::Accepted => {
-                if self.said.failed.remove(&instance) {
-                    tracing::info!("Alertmanager {} is told again", instance + 1);
-                }
-            }
-            Outcome::Later(why, _) | Outcome::Refused(why) | Outcome::Gone(why) => {
-                if self.said.failed.insert(instance) {
-                    tracing::error!("Alertmanager {} is not told: {}", instance + 1, escape::terminal(why));
-                }
-            }
-        }
-    }
-
-    // --- time -------------------------------------------------------------------------------------
-
-    /// When there is something to do at the latest.
-    fn next(&self, now: Timestamp) -> Timestamp {
         let planned = self.planner.as_ref().and_then(|planner| planner.next(now));
         // What is due and waits for its turn is looked at when something lands.
-        let attempt = self.store.as_ref().and_then(|store| store.next().ok().flatten()).filter(|at| *at > now);
-        let settle = (!self.unsettled.is_empty()).then_some(self.store_again_at.max(now));
-        [planned, attempt, settle].into_iter().flatten().min().unwrap_or_else(|| now.plus(LOOK_EVERY))
+        let attempt = self.store.as_ref().and_then(|store| store.next(now).ok().flatten());
+        planned.into_iter().chain(attempt).min().map_or(LOOK_EVERY, |at| at.since(now))
     }
 
     /// Says once that the store cannot be used, and once that it can again.
@@ -521,7 +430,7 @@ impl Work {
     }
 }
 
-fn message(digest: &Digest, frame: &Frame) -> Notification {
+pub(super) fn message(digest: &Digest, frame: &Frame) -> Notification {
     Notification {
         id: digest.id.clone(),
         recipient: digest.recipient.clone(),

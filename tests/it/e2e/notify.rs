@@ -1,7 +1,7 @@
-//! Messages from the whole program to webhooks of the test's own: wherever it is killed, and whatever they
-//! answer.
+//! Messages from the whole program to webhooks and a mail server of the test's own: wherever it is killed, and
+//! whatever they answer.
 
-use std::io::{Read, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::sync::{Arc, Mutex};
 
@@ -238,4 +238,79 @@ fn a_webhook_may_hang_redirect_inside_fail_or_want_no_more_and_harms_nobody() {
     assert_eq!(tested.code, Some(1), "{tested:?}");
     assert!(tested.stdout.contains("redirects are not followed"), "{tested:?}");
     place.run(&["notify", "test", "--to", "webhook:nobody"]).assert_refuses(&["`webhook:nobody` is nobody"]);
+}
+
+/// A mail server that takes every message, and then says nothing any more.
+struct Mailbox {
+    server: Server,
+    got: Arc<Mutex<Vec<String>>>,
+}
+
+impl Mailbox {
+    fn new() -> Self {
+        let got = Arc::<Mutex<Vec<String>>>::default();
+        let noted = Arc::clone(&got);
+        let server = Server::raw(move |mut stream: TcpStream| {
+            let mut lines = BufReader::new(stream.try_clone().unwrap()).lines();
+            let mut say = |text: &str| stream.write_all(format!("{text}\r\n").as_bytes()).unwrap_or_default();
+            say("220 mail.test");
+            let mut taken = false;
+            while let Some(Ok(line)) = lines.next() {
+                match line.split([' ', ':']).next().unwrap_or_default() {
+                    _ if taken => {}
+                    "EHLO" => say("250-mail.test\r\n250 8BITMIME"),
+                    "DATA" => {
+                        say("354 go on");
+                        let message: Vec<String> =
+                            lines.by_ref().map(Result::unwrap).take_while(|line| line != ".").collect();
+                        noted.lock().unwrap().push(message.join("\n"));
+                        say("250 taken");
+                        taken = true;
+                    }
+                    _ => say("250 well"),
+                }
+            }
+        });
+        Self { server, got }
+    }
+
+    fn got(&self) -> Vec<String> {
+        self.got.lock().unwrap().clone()
+    }
+}
+
+#[test]
+fn an_outage_is_told_by_mail_once_though_the_server_never_takes_leave() {
+    let mailbox = Mailbox::new();
+    let site = Site::new();
+    let place = Place::new(reference().address, &town(site.server.address));
+    let mut config = configuration(reference().address, "127.0.0.1:0", "turmwacht.db");
+    config.push_str(&format!(
+        "[notify.mail]\nsmtp = \"{}\"\ntls = \"none\"\nfrom = \"status@example.org\"\n\
+         [[notify.to]]\nmail = [\"it@example.org\"]\n",
+        mailbox.server.address
+    ));
+    place.write("config.toml", &config);
+    let program = place.serve();
+    program.until_status("portal", "operational");
+    site.switch(false);
+    program.until_status("portal", "major_outage");
+    let sent = "turmwacht_notifications_total{channel=\"mail\",outcome=\"sent\"} 1";
+    program.until(sent, |program| program.get("/metrics").contains(sent));
+    let got = mailbox.got();
+    assert_eq!(got.len(), 1, "what was taken is not sent again: {got:?}");
+    let incident = program.json("/api/v1/incidents")["incidents"][0]["url"].as_str().unwrap().to_owned();
+    for line in [
+        "From: status@example.org",
+        "To: it@example.org",
+        "Subject: Ausfall: Serviceportal",
+        "Schwere: Ausfall",
+        &incident,
+    ] {
+        assert!(got[0].lines().any(|other| other == line), "{line}:\n{}", got[0]);
+    }
+    assert_eq!(listed(&place)[0]["state"], "sent");
+    let tested = place.run(&["notify", "test", "--to", "mail:it@example.org"]);
+    assert_eq!((tested.code, &*tested.stdout), (Some(0), "mail:it@example.org: accepted\n"), "{tested:?}");
+    assert!(mailbox.got()[1].contains("Subject: Probe: Meldungen kommen an"), "{}", mailbox.got()[1]);
 }

@@ -199,7 +199,7 @@ fn a_store_of_version_3_is_backed_up_and_remembers_from_now_on_what_was_told() {
     assert_eq!(list(&ground.path, 10).unwrap(), []);
     assert_eq!(fs::read(&ground.path).unwrap()[63], 3);
 
-    let memory = Outgoing::open(&ground.path).unwrap().recall(at(100)).unwrap();
+    let memory = Outgoing::open(&ground.path).unwrap().recall(&Default::default(), at(100)).unwrap();
     assert_eq!((memory.position, memory.since), (2, at(100)), "what was before is nobody's business");
     assert!(memory.told.is_empty() && memory.held.is_empty());
     assert_eq!(ground.restore().events, events);

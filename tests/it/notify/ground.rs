@@ -50,6 +50,10 @@ kind = "portal"
 owner = "kreis"
 serves = ["05954"]
 url = "https://portal.example.org/"
+[[component.check]]
+id = "http"
+probe.http = { url = "https://portal.example.org/" }
+warn.certificate_valid_for = "14d"
 
 [[component]]
 id = "standesamt"
@@ -149,8 +153,7 @@ impl Ground {
             remember(&mut self.memory, memo);
         }
         for digest in &digests {
-            self.memory.last.insert(digest.recipient.clone(), digest.at);
-            *self.memory.waiting.entry(digest.recipient.clone()).or_default() += 1;
+            self.memory.composed(&digest.recipient, digest.at);
         }
         assert_eq!(*self.planner.memory(), self.memory, "the store would know less, or more");
         digests

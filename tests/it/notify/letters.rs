@@ -4,7 +4,7 @@ use jiff::tz::TimeZone;
 use serde_json::Value;
 use turmwacht::model::id::IncidentId;
 use turmwacht::model::incident::{Body, Impact};
-use turmwacht::model::notification::{Contact, Deed, Digest, Edited, Item, What};
+use turmwacht::model::notification::{Contact, Deed, Digest, Edited, Item, Merged, What};
 use turmwacht::model::notify::Topic;
 use turmwacht::model::text::{Plain, Text};
 use turmwacht::publish::letter::{Frame, test, write};
@@ -30,7 +30,7 @@ fn incident(title: &str, severity: Impact) -> Item {
         began_at: at(0),
         ended_at: None,
         told_before: false,
-        quiet: None,
+        held_back: Vec::new(),
         what: What::Incident {
             id: IncidentId::new("i1"),
             title: Body::Written(german(title)),
@@ -39,6 +39,7 @@ fn incident(title: &str, severity: Impact) -> Item {
             organisations: vec![german("Ennepe-Ruhr-Kreis"), german("Stadt Hattingen")],
             more_organisations: 70,
             public: true,
+            merged_into: None,
         },
     }
 }
@@ -82,6 +83,51 @@ fn several_things_are_counted_in_the_subject() {
 }
 
 #[test]
+fn what_goes_on_elsewhere_is_not_called_over() {
+    let merged = |title: Option<&str>| {
+        let mut item = incident("Störung: Standesamt", Impact::Critical);
+        (item.ended_at, item.told_before) = (Some(at(600)), true);
+        let What::Incident { merged_into, .. } = &mut item.what else { panic!("{item:?}") };
+        let title = title.map(|title| Body::Written(Text::single("de", title)));
+        *merged_into = Some(Merged { id: IncidentId::new("i9"), title });
+        item
+    };
+    let letter = write(&digest(vec![merged(Some("Störung: Serviceportal"))]), &frame());
+    assert_eq!(letter.subject, "Wird fortgeführt in: Störung: Serviceportal");
+    assert!(letter.text.contains("Nicht behoben: „Standesamt“ gehört zu einer anderen Störung"), "{}", letter.text);
+    assert!(!letter.text.contains("Behoben:") && !letter.text.contains(", bis "), "{}", letter.text);
+    let payload: Value = serde_json::from_str(&letter.payload).unwrap();
+    assert_eq!(payload["data"]["items"][0]["merged_into"], "i9");
+    let both = write(&digest(vec![incident("Portal", Impact::Critical), merged(None)]), &frame());
+    assert_eq!(both.subject, "2 Meldungen: 1 Störung, 1 Zusammenführung");
+    assert!(both.text.contains("Wird anderswo fortgeführt: Standesamt"), "{}", both.text);
+}
+
+#[test]
+fn of_what_is_in_no_list_any_more_we_do_not_say_that_it_was_put_right() {
+    for (topic, subject) in [
+        (Topic::Certificate, "Zertifikat wird nicht mehr geprüft: portal/http"),
+        (Topic::Incident, "Störung beendet: portal/http"),
+        (Topic::Overdue, "Zusage erledigt: portal/http"),
+    ] {
+        let mut item = Item { topic, what: What::Gone("portal/http".to_owned()), ..incident("", Impact::None) };
+        item.ended_at = Some(at(600));
+        assert_eq!(write(&digest(vec![item]), &frame()).subject, subject);
+    }
+}
+
+#[test]
+fn a_store_that_works_again_is_told_otherwise_to_those_who_never_heard() {
+    let works = |told_before| {
+        let storage = Item { topic: Topic::Storage, what: What::Storage, ..incident("", Impact::Critical) };
+        write(&digest(vec![Item { ended_at: Some(at(600)), told_before, ..storage }]), &frame())
+    };
+    assert_eq!(works(true).subject, "Der Speicher geht wieder");
+    assert_eq!(works(false).subject, "Der Speicher ging eine Zeit lang nicht");
+    assert!(works(false).text.contains("Von 01.12.2023, 12:00 Uhr bis 01.12.2023, 12:10 Uhr ließ er sich nicht"));
+}
+
+#[test]
 fn what_an_editor_wrote_is_marked_line_by_line_and_new_numbers_are_to_be_read_again() {
     let edited = Edited {
         deed: Deed::Changed,
@@ -93,6 +139,7 @@ fn what_an_editor_wrote_is_marked_line_by_line_and_new_numbers_are_to_be_read_ag
             Contact { text: Plain::new("tel:+499001234567"), is_new: true },
             Contact { text: Plain::new("tel:+4923242040"), is_new: false },
         ],
+        more_contacts: 3,
     };
     let item = Item { topic: Topic::EditorChange, what: What::Edited(Box::new(edited)), ..incident("", Impact::Minor) };
     let letter = write(&digest(vec![item]), &frame());
@@ -104,6 +151,7 @@ fn what_an_editor_wrote_is_marked_line_by_line_and_new_numbers_are_to_be_read_ag
         "> https://evil.example/",
         "- tel:+499001234567  (neu: bitte gegenlesen)",
         "- tel:+4923242040",
+        "- und 3 weitere",
         "https://status.example.org/incidents/i1",
     ] {
         assert!(letter.text.lines().any(|other| other.trim_end() == line), "{line}:\n{}", letter.text);

@@ -4,19 +4,24 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use turmwacht::model::catalogue::Reach;
-use turmwacht::model::event::Event;
-use turmwacht::model::id::{CheckId, CheckKey, ComponentId, IncidentId, OrganisationId};
-use turmwacht::model::incident::{Body, Impact, Incident, IncidentEdit, IncidentStatus, Overlay, Update};
-use turmwacht::model::notification::{Edit, What};
-use turmwacht::model::notify::{Recipient, Rule, Topic};
+use turmwacht::model::alternative::{Alternative, AlternativeKind, Link};
+use turmwacht::model::catalogue::{Ends, Reach};
+use turmwacht::model::event::{Event, MaintenancePhase};
+use turmwacht::model::id::{CheckId, CheckKey, ComponentId, IncidentId, MaintenanceId, OrganisationId};
+use turmwacht::model::incident::{
+    Body, Change, Impact, Incident, IncidentEdit, IncidentStatus, Message, MessageCode, Overlay, Update,
+};
+use turmwacht::model::notice::{CoveredNotice, MaintenanceEdit, MaintenanceNotice, MaintenanceUpdate};
+use turmwacht::model::notification::{Edit, Merged, Told, What};
+use turmwacht::model::notify::{QuietHours, Recipient, Rule, Topic};
 use turmwacht::model::text::Text;
 use turmwacht::model::verdict::Path;
+use turmwacht::model::window::When;
 use turmwacht::notify::alertmanager::{alerts, ended};
 use turmwacht::notify::facts::CertificateSeen;
 use turmwacht::notify::plan::{HELD_MAX, WAITING_MAX, about_storage};
 
-use super::ground::{Ground, at, everything, night, short, shorts, to};
+use super::ground::{Ground, at, everything, night, remember, short, shorts, to};
 
 fn admin() -> Vec<Recipient> {
     vec![to("it@example.org", everything())]
@@ -53,6 +58,113 @@ fn what_comes_within_five_minutes_of_a_message_is_one_digest() {
         shorts(&told),
         ["10 mail:it@example.org +incident:i1", "310 mail:it@example.org +incident:i1! -incident:i2"]
     );
+}
+
+#[test]
+fn a_new_critical_incident_does_not_wait_for_the_usual_time_but_is_the_third_message_at_most() {
+    let mut ground = Ground::new(admin());
+    ground.open("i1", "portal", Impact::Minor, 0);
+    let mut told = ground.watch(0..30);
+    ground.change("i1", |incident| incident.impact = Impact::Critical);
+    ground.open("i2", "standesamt", Impact::Major, 30);
+    for (second, id) in [(40, "i3"), (80, "i4"), (120, "i5")] {
+        ground.open(id, "portal", Impact::Critical, second);
+        told.extend(ground.watch(second..second + 40));
+    }
+    ground.resolve("i3", 160);
+    told.extend(ground.watch(160..1000));
+    assert_eq!(
+        shorts(&told),
+        [
+            "10 mail:it@example.org +incident:i1",
+            "50 mail:it@example.org +incident:i3",
+            "90 mail:it@example.org +incident:i4",
+            "310 mail:it@example.org +incident:i5",
+            "610 mail:it@example.org +incident:i1! -incident:i3! +incident:i2",
+        ]
+    );
+}
+
+#[test]
+fn a_clock_that_was_set_back_silences_nobody() {
+    let mut ground = Ground::new(admin());
+    let day = 86_400;
+    ground.open("i1", "portal", Impact::Major, day);
+    assert_eq!(ground.watch(day..day + 20).len(), 1);
+    ground.open("i2", "standesamt", Impact::Major, day + 20);
+    ground.look(day + 20);
+    for restarts in [false, true] {
+        let mut ground = Ground {
+            planner: ground.planner.clone(),
+            facts: ground.facts.clone(),
+            memory: ground.memory.clone(),
+            ..Ground::new(admin())
+        };
+        if restarts {
+            ground.restart();
+        }
+        ground.open("i3", "portal", Impact::Minor, 5);
+        assert_eq!(
+            shorts(&ground.watch(10..700)),
+            ["10 mail:it@example.org +incident:i2 +incident:i3"],
+            "what was noted later than now waits no longer"
+        );
+    }
+}
+
+#[test]
+fn what_waits_is_told_as_it_is_by_then() {
+    let mut ground = Ground::new(admin());
+    ground.open("i1", "portal", Impact::Minor, 0);
+    ground.watch(0..20);
+    ground.open("i2", "standesamt", Impact::Critical, 20);
+    ground.open("i3", "standesamt", Impact::Minor, 20);
+    ground.look(20);
+    ground.change("i2", |incident| incident.impact = Impact::Major);
+    ground.change("i3", |incident| incident.title = Body::Written(Text::single("de", "Anträge gestört")));
+    let told = ground.watch(21..400);
+    assert_eq!(shorts(&told), ["310 mail:it@example.org +incident:i2 +incident:i3"]);
+    let items = &told[0].1.items;
+    let What::Incident { title: Body::Written(title), .. } = &items[1].what else { panic!("{items:?}") };
+    assert_eq!((items[0].severity, title.get("de", "de").unescaped()), (Impact::Major, "Anträge gestört"));
+    // It got worse since it was told.
+    ground.change("i2", |incident| incident.impact = Impact::Critical);
+    assert_eq!(shorts(&ground.watch(700..720)), ["710 mail:it@example.org +incident:i2!"]);
+}
+
+#[test]
+fn what_goes_on_in_another_incident_says_in_which() {
+    let merge = |ground: &mut Ground, id: &str, into: &str, second: i64| {
+        ground.change(id, |incident| {
+            incident.status = IncidentStatus::Resolved;
+            incident.resolved_at = Some(at(second));
+            incident.merged_into = Some(IncidentId::new(into));
+        });
+    };
+    let mut insider = everything();
+    insider.internal = true;
+    let mut ground = Ground::new(vec![to("in@example.org", insider), to("it@example.org", everything())]);
+    ground.open("i1", "portal", Impact::Critical, 0);
+    ground.open("i2", "standesamt", Impact::Critical, 0);
+    ground.watch(0..20);
+    ground.open("i3", "rechenzentrum", Impact::Critical, 20);
+    merge(&mut ground, "i1", "i2", 20);
+    merge(&mut ground, "i2", "i3", 20);
+    let told = ground.watch(20..400);
+    let into: Vec<_> = told
+        .iter()
+        .flat_map(|(_, digest)| &digest.items)
+        .filter_map(|item| match &item.what {
+            What::Incident { merged_into: Some(Merged { id, title }), .. } => {
+                Some(format!("{} {id} {}", item.subject, title.is_some()))
+            }
+            _ => None,
+        })
+        .collect();
+    // Who heard of the new one has to wait a little longer for the rest.
+    let (others, insiders) = into.split_at(2);
+    assert_eq!(insiders, ["incident:i1 i3 true", "incident:i2 i3 true"], "at the end of the chain");
+    assert_eq!(others, ["incident:i1 i3 false", "incident:i2 i3 false"], "what is internal is not named");
 }
 
 #[test]
@@ -164,6 +276,25 @@ fn quiet_hours_hold_back_all_but_the_worst_and_then_tell_it_at_once() {
 }
 
 #[test]
+fn of_several_rules_the_one_that_is_awake_counts() {
+    let lunch = QuietHours::parse("12:00-14:00");
+    let rule = |quiet| Rule { quiet, events: [Topic::Incident, Topic::EditorChange].into(), ..everything() };
+    let both =
+        |other| vec![Recipient { rules: vec![rule(night()), rule(other)], ..to("it@example.org", everything()) }];
+    let evening = 11 * 3600;
+    for (other, told_at) in [(None, 10), (lunch, 10), (night(), 7 * 3600)] {
+        let mut ground = Ground::new(both(other));
+        ground.open("i1", "portal", Impact::Minor, evening);
+        let text = || Event::IncidentEdited { id: IncidentId::new("i1"), edit: Box::new(says("Es dauert.")) };
+        ground.edits = vec![edit(2, text())];
+        let mut told = ground.watch(evening..evening + 20);
+        told.extend(ground.watch(evening + 7 * 3600..evening + 7 * 3600 + 20));
+        let all = format!("{} mail:it@example.org +edit:2 +incident:i1", evening + told_at);
+        assert_eq!(shorts(&told), [all], "{other:?}");
+    }
+}
+
+#[test]
 fn a_promise_that_was_not_kept_is_told_and_so_is_that_it_was_kept_after_all() {
     let mut ground = Ground::new(admin());
     ground.open("i1", "portal", Impact::Critical, 0);
@@ -214,6 +345,67 @@ fn a_certificate_is_told_once_for_each_threshold_and_so_is_another_one() {
 }
 
 #[test]
+fn two_certificates_behind_one_name_are_no_storm() {
+    let day = 86_400;
+    let mut ground = Ground::new(admin());
+    let seen = |not_after: i64| {
+        let check = CheckKey { component: ComponentId::new("portal"), check: CheckId::new("http") };
+        let warn_before = Duration::from_secs(14 * 86_400);
+        Arc::new(vec![CertificateSeen { check, not_after: at(not_after), warn_before }])
+    };
+    let mut told = Vec::new();
+    for turn in 0..40 {
+        let now = 7 * day + turn * 400;
+        ground.facts.certificates = seen(if turn % 2 == 0 { 20 * day } else { 300 * day });
+        told.extend(ground.watch(now..now + 20));
+    }
+    assert_eq!(told.len(), 2, "that it runs out, and that it was renewed: {:?}", shorts(&told));
+    // Both run out: neither renews the other.
+    let mut ground = Ground::new(admin());
+    told.clear();
+    for turn in 0..40 {
+        let now = 7 * day + turn * 400;
+        ground.facts.certificates = seen((20 + turn % 2) * day);
+        told.extend(ground.watch(now..now + 20));
+    }
+    assert_eq!(told.iter().map(|(_, digest)| digest.items.len()).sum::<usize>(), 2, "{:?}", shorts(&told));
+    assert!(told.iter().all(|(_, digest)| digest.items[0].ended_at.is_none()));
+}
+
+#[test]
+fn a_path_that_comes_and_goes_is_told_once_an_hour() {
+    let mut ground = Ground::new(admin());
+    let mut begins = Vec::new();
+    for turn in 0..20 {
+        ground.facts.blind = if turn % 2 == 0 { BTreeSet::from([Path::Ipv6]) } else { BTreeSet::new() };
+        let told = ground.watch(turn * 400..turn * 400 + 20);
+        begins.extend(told.into_iter().filter(|(_, digest)| digest.items[0].ended_at.is_none()).map(|(at, _)| at));
+    }
+    assert_eq!(begins, [10, 4010]);
+}
+
+#[test]
+fn what_is_in_no_list_any_more_ends() {
+    let mut ground = Ground::new(admin());
+    let check = CheckKey { component: ComponentId::new("portal"), check: CheckId::new("gone") };
+    let subject = format!("certificate:{check}:soon:5");
+    let told = Told { severity: Impact::Minor, ended: false, at: at(0) };
+    for subject in [&*subject, "incident:i9", "silence:i9", "overrun:m9", "blind:ipv4"] {
+        ground.memory.told.insert(("mail:it@example.org".to_owned(), subject.to_owned()), told);
+    }
+    ground.restart();
+    let ends = ground.watch(400..1200);
+    let to = "mail:it@example.org";
+    assert_eq!(
+        shorts(&ends),
+        [format!("410 {to} -blind:ipv4! -{subject}! -incident:i9! -overrun:m9! -silence:i9!")],
+        "and only once"
+    );
+    ground.restart();
+    assert_eq!(shorts(&ground.watch(1200..1220)), [""; 0]);
+}
+
+#[test]
 fn what_concerns_the_instance_is_told_to_those_who_are_told_of_everybody() {
     let mut ground = Ground::new(vec![to("a@hattingen.example", of("hattingen")), to("it@example.org", everything())]);
     ground.facts.blind = BTreeSet::from([Path::Ipv6]);
@@ -221,8 +413,22 @@ fn what_concerns_the_instance_is_told_to_those_who_are_told_of_everybody() {
     ground.facts.blind = BTreeSet::new();
     told.extend(ground.watch(400..430));
     assert_eq!(shorts(&told), ["10 mail:it@example.org +blind:ipv6", "410 mail:it@example.org -blind:ipv6!"]);
-    let digests = about_storage(&ground.recipients, at(0), None, at(30));
-    assert_eq!(digests.iter().map(short).collect::<Vec<_>>(), ["mail:it@example.org +storage"]);
+    let subject = format!("storage:{}", at(0).as_millis());
+    let digests = about_storage(&ground.recipients, (7, 0), at(0), at(30));
+    assert_eq!(digests.iter().map(short).collect::<Vec<_>>(), [format!("mail:it@example.org +{subject}")]);
+    let id = |which| about_storage(&ground.recipients, which, at(0), at(90))[0].id.clone();
+    assert_eq!(digests[0].id, id((7, 0)), "after a restart it is the same message");
+    assert_ne!(digests[0].id, id((7, 1)));
+    // That it works again is told like anything else.
+    for (heard, told) in [(BTreeSet::new(), ""), (BTreeSet::from(["mail:it@example.org".to_owned()]), "!")] {
+        let mut ground = Ground::new(ground.recipients.clone());
+        for memo in ground.planner.storage_works((at(0), at(900)), &heard, at(900)) {
+            remember(&mut ground.memory, memo);
+        }
+        ground.restart();
+        let works = ground.watch(900..930);
+        assert_eq!(shorts(&works), [format!("910 mail:it@example.org -{subject}{told}")]);
+    }
 }
 
 fn says(text: &str) -> IncidentEdit {
@@ -267,8 +473,138 @@ fn what_editors_do_is_told_to_the_owner_with_new_numbers_marked() {
         };
         edited.contacts.iter().map(contact).collect::<Vec<_>>()
     };
-    assert_eq!(contacts(0), ["https://evil.example/ NEW", "(02324) 204 3030", "0900 1234567 NEW"]);
+    assert_eq!(contacts(0), ["https://evil.example/ NEW", "0900 1234567 NEW", "(02324) 204 3030"]);
     assert_eq!(contacts(1), ["https://evil.example/", "(02324) 204 3030", "0900 1234567"], "once seen is known");
+}
+
+/// The contacts of the only thing in a digest.
+fn contacts(item: &turmwacht::model::notification::Item) -> Vec<String> {
+    let What::Edited(edited) = &item.what else { panic!("{item:?}") };
+    let new = |is_new: bool| if is_new { " NEW" } else { "" };
+    edited.contacts.iter().map(|contact| format!("{}{}", contact.text.unescaped(), new(contact.is_new))).collect()
+}
+
+fn watching(organisation: &str) -> Vec<Recipient> {
+    let rule = Rule { events: BTreeSet::from([Topic::EditorChange]), ..of(organisation) };
+    vec![to("a@hattingen.example", rule)]
+}
+
+#[test]
+fn a_new_number_is_marked_wherever_it_stands_and_however_many_others_stand_there() {
+    let mut ground = Ground::new(watching("hattingen"));
+    ground.open("i1", "standesamt", Impact::None, -10);
+    let many: String = (0..40).map(|number| format!("02324 100{number:03}, ")).collect();
+    let id = IncidentId::new("i1");
+    let change = |edit: IncidentEdit| Event::IncidentEdited { id: id.clone(), edit: Box::new(edit) };
+    ground.edits = vec![edit(2, change(says(&many))), edit(3, change(says(&many)))];
+    let told = ground.watch(0..20);
+    let new = |item| contacts(item).iter().filter(|contact| contact.ends_with(" NEW")).count();
+    // What did not fit into the first stayed new.
+    assert_eq!(told[0].1.items.iter().map(new).collect::<Vec<_>>(), [30, 10]);
+    let german = |text: &str| Text::single("de", text);
+    let way = Alternative {
+        kind: AlternativeKind::Phone,
+        target: vec![Link::parse("tel:+4923242043030").unwrap()],
+        label: german("Hilfe unter 0900 1111111"),
+        hours: None,
+        hours_text: Some(german("abends 0900 2222222")),
+        page: None,
+        serves: Vec::new(),
+        valid_from: None,
+        valid_until: None,
+        component: None,
+        verified_at: None,
+    };
+    let everywhere = IncidentEdit {
+        title: Some(Body::Written(german("Rufen Sie 0900 3333333 an"))),
+        alternatives: Some(vec![way]),
+        ..says(&many)
+    };
+    ground.edits = vec![edit(4, change(everywhere)), edit(5, change(says(&format!("{many} oder 0900 4444444"))))];
+    let told = ground.watch(400..420);
+    let [all, last] = &told[0].1.items[..] else { panic!("{told:?}") };
+    let mut first = contacts(all)[..4].to_vec();
+    first.sort();
+    assert_eq!(first[1..], ["0900 1111111 NEW", "0900 2222222 NEW", "0900 3333333 NEW"]);
+    assert_eq!(contacts(last)[0], "0900 4444444 NEW");
+}
+
+fn planned() -> MaintenanceNotice {
+    MaintenanceNotice {
+        id: MaintenanceId::new("umzug"),
+        title: Text::single("de", "Umzug"),
+        text: None,
+        components: vec![CoveredNotice { component: ComponentId::new("portal"), until: None, ended_at: None }],
+        programme: None,
+        from: When::instant(at(3600)),
+        until: When::instant(at(7200)),
+        ends: Ends::OnNotice,
+        announced_at: When::instant(at(-60)),
+        last_chance_before: None,
+        back_from: None,
+        unaffected: Vec::new(),
+        recurring: None,
+        series: None,
+        alternatives: Vec::new(),
+        zone: "Europe/Berlin".to_owned(),
+        phase: MaintenancePhase::Announced,
+        ended_at: None,
+        sequence: 0,
+        declared: None,
+        updates: Vec::new(),
+        revision: 1,
+    }
+}
+
+#[test]
+fn a_number_in_a_changed_announcement_is_told_though_we_say_ourselves_that_it_changed() {
+    let mut ground = Ground::new(watching("kreis"));
+    let notice = planned();
+    ground.facts.maintenance.insert(notice.id.clone(), Arc::new(notice.clone()));
+    let ours =
+        Message { code: MessageCode::Replanned, wording: 1, component: Text::default(), status: None, reason: None };
+    let change = MaintenanceEdit {
+        text: Change::Set(Text::single("de", "Bitte 0900 1234567 anrufen.")),
+        update: Some(MaintenanceUpdate {
+            number: 2,
+            at: at(0),
+            phase: notice.phase,
+            body: Body::Automatic(ours),
+            ended: Vec::new(),
+            announced: None,
+        }),
+        ..MaintenanceEdit::default()
+    };
+    ground.edits = vec![edit(2, Event::MaintenanceEdited { id: notice.id.clone(), edit: Box::new(change) })];
+    let told = ground.watch(0..20);
+    let item = &told[0].1.items[0];
+    assert_eq!(contacts(item), ["0900 1234567 NEW"]);
+    let What::Edited(edited) = &item.what else { panic!("{item:?}") };
+    assert_eq!(edited.text, Some(Body::Written(Text::single("de", "Bitte 0900 1234567 anrufen."))));
+}
+
+#[test]
+fn a_number_that_nobody_was_told_of_stays_new() {
+    let mut ground = Ground::new(watching("witten"));
+    ground.open("i1", "standesamt", Impact::None, -10);
+    let change = Event::IncidentEdited { id: IncidentId::new("i1"), edit: Box::new(says("0900 1234567")) };
+    ground.edits = vec![edit(2, change)];
+    assert_eq!(shorts(&ground.watch(0..20)), [""; 0]);
+    assert!(ground.memory.seen.is_empty());
+}
+
+#[test]
+fn news_that_cannot_wait_have_room_beside_what_is_on_its_way() {
+    let mut ground = Ground::new(admin());
+    ground.memory.waiting.insert("mail:it@example.org".to_owned(), WAITING_MAX);
+    ground.restart();
+    ground.open("i1", "portal", Impact::Major, 0);
+    ground.open("i2", "portal", Impact::Critical, 0);
+    assert_eq!(ground.look(0).len(), 0);
+    assert_eq!(ground.look(15).iter().map(short).collect::<Vec<_>>(), ["mail:it@example.org +incident:i2"]);
+    ground.accept();
+    let told = ground.watch(16..400);
+    assert_eq!(shorts(&told), ["315 mail:it@example.org +incident:i1"]);
 }
 
 #[test]

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use jiff::tz::TimeZone;
 use proptest::prelude::*;
 use turmwacht::model::incident::Impact;
-use turmwacht::model::notification::Digest;
-use turmwacht::notify::plan::WINDOW;
+use turmwacht::model::notification::{Digest, WINDOW};
+use turmwacht::notify::plan::IN_WINDOW_MAX;
 
 use super::ground::{Ground, at, everything, night, to};
 
@@ -93,9 +93,18 @@ proptest! {
         }
         for recipient in ["mail:day@example.org", "mail:night@example.org"] {
             let mine: Vec<_> = told.iter().filter(|(_, digest)| digest.recipient == recipient).collect();
-            for pair in mine.windows(2) {
-                let apart = pair[1].0 - pair[0].0;
-                prop_assert!(apart >= i64::try_from(WINDOW.as_secs()).unwrap(), "{apart} seconds: {pair:?}");
+            let window = i64::try_from(WINDOW.as_secs()).unwrap();
+            for some in mine.windows(IN_WINDOW_MAX + 1) {
+                prop_assert!(some[IN_WINDOW_MAX].0 - some[0].0 >= window, "too many: {some:?}");
+            }
+            for (number, (second, digest)) in mine.iter().enumerate() {
+                let lately: Vec<_> = mine[..number].iter().filter(|(before, _)| second - before < window).collect();
+                for item in &digest.items {
+                    let is_new = item.severity == Impact::Critical && item.ended_at.is_none() && !item.told_before;
+                    prop_assert!(lately.is_empty() || is_new, "it could have waited: {item:?}");
+                    let before = lately.iter().flat_map(|(_, digest)| &digest.items);
+                    prop_assert!(!before.map(|item| &item.subject).any(|other| *other == item.subject), "{item:?}");
+                }
             }
             for (id, is_open) in &opened {
                 let subject = format!("incident:{id}");
