@@ -14,6 +14,7 @@ use crate::publish::escape::terminal;
 mod audit;
 mod backup;
 mod check;
+mod completions;
 mod config;
 mod demo;
 mod edit;
@@ -21,6 +22,7 @@ mod export;
 mod import;
 mod notify;
 mod openapi;
+mod progress;
 mod replay;
 mod token;
 
@@ -57,6 +59,8 @@ enum Command {
     Import(import::Command),
     /// Print the description of the interfaces, as /openapi.json serves it.
     Openapi,
+    /// Print what a shell needs to complete these commands.
+    Completions(completions::Arguments),
     /// Make, list and revoke the tokens of editors, beside a running server.
     #[command(subcommand)]
     Token(token::Command),
@@ -95,6 +99,7 @@ pub fn main() -> ExitCode {
         Command::Export(export) => export::run(&arguments.config, &export),
         Command::Import(command) => import::run(&command),
         Command::Openapi => openapi::run(&arguments.config),
+        Command::Completions(completions) => completions::run(&completions),
         Command::Token(command) => token::run(&arguments.config, &command),
         Command::Notify(command) => notify::run(&arguments.config, &command),
         Command::Audit(command) => audit::run(&arguments.config, &command),

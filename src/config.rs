@@ -42,7 +42,7 @@ use checks::Context;
 use diagnostic::{Fault, Faults, Source, Spot, quote};
 use graph::{RawFile, assemble};
 use read::Table;
-use settings::{Operator, read_operator};
+use settings::{Operator, read_operator, read_storage};
 
 use crate::model::catalogue::Catalogue;
 use crate::model::settings::Settings;
@@ -100,6 +100,9 @@ pub struct Extra<'a> {
     /// A simulated world on this machine: loopback targets are allowed, and nobody is told to
     /// name references, probe files or an imprint.
     pub loopback: bool,
+    /// Values of secrets are not read: they may be there for the service alone. What is loaded so
+    /// can be looked at, and serves for nothing else.
+    pub without_secrets: bool,
 }
 
 /// Reads config.toml, every probe file it names, and its secrets.
@@ -109,16 +112,36 @@ pub fn load(config_file: &Path) -> Result<Loaded, Report> {
 
 /// Like [`load`]; tells bad probe files from a bad config.toml.
 pub fn load_or_settings(config_file: &Path) -> Result<Loaded, LoadFailure> {
-    let text = match read_text(config_file) {
-        Ok(text) => text,
+    load_with(config_file, Extra::default())
+}
+
+/// Like [`load_or_settings`], with something allowed beside the usual.
+pub fn load_with(config_file: &Path, extra: Extra<'_>) -> Result<Loaded, LoadFailure> {
+    let config = operators_file(config_file).map_err(LoadFailure::Settings)?;
+    build(config, Vec::new(), &folder(config_file), extra, true)
+}
+
+/// Where the store is: all that a command on it needs. Of config.toml only `[storage]` is judged; neither
+/// secrets nor other files are read, for they may be there while the service runs and not now.
+pub fn store(config_file: &Path) -> Result<PathBuf, Report> {
+    let source = operators_file(config_file)?;
+    let faults = Faults::default();
+    let (document, _) = parse(&source.text, 0, &faults);
+    let table = Table::new(document.get_ref(), Spot::new(0, 0..0), &faults);
+    let storage = read_storage(table.table("storage"), &folder(config_file));
+    if faults.has_errors() { Err(faults.into_report(&[source])) } else { Ok(storage.path) }
+}
+
+/// The text of config.toml.
+fn operators_file(config_file: &Path) -> Result<Source, Report> {
+    let name = config_file.display().to_string();
+    match read_text(config_file) {
+        Ok(text) => Ok(Source { name, path: Some(config_file.to_owned()), text }),
         Err(why) => {
-            let title = format!("{} cannot be read: {why}", quote(&config_file.display().to_string()));
             let help = "name the operator's file with `--config FILE`, or run in its folder";
-            return Err(LoadFailure::Settings(Report::sentence(title, Some(help.to_owned()))));
+            Err(Report::sentence(format!("{} cannot be read: {why}", quote(&name)), Some(help.to_owned())))
         }
-    };
-    let config = Source { name: config_file.display().to_string(), path: Some(config_file.to_owned()), text };
-    build(config, Vec::new(), &folder(config_file), Extra::default(), true)
+    }
 }
 
 /// Like [`load`] with texts instead of TOML files; `probes` of the config text is not followed.
@@ -231,7 +254,7 @@ fn build(
     // missing there would be a false fault.
     let unheard = Faults::default();
     let table = Table::new(document.get_ref(), Spot::new(0, 0..0), if broken { &unheard } else { &faults });
-    let operator = read_operator(table, base, extra.loopback);
+    let operator = read_operator(table, base, extra);
     let operator_fails = faults.has_errors();
     let mut complete = true;
     let (paths, patterns) =

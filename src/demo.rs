@@ -62,7 +62,7 @@ pub fn run(
         "title = \"Status der kommunalen Online-Dienste (Demo)\"\nprobes = []\n[server]\nlisten = \"{listen}\"\npublic_url = \"http://{listen}\"\n[storage]\npath = {:?}\n[probing]\nprivate_networks = [\"127.0.0.0/8\"]\nper_host = 64\n[vantage]\nname = \"demo\"\n",
         folder.0.join("demo.db").to_string_lossy(),
     );
-    let extra = config::Extra { ignored_keys: &[], loopback: true };
+    let extra = config::Extra { loopback: true, ..config::Extra::default() };
     let loaded = config::from_texts_with(("demo", &text), &[], &folder.0, extra)
         .map_err(|report| DemoFault::Config(report.render(false)))?;
     let mut settings = loaded.settings;

@@ -16,6 +16,7 @@ mod draft;
 pub mod gatus;
 mod go;
 mod json;
+mod kept;
 mod name;
 pub mod open_pvog;
 mod report;
@@ -70,6 +71,9 @@ pub struct Options {
 pub struct Outcome {
     /// The probe file.
     pub text: String,
+    /// The same for `config` to judge: with the declaration that stands elsewhere, and without what an earlier file
+    /// holds that was changed by hand.
+    pub judged: String,
     /// What is different, what is missing, what is to be done.
     pub report: Report,
 }

@@ -6,6 +6,7 @@
 pub mod access;
 pub mod alternative;
 pub mod availability;
+pub mod bounds;
 pub mod catalogue;
 pub mod check;
 pub mod contact;

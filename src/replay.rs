@@ -64,6 +64,11 @@ struct Replay<'a> {
 
 /// Replays a scenario from its start to its end.
 pub fn replay(scenario: &Scenario) -> Replayed {
+    replay_telling(scenario, &mut |_, _| {})
+}
+
+/// The same; tells how much of the simulated time has passed, and how much there is.
+pub fn replay_telling(scenario: &Scenario, told: &mut dyn FnMut(Duration, Duration)) -> Replayed {
     let catalogue = Arc::new(scenario.catalogue.clone());
     let timings = timings(&catalogue);
     let mut replay = Replay {
@@ -79,11 +84,11 @@ pub fn replay(scenario: &Scenario) -> Replayed {
         clock_off: 0,
     };
     replay.step(vec![Input::Adopt(catalogue)], scenario.start);
-    replay.run()
+    replay.run(told)
 }
 
 impl Replay<'_> {
-    fn run(mut self) -> Replayed {
+    fn run(mut self, told: &mut dyn FnMut(Duration, Duration)) -> Replayed {
         let mut failures = Vec::new();
         let mut faults: std::collections::VecDeque<Fault> = self.scenario.faults.iter().copied().collect();
         let mut notices = self.scenario.notices.iter().peekable();
@@ -108,6 +113,7 @@ impl Replay<'_> {
             .flatten()
             .min()
             .unwrap_or(end);
+            told(next, end);
             let now = self.scenario.start.plus(next);
             while let Some(fault) = faults.pop_front_if(|fault| fault.at <= next) {
                 self.strike(fault, now);

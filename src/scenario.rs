@@ -318,7 +318,7 @@ impl Scenario {
             ("config.toml", &config),
             &[(file.to_owned(), text.to_owned())],
             Path::new("."),
-            config::Extra { ignored_keys: OWN_TABLES, loopback: true },
+            config::Extra { ignored_keys: OWN_TABLES, loopback: true, ..config::Extra::default() },
         )
         .map_err(|report| ScenarioFault::Catalogue(report.render(false)))?;
         let catalogue = loaded.catalogue;

@@ -41,8 +41,8 @@ pub struct Exported {
     pub removed: usize,
 }
 
-/// Writes a snapshot into a folder: what changed since the last time, freshness last. `going_on` is asked
-/// before each file, so that a stop need not wait.
+/// Writes a snapshot into a folder: what changed since the last time, freshness last. `going_on` is told before
+/// each file how many of how many are done, and asked whether to go on, so that a stop need not wait.
 ///
 /// What the archive cannot tell at the moment is no reason to remove what it told before: then nothing is
 /// removed, and what is about nothing but the past stays as it is. What else is on a page is written.
@@ -50,7 +50,7 @@ fn write(
     folder: &mut Folder,
     snapshot: &Snapshot,
     archive: &dyn Archive,
-    going_on: &dyn Fn() -> bool,
+    going_on: &mut dyn FnMut(usize, usize) -> bool,
 ) -> Result<Option<Exported>, FolderFault> {
     let mut done = Exported::default();
     let archive = Noting { archive, missed: AtomicBool::new(false) };
@@ -60,8 +60,8 @@ fn write(
     let timeless = Snapshot { position: 0, ..export::kept(snapshot, Timestamp::default()) };
     let dated = export::kept(snapshot, snapshot.at);
     let mut there: HashSet<&str> = HashSet::from([ALIVE]);
-    for ExportFile { path, target, is_past } in &files {
-        if !going_on() {
+    for (index, ExportFile { path, target, is_past }) in files.iter().enumerate() {
+        if !going_on(index, files.len()) {
             folder.save()?;
             return Ok(None);
         }
@@ -172,13 +172,22 @@ fn content(body: &[u8]) -> String {
     data_encoding::HEXLOWER.encode(hash.get(..CONTENT_BYTES).unwrap_or(&hash))
 }
 
-/// Writes a snapshot into a folder, once.
+/// Writes a snapshot into a folder, once, and tells how many of how many files are done.
 ///
 /// # Errors
 /// If the folder cannot be used.
-pub(super) fn export(path: &Path, snapshot: &Snapshot, archive: &dyn Archive) -> Result<Exported, FolderFault> {
+pub(super) fn export(
+    path: &Path,
+    snapshot: &Snapshot,
+    archive: &dyn Archive,
+    told: &mut dyn FnMut(usize, usize),
+) -> Result<Exported, FolderFault> {
     let mut folder = Folder::open(path)?;
-    Ok(write(&mut folder, snapshot, archive, &|| true)?.unwrap_or_default())
+    let mut going_on = |done, of| {
+        told(done, of);
+        true
+    };
+    Ok(write(&mut folder, snapshot, archive, &mut going_on)?.unwrap_or_default())
 }
 
 /// Exports on a thread of its own whatever is published. Dropping it ends the thread.
@@ -287,7 +296,7 @@ fn run(shared: &Shared, mut folder: Folder, every: Duration, archive: &dyn Archi
             write_alive(&mut folder, &snapshot).map(|()| Some(Exported::default()))
         } else if rests_until.is_none_or(|until| until <= monotonic()) {
             waiting = None;
-            let written = write(&mut folder, &snapshot, archive, &|| shared.goes_on());
+            let written = write(&mut folder, &snapshot, archive, &mut |_, _| shared.goes_on());
             rests_until = Some(monotonic() + every);
             // What failed is tried again in the next minute.
             last = written.is_ok().then_some(snapshot);
@@ -370,18 +379,18 @@ mod tests {
         let snapshot = state.snapshot(at, &[], true);
         let path = place.path().join("site");
         let archive = Sometimes { is_broken: AtomicBool::new(false) };
-        let first = export(&path, &snapshot, &archive).unwrap();
+        let first = export(&path, &snapshot, &archive, &mut |_, _| {}).unwrap();
         assert!(first.written > 20, "{first:?}");
         let history = path.join("amt/history/index.html");
         let before = std::fs::read_to_string(&history).unwrap();
 
         archive.is_broken.store(true, Ordering::Relaxed);
-        let fault = export(&path, &snapshot, &archive).unwrap_err();
+        let fault = export(&path, &snapshot, &archive, &mut |_, _| {}).unwrap_err();
         assert!(matches!(fault, FolderFault::Unfinished(count) if count > 0), "{fault}");
         assert_eq!(std::fs::read_to_string(&history).unwrap(), before);
 
         archive.is_broken.store(false, Ordering::Relaxed);
-        let last = export(&path, &snapshot, &archive).unwrap();
+        let last = export(&path, &snapshot, &archive, &mut |_, _| {}).unwrap();
         assert_eq!(last.removed, 0, "{last:?}");
     }
 }

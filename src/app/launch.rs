@@ -260,9 +260,8 @@ pub fn run(start: Start) -> Result<(), AppFault> {
 ///
 /// # Errors
 /// If the store or the folder cannot be used.
-pub fn export(settings: &Settings, folder: &Path) -> Result<Exported, AppFault> {
-    let store = Store::open_beside(&settings.storage.path)?;
-    let restored = store.restore()?;
+pub fn export(store: &Path, folder: &Path, told: &mut dyn FnMut(usize, usize)) -> Result<Exported, AppFault> {
+    let restored = Store::open_beside(store)?.restore()?;
     let mut state = fold(&restored, State::apply).map_err(|_position| AppFault::Log)?;
     if state.record.catalogue_version == 0 {
         return Err(AppFault::Empty);
@@ -271,8 +270,8 @@ pub fn export(settings: &Settings, folder: &Path) -> Result<Exported, AppFault> 
     // What has expired meanwhile is decided as a start would decide it, and recorded nowhere.
     state.step(Vec::new(), at);
     let snapshot = state.snapshot(at, &[], true);
-    let archive = Past::open(&settings.storage.path)?;
-    Ok(export::export(folder, &snapshot, &archive)?)
+    let archive = Past::open(store)?;
+    Ok(export::export(folder, &snapshot, &archive, told)?)
 }
 
 /// The loop, until a signal ends it.

@@ -22,12 +22,11 @@ pub(super) enum Command {
 /// Runs the command, beside a running server if there is one.
 pub(super) fn run(config_file: &Path, command: &Command) -> ExitCode {
     let Command::Verify { json: as_json } = command;
-    let settings = match config::load_or_settings(config_file) {
-        Ok(loaded) => loaded.settings,
-        Err(config::LoadFailure::Catalogue { settings, .. }) => *settings,
-        Err(config::LoadFailure::Settings(report)) => return super::fail_with(&report.render(false)),
+    let store = match config::store(config_file) {
+        Ok(store) => store,
+        Err(report) => return super::fail_with(&report.render(false)),
     };
-    match verify(&settings.storage.path) {
+    match verify(&store) {
         Ok(verified) => {
             super::print(&match (as_json, &verified.last_hash) {
                 (true, last_hash) => {

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use super::progress::Progress;
 use crate::config;
 use crate::history::open::Store;
 
@@ -15,12 +16,14 @@ pub(super) struct Arguments {
 
 /// Copies the database.
 pub(super) fn run(config_file: &Path, arguments: &Arguments) -> ExitCode {
-    let settings = match config::load_or_settings(config_file) {
-        Ok(loaded) => loaded.settings,
-        Err(config::LoadFailure::Catalogue { settings, .. }) => *settings,
-        Err(config::LoadFailure::Settings(report)) => return super::fail_with(&report.render(false)),
+    let store = match config::store(config_file) {
+        Ok(store) => store,
+        Err(report) => return super::fail_with(&report.render(false)),
     };
-    match Store::backup_to(&settings.storage.path, &arguments.file) {
+    let mut progress = Progress::of("backup");
+    let copied = Store::backup_to(&store, &arguments.file, &mut |done, of| progress.at(done, of));
+    drop(progress);
+    match copied {
         Ok(report) => {
             super::print(&format!(
                 "{} holds the log up to position {}, {} bytes, checked",

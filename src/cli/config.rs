@@ -9,7 +9,11 @@ use crate::config;
 #[derive(Debug, clap::Subcommand)]
 pub(super) enum Command {
     /// Name every fault of all files at once.
-    Check,
+    Check {
+        /// Leave the values of secrets where they are: the service alone may be able to read them.
+        #[arg(long)]
+        without_secrets: bool,
+    },
     /// Print the effective settings and catalogue as JSON; secrets as ***.
     Show,
 }
@@ -17,20 +21,23 @@ pub(super) enum Command {
 /// Runs the command.
 pub(super) fn run(config_file: &Path, command: &Command) -> ExitCode {
     let colour = std::io::IsTerminal::is_terminal(&std::io::stderr()) && super::colour();
-    let loaded = match config::load(config_file) {
+    let without_secrets = matches!(command, Command::Check { without_secrets: true });
+    let extra = config::Extra { without_secrets, ..config::Extra::default() };
+    let loaded = match config::load_with(config_file, extra) {
         Ok(loaded) => loaded,
-        Err(report) => {
-            super::print_error(&report.render(colour));
+        Err(failure) => {
+            super::print_error(&failure.into_report().render(colour));
             return ExitCode::FAILURE;
         }
     };
     match command {
-        Command::Check => {
+        Command::Check { .. } => {
             if !loaded.warnings.is_empty() {
                 super::print_error(&loaded.warnings.render(colour));
             }
+            let unread = if without_secrets { "; secrets were not read" } else { "" };
             super::print(&format!(
-                "{} files, {} organisations, {} components, {} checks; faults: 0, warnings: {}",
+                "{} files, {} organisations, {} components, {} checks; faults: 0, warnings: {}{unread}",
                 loaded.files.len(),
                 loaded.catalogue.organisations.len(),
                 loaded.catalogue.components.len(),

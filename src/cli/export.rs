@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use super::progress::Progress;
 use crate::app;
 use crate::config;
 
@@ -16,12 +17,14 @@ pub(super) struct Arguments {
 
 /// Writes what the store knows, beside a running server if there is one.
 pub(super) fn run(config_file: &Path, arguments: &Arguments) -> ExitCode {
-    let settings = match config::load_or_settings(config_file) {
-        Ok(loaded) => loaded.settings,
-        Err(config::LoadFailure::Catalogue { settings, .. }) => *settings,
-        Err(config::LoadFailure::Settings(report)) => return super::fail_with(&report.render(false)),
+    let store = match config::store(config_file) {
+        Ok(store) => store,
+        Err(report) => return super::fail_with(&report.render(false)),
     };
-    match app::export(&settings, &arguments.folder) {
+    let mut progress = Progress::of("export");
+    let exported = app::export(&store, &arguments.folder, &mut |done, of| progress.at(done, of));
+    drop(progress);
+    match exported {
         Ok(exported) => {
             super::print(&format!(
                 "{}: {} files written, {} unchanged, {} removed",

@@ -30,8 +30,8 @@ pub(super) enum Command {
     Blackbox(Arguments),
     /// The open data of PVOG: all pages of its export (CSV).
     OpenPvog {
-        /// Yesterday's export or what was made of it; halts if more than a fifth of the services
-        /// has appeared or vanished since. May be repeated.
+        /// Yesterday's export or what was made of it, of which stays what was changed by hand; halts if
+        /// more than a fifth of the services has appeared or vanished since. May be repeated.
         #[arg(long, value_name = "FILE")]
         previous: Vec<PathBuf>,
         #[command(flatten)]
@@ -167,9 +167,10 @@ fn uptime_kuma(arguments: &Arguments) -> Result<Outcome, String> {
 }
 
 fn open_pvog(arguments: &Arguments, previous: &[PathBuf]) -> Result<Outcome, String> {
-    let previous = if arguments.force { Vec::new() } else { take(previous)? };
-    let previous: Vec<Source<'_>> = previous.iter().map(Taken::source).collect();
-    with_files(arguments, |sources, options| open_pvog::import(sources, &previous, options))
+    let previous = take(previous)?;
+    let files: Vec<Source<'_>> = previous.iter().map(Taken::source).collect();
+    let previous = open_pvog::Previous { files: &files, may_differ: arguments.force };
+    with_files(arguments, |sources, options| open_pvog::import(sources, previous, options))
 }
 
 fn with_files(
@@ -189,7 +190,11 @@ impl Taken {
 
 fn begins_as_database(path: &Path) -> bool {
     let mut beginning = [0; 16];
-    File::open(path).and_then(|mut file| file.read_exact(&mut beginning)).is_ok() && foreign::is_sqlite(&beginning)
+    // To open a pipe would wait for somebody to write.
+    let is_plain = std::fs::metadata(path).is_ok_and(|metadata| metadata.is_file());
+    is_plain
+        && File::open(path).and_then(|mut file| file.read_exact(&mut beginning)).is_ok()
+        && foreign::is_sqlite(&beginning)
 }
 
 /// Reads plain files, within bounds.
@@ -220,15 +225,11 @@ fn take(paths: &[PathBuf]) -> Result<Vec<Taken>, String> {
     Ok(taken)
 }
 
-/// What `config check` says of the text alone. What it lacks of config.toml (secrets) and of the
-/// file that it is added to (a declared body) is not its fault.
+/// What `config check` says of the text alone. That config.toml lacks its secrets is not its fault.
 fn judge(outcome: &Outcome, arguments: &Arguments) -> Result<(), config::Report> {
-    if arguments.declared {
-        return Ok(());
-    }
     let private = if arguments.private_networks { "private_networks = [\"0.0.0.0/0\", \"::/0\"]" } else { "" };
     let operator = format!("[probing]\n{private}\n");
-    let probes = [("the outcome".to_owned(), outcome.text.clone())];
+    let probes = [("the outcome".to_owned(), outcome.judged.clone())];
     let Err(report) = config::from_texts(("config.toml", &operator), &probes, Path::new(".")) else {
         return Ok(());
     };

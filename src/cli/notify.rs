@@ -36,17 +36,15 @@ pub(super) enum Command {
 
 /// Runs the command.
 pub(super) fn run(config_file: &Path, command: &Command) -> ExitCode {
-    let loaded = config::load_or_settings(config_file);
-    let done = match (command, loaded) {
-        (_, Err(config::LoadFailure::Settings(report))) => Err(report.render(false)),
-        (Command::List { json, dead }, Ok(config::Loaded { settings, .. })) => {
-            listed(&settings.storage.path, *json, *dead)
-        }
-        (Command::List { json, dead }, Err(config::LoadFailure::Catalogue { settings, .. })) => {
-            listed(&settings.storage.path, *json, *dead)
-        }
-        (Command::Test { .. }, Err(config::LoadFailure::Catalogue { report, .. })) => Err(report.render(false)),
-        (Command::Test { to }, Ok(loaded)) => test(&loaded, to.as_deref()),
+    let done = match command {
+        Command::List { json, dead } => match config::store(config_file) {
+            Ok(store) => listed(&store, *json, *dead),
+            Err(report) => Err(report.render(false)),
+        },
+        Command::Test { to } => match config::load(config_file) {
+            Ok(loaded) => test(&loaded, to.as_deref()),
+            Err(report) => Err(report.render(false)),
+        },
     };
     match done {
         Ok(code) => code,

@@ -8,9 +8,10 @@ use crate::publish::openapi;
 
 /// Prints the description of the interfaces, as `/openapi.json` serves it.
 pub(super) fn run(config_file: &Path) -> ExitCode {
-    let loaded = match config::load(config_file) {
+    let extra = config::Extra { without_secrets: true, ..config::Extra::default() };
+    let loaded = match config::load_with(config_file, extra) {
         Ok(loaded) => loaded,
-        Err(report) => return super::fail_with(&report.render(false)),
+        Err(failure) => return super::fail_with(&failure.into_report().render(false)),
     };
     match serde_json::to_string_pretty(&openapi::describe(&loaded.catalogue.site)) {
         Ok(json) => {

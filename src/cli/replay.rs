@@ -1,16 +1,21 @@
 //! `turmwacht replay SCENARIO`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::process::ExitCode;
+use std::time::Duration;
 
+use super::progress::Progress;
 use crate::model::catalogue::Reach;
 use crate::model::event::{Event, Logged};
+use crate::model::id::IncidentId;
+use crate::model::incident::Concerned;
 use crate::model::notice::MaintenanceUpdate;
 use crate::model::snapshot::Snapshot;
+use crate::model::text::Plain;
 use crate::model::time::Timestamp;
-use crate::publish::escape::terminal_text;
+use crate::publish::escape::{joined, sentence, terminal_text};
 use crate::publish::wording::{self, Words};
-use crate::replay::{Replayed, replay};
+use crate::replay::{Replayed, replay_telling};
 use crate::scenario::Scenario;
 
 /// Arguments of `replay`.
@@ -18,7 +23,7 @@ use crate::scenario::Scenario;
 pub(super) struct Arguments {
     /// A built-in scenario's name, or a file.
     scenario: String,
-    /// One JSON object a line instead of sentences.
+    /// The same as JSON, an object a line.
     #[arg(long)]
     json: bool,
 }
@@ -29,12 +34,22 @@ pub(super) fn run(arguments: &Arguments) -> ExitCode {
         Ok(scenario) => scenario,
         Err(fault) => return super::fail(&fault),
     };
-    let Replayed { events, failures, expectations, snapshot, .. } = replay(&scenario);
+    let mut progress = Progress::of("replay");
+    let seconds = |time: Duration| usize::try_from(time.as_secs()).unwrap_or(usize::MAX);
+    let mut told = |passed, all| progress.at(seconds(passed), seconds(all));
+    let Replayed { events, failures, expectations, snapshot, .. } = replay_telling(&scenario, &mut told);
+    drop(progress);
     let mut read = BTreeMap::new();
+    let mut known = BTreeSet::new();
     for logged in &events {
-        if arguments.json {
-            print_json(logged);
-            continue;
+        // What concerns nothing public is none of the public's business.
+        if let Some((incident, concerned)) = concerned(&logged.event) {
+            if concerned.iter().any(|concerned| concerned.public) {
+                known.insert(incident);
+            }
+            if !known.contains(incident) {
+                continue;
+            }
         }
         // What changes behind an unchanged word is no news.
         if let Event::StatusChanged(changed) = &logged.event
@@ -42,9 +57,12 @@ pub(super) fn run(arguments: &Arguments) -> ExitCode {
         {
             continue;
         }
-        if let Some(line) = sentence(&scenario, &snapshot, logged) {
-            super::print(&line);
-        }
+        let Some(text) = told_to_public(&scenario, &snapshot, logged) else { continue };
+        super::print(&if arguments.json {
+            serde_json::json!({ "at": logged.at.to_string(), "text": text }).to_string()
+        } else {
+            format!("{}  {}", local(&scenario, logged.at), terminal_text(&text))
+        });
     }
     for failure in &failures {
         super::print_error(&format!("not as expected: {failure}"));
@@ -58,61 +76,64 @@ pub(super) fn run(arguments: &Arguments) -> ExitCode {
     if failures.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
+/// The incident that an event is about, and what it concerns from then on.
+fn concerned(event: &Event) -> Option<(&IncidentId, &[Concerned])> {
+    match event {
+        Event::IncidentOpened(incident) => Some((&incident.id, &incident.concerned)),
+        Event::IncidentMoved { id, concerned, .. } => Some((id, concerned)),
+        Event::IncidentEdited { id, edit } => Some((id, &edit.concerned)),
+        _ => None,
+    }
+}
+
+/// A time in the story's zone.
+fn local(scenario: &Scenario, at: Timestamp) -> String {
+    at.to_jiff().to_zoned(scenario.zone.clone()).strftime("%F %T").to_string()
+}
+
 /// What can be read in public, and nothing else: statuses of public components and updates.
-fn sentence(scenario: &Scenario, snapshot: &Snapshot, logged: &Logged) -> Option<String> {
-    let local = |at: Timestamp| at.to_jiff().to_zoned(scenario.zone.clone()).strftime("%F %T").to_string();
+fn told_to_public(scenario: &Scenario, snapshot: &Snapshot, logged: &Logged) -> Option<Plain> {
     let words = Words::German;
-    let text = match &logged.event {
+    let component = |id| {
+        let index = *snapshot.catalogue.component_index.get(id)?;
+        snapshot.catalogue.components.get(index as usize)
+    };
+    let said = |body, word: &str| joined(&[wording::body(body, "de", "de"), Plain::new(word)], " — ");
+    Some(match &logged.event {
         Event::StatusChanged(changed) => {
-            let index = *snapshot.catalogue.component_index.get(&changed.component)?;
-            let component = snapshot.catalogue.components.get(index as usize)?;
-            let name = terminal_text(&component.name.get("de", "de"));
+            let component = component(&changed.component)?;
             let status = words.status(changed.status, Some(component.kind));
-            format!("{name}: {status} (seit {})", local(changed.since))
+            sentence(
+                &format!("{{}}: {status} (seit {})", local(scenario, changed.since)),
+                &component.name.get("de", "de"),
+            )
         }
-        Event::IncidentOpened(incident) => {
-            let title = terminal_text(&wording::body(&incident.title, "de", "de"));
-            format!("{title} — {}", words.incident_status(incident.status))
-        }
-        Event::IncidentMoved { update: Some(update), .. } => {
-            let text = terminal_text(&wording::body(&update.body, "de", "de"));
-            format!("{text} — {}", words.incident_status(update.status))
-        }
+        Event::IncidentOpened(incident) => said(&incident.title, words.incident_status(incident.status)),
+        Event::IncidentMoved { update: Some(update), .. } => said(&update.body, words.incident_status(update.status)),
         Event::IncidentEdited { edit, .. } => {
             let update = edit.update.as_ref()?;
-            let text = terminal_text(&wording::body(&update.body, "de", "de"));
-            format!("{text} — {}", words.incident_status(update.status))
+            said(&update.body, words.incident_status(update.status))
         }
         Event::MaintenancePlanned(notice) => maintenance(words, notice.updates.last()?),
         Event::MaintenanceEdited { edit, .. } => maintenance(words, edit.update.as_ref()?),
         Event::MaintenanceMoved { update: Some(update), .. } => maintenance(words, update),
         Event::LocalBegan(local) => {
             let mode = local.mode.map(|mode| words.mode(mode)).unwrap_or_default();
-            let text = local.text.as_ref().map(|text| terminal_text(&text.get("de", "de"))).unwrap_or_default();
-            let index = *snapshot.catalogue.component_index.get(&local.component)?;
-            let name = terminal_text(&snapshot.catalogue.components.get(index as usize)?.name.get("de", "de"));
+            let text = local.text.as_ref().map(|text| text.get("de", "de")).unwrap_or_default();
+            let name = component(&local.component)?.name.get("de", "de");
             let reached = local.organisations.iter().map(|reach| match reach {
                 Reach::Prefix(prefix) => prefix.clone(),
                 Reach::Organisation(id) => id.to_string(),
                 Reach::Except(id) => format!("!{id}"),
             });
-            format!("{name} ({}): {mode} {text}", reached.collect::<Vec<_>>().join(", "))
+            let reached = format!("({}):", reached.collect::<Vec<_>>().join(", "));
+            joined(&[name, Plain::new(&reached), Plain::new(mode), text], " ")
         }
         _ => return None,
-    };
-    Some(format!("{}  {text}", local(logged.at)))
+    })
 }
 
-fn maintenance(words: Words, update: &MaintenanceUpdate) -> String {
-    let text = terminal_text(&wording::body(&update.body, "de", "de"));
-    format!("{text} — {}", words.maintenance_phase(update.phase))
-}
-
-fn print_json(logged: &Logged) {
-    let line = serde_json::json!({
-        "position": logged.position,
-        "at": logged.at.to_string(),
-        "event": logged.event,
-    });
-    super::print(&line.to_string());
+fn maintenance(words: Words, update: &MaintenanceUpdate) -> Plain {
+    let phase = Plain::new(words.maintenance_phase(update.phase));
+    joined(&[wording::body(&update.body, "de", "de"), phase], " — ")
 }

@@ -5,6 +5,7 @@ use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 
@@ -14,9 +15,7 @@ use crate::history::StoreFault;
 use crate::history::open::Store;
 use crate::history::token::{Listed, Order, Tokens};
 use crate::model::access::{AuditRecord, Outcome, Role};
-use crate::model::catalogue::Catalogue;
 use crate::model::id::{OrganisationId, validate_id};
-use crate::model::settings::Settings;
 use crate::model::time::{Timestamp, parse_duration};
 use crate::publish::escape::terminal;
 
@@ -69,15 +68,14 @@ fn role() -> impl TypedValueParser<Value = Role> {
 
 /// Runs the command.
 pub(super) fn run(config_file: &Path, command: &Command) -> ExitCode {
-    let (settings, catalogue) = match config::load_or_settings(config_file) {
-        Ok(loaded) => (loaded.settings, Some(loaded.catalogue)),
-        Err(config::LoadFailure::Catalogue { settings, .. }) => (*settings, None),
-        Err(config::LoadFailure::Settings(report)) => return super::fail_with(&report.render(false)),
+    let store = match config::store(config_file) {
+        Ok(store) => store,
+        Err(report) => return super::fail_with(&report.render(false)),
     };
     let done = match command {
-        Command::New(new) => make(new, &settings, catalogue.as_ref()),
-        Command::List { json } => list(*json, &settings),
-        Command::Revoke { id } => revoke(id, &settings),
+        Command::New(new) => make(new, &store, config_file),
+        Command::List { json } => list(*json, &store),
+        Command::Revoke { id } => revoke(id, &store),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -85,15 +83,15 @@ pub(super) fn run(config_file: &Path, command: &Command) -> ExitCode {
     }
 }
 
-fn open(settings: &Settings) -> Result<Tokens, String> {
-    Tokens::open(&settings.storage.path).map_err(|fault: StoreFault| fault.to_string())
+fn open(store: &Path) -> Result<Tokens, String> {
+    Tokens::open(store).map_err(|fault: StoreFault| fault.to_string())
 }
 
-fn make(new: &New, settings: &Settings, catalogue: Option<&Catalogue>) -> Result<(), String> {
+fn make(new: &New, store: &Path, config_file: &Path) -> Result<(), String> {
     let now = system_time();
     let expires_at = new.expires.as_deref().map(|text| expiry(text, now)).transpose()?;
-    let mut tokens = open(settings)?;
-    if let Err(sentence) = known(&new.organisations, catalogue, settings) {
+    let mut tokens = open(store)?;
+    if let Err(sentence) = known(&new.organisations, store, config_file) {
         let record = AuditRecord {
             at: now,
             actor: actor(),
@@ -134,25 +132,22 @@ fn expiry(text: &str, now: Timestamp) -> Result<Timestamp, String> {
 }
 
 /// Checks that there are such organisations, as far as that can be known.
-fn known(ids: &[String], catalogue: Option<&Catalogue>, settings: &Settings) -> Result<(), String> {
+fn known(ids: &[String], store: &Path, config_file: &Path) -> Result<(), String> {
     for id in ids {
         validate_id(id).map_err(|fault| format!("`{}` is no organisation's id: {fault}", terminal(id)))?;
     }
     if ids.is_empty() {
         return Ok(());
     }
-    // With faulty probe files the catalogue is in force that a server would start on.
-    let stored;
-    let catalogue = match catalogue {
-        Some(catalogue) => catalogue,
-        None => match Store::last_catalogue(&settings.storage.path) {
-            Ok(Some((_, catalogue))) => {
-                stored = catalogue;
-                &stored
-            }
+    let extra = config::Extra { without_secrets: true, ..config::Extra::default() };
+    let catalogue = match config::load_with(config_file, extra) {
+        Ok(loaded) => Arc::new(loaded.catalogue),
+        // With faulty files the catalogue is in force that a server would start on.
+        Err(_) => match Store::last_catalogue(store) {
+            Ok(Some((_, catalogue))) => catalogue,
             Ok(None) | Err(_) => {
                 super::print_error(
-                    "turmwacht: the probe files have faults (`turmwacht config check`); whether there are such organisations was not checked",
+                    "turmwacht: the files have faults (`turmwacht config check`); whether there are such organisations was not checked",
                 );
                 return Ok(());
             }
@@ -167,8 +162,8 @@ fn known(ids: &[String], catalogue: Option<&Catalogue>, settings: &Settings) -> 
     Ok(())
 }
 
-fn list(json: bool, settings: &Settings) -> Result<(), String> {
-    let listed = open(settings)?.list().map_err(|fault| fault.to_string())?;
+fn list(json: bool, store: &Path) -> Result<(), String> {
+    let listed = open(store)?.list().map_err(|fault| fault.to_string())?;
     let now = system_time();
     if json {
         let tokens: Vec<serde_json::Value> = listed.iter().map(|token| as_json(token, now)).collect();
@@ -237,8 +232,8 @@ fn whom(role: Role, organisations: &[OrganisationId]) -> String {
     ids.join(",")
 }
 
-fn revoke(token: &str, settings: &Settings) -> Result<(), String> {
-    let mut tokens = open(settings)?;
+fn revoke(token: &str, store: &Path) -> Result<(), String> {
+    let mut tokens = open(store)?;
     let (id, at) = tokens.revoke(token, &actor(), system_time()).map_err(|fault| fault.to_string())?;
     super::print(&format!("token {id} is revoked since {at}"));
     Ok(())

@@ -16,21 +16,16 @@ use super::probes::{SecretUse, read_probe};
 use super::read::{Table, Value, words_of};
 use super::references::http_get;
 use super::secrets::Secrets;
-use super::settings::{COUNTS, INTERVALS, RETRIES, TIMEOUTS, Timing};
-use super::values::{id, is_host_name, pattern, probe_url};
+use super::settings::Timing;
+use super::values::{id, pattern, probe_url};
 use crate::model::alternative::Link;
+use crate::model::bounds::{COUNTS, INTERVALS, JSON_PATH_BYTES_MAX, RETRIES, TIMEOUTS, is_host_name};
 use crate::model::check::{Check, DegradedWhen, DnsProbe, Expect, Phase, PhaseLimit, Probe, Proves, WarnWhen};
 use crate::model::id::CheckId;
 use crate::model::status::{ComponentKind, Status};
 use crate::model::text::Language;
 use crate::model::time::format_duration;
 
-/// Types of DNS records that can be asked for.
-pub(super) const RECORD_TYPES: [&str; 12] =
-    ["A", "AAAA", "MX", "NS", "TXT", "CNAME", "SOA", "CAA", "SRV", "PTR", "DS", "DNSKEY"];
-
-/// Longest JSONPath, in bytes.
-const JSON_PATH_BYTES_MAX: usize = 500;
 /// A certificate that ends within this is worth a warning, for default checks.
 const CERTIFICATE_WARNING: Duration = Duration::from_secs(14 * 86_400);
 

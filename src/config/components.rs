@@ -8,13 +8,10 @@ use super::diagnostic::{At, Fault, Spot, quote};
 use super::read::{Table, Value, words_of};
 use super::values::{RawReach, RawTime, id, link, time};
 use crate::model::alternative::{AlternativeKind, Link};
+use crate::model::bounds::{RESERVED, RESERVED_PARTS};
 use crate::model::status::{ComponentKind, DeliveryState, Status};
 use crate::model::text::{Plain, Text};
 
-/// Words that are pages of an organisation.
-const RESERVED: [&str; 5] = ["api", "embed", "history", "incidents", "maintenance"];
-/// Words that are file name extensions of a component's documents.
-const RESERVED_PARTS: [&str; 8] = ["atom", "html", "ics", "js", "json", "rss", "svg", "txt"];
 /// Longest opening hours, in characters.
 const HOURS_CHARS_MAX: usize = 500;
 

@@ -15,6 +15,7 @@ use super::diagnostic::{At, Fault, quote};
 use super::read::{Table, Value, words_of};
 use super::secrets::{Secrets, read_file};
 use super::values::{RawReach, host_port, id};
+use crate::model::bounds::{URL_BYTES_MAX, is_host_name};
 use crate::model::catalogue::Reach;
 use crate::model::id::OrganisationId;
 use crate::model::incident::Impact;
@@ -32,8 +33,6 @@ const ALERTMANAGERS_MAX: usize = 10;
 const RECIPIENTS_MAX: usize = 2_000;
 /// Longest mail address (RFC 5321, section 4.5.3.1.3).
 const MAILBOX_BYTES_MAX: usize = 254;
-/// Longest address of a program.
-const URL_BYTES_MAX: usize = 2_000;
 /// What a webhook's secret is as long as, at least and at most (Standard Webhooks).
 const SIGNING_BYTES: std::ops::RangeInclusive<usize> = 24..=64;
 /// What a webhook's secret begins with.
@@ -69,9 +68,10 @@ pub(super) fn read_notify<'t>(
     table: Option<Table<'t>>,
     secrets: &Secrets<'t>,
     base: &Path,
+    unread: bool,
 ) -> (NotifySettings, Vec<At<&'t str>>) {
     let Some(table) = table else { return (NotifySettings::default(), Vec::new()) };
-    let keys = Keys { secrets, base };
+    let keys = Keys { secrets, base, unread };
     let mail_value = table.get("mail");
     let mail = mail_value.and_then(Value::table).and_then(|table| read_mail(table, &keys));
     let mut webhooks: Vec<WebhookSettings> = Vec::new();
@@ -111,6 +111,8 @@ pub(super) fn read_notify<'t>(
 struct Keys<'a, 't> {
     secrets: &'a Secrets<'t>,
     base: &'a Path,
+    /// Their values are not looked at.
+    unread: bool,
 }
 
 impl Keys<'_, '_> {
@@ -125,7 +127,7 @@ impl Keys<'_, '_> {
         }
         if let Some(file) = file {
             let path = At::new(self.base.join(file.string()?.value), file.spot);
-            return Some((read_file(&path, table.faults)?, file));
+            return Some((read_file(&path, table.faults, self.unread)?, file));
         }
         let named = named?;
         let name = named.string()?;
@@ -323,9 +325,10 @@ fn mailbox(value: Value<'_>) -> Option<String> {
     let text = value.string()?;
     let fits = text.value.len() <= MAILBOX_BYTES_MAX
         && text.value.bytes().all(|byte| byte.is_ascii_graphic() && !b"<>()[]\\,;:\"".contains(&byte))
-        && text.value.split_once('@').is_some_and(|(local, host)| {
-            (1..=64).contains(&local.len()) && super::values::is_host_name(host) && !host.ends_with('.')
-        });
+        && text
+            .value
+            .split_once('@')
+            .is_some_and(|(local, host)| (1..=64).contains(&local.len()) && is_host_name(host) && !host.ends_with('.'));
     if !fits {
         value.fault(
             format!("{} is no mail address", quote(text.value)),

@@ -8,12 +8,13 @@ use std::path::{Component as PathPart, Path};
 
 use url::Url;
 
-use super::checks::{Context, RECORD_TYPES};
+use super::checks::Context;
 use super::diagnostic::{At, Fault, did_you_mean, joined, quote};
 use super::read::{Table, Value, words_of};
 use super::references::{host_of, leads_inside};
 use super::settings::{RESOLVER_HELP, parse_resolver, pem_file};
-use super::values::{host_port, is_host_name, parse_host, pattern, probe_url};
+use super::values::{host_port, parse_host, pattern, probe_url};
+use crate::model::bounds::{BODY_BYTES_MAX, HEADERS_MAX, METHODS, RECORD_TYPES, is_host_name};
 use crate::model::check::{DnsProbe, HeaderValue, HttpProbe, Probe, Starttls, TcpProbe, TlsProbe, TlsSettings};
 
 /// Kinds that this version can probe.
@@ -34,8 +35,6 @@ const LATER: [&str; 13] = [
     "push",
     "command",
 ];
-/// Methods that a check may use: it asks, it does not act.
-const METHODS: [&str; 4] = ["GET", "HEAD", "OPTIONS", "POST"];
 /// Headers that belong to the connection or to the operator.
 const OURS: [&str; 9] = [
     "host",
@@ -51,11 +50,6 @@ const OURS: [&str; 9] = [
 /// Headers whose values are credentials: never shown.
 pub(super) const CREDENTIALS: [&str; 6] =
     ["authorization", "proxy-authorization", "cookie", "x-api-key", "x-auth-token", "api-key"];
-/// Most headers of a request.
-const HEADERS_MAX: usize = 50;
-/// Longest request body or text to send, in bytes.
-const BODY_BYTES_MAX: usize = 64 * 1024;
-
 pub(super) const PRIVATE_HELP: &str =
     "probes ask public addresses only; the operator may add a network to `[probing] private_networks` in config.toml";
 

@@ -38,7 +38,11 @@ impl<'t> Table<'t> {
 
     /// The value of a key; from now on the key is known.
     pub(super) fn get(&self, key: &'static str) -> Option<Value<'t>> {
-        self.known.borrow_mut().push(key);
+        let mut known = self.known.borrow_mut();
+        if !known.contains(&key) {
+            known.push(key);
+        }
+        drop(known);
         let (key, value) = self.entries.get_key_value(key)?;
         let spot = |span| Spot::new(self.spot.file, span);
         Some(Value { value: value.get_ref(), spot: spot(value.span()), key: spot(key.span()), faults: self.faults })
@@ -124,8 +128,7 @@ impl<'t> Table<'t> {
 
     /// Names every key that was not asked for and does not belong to somebody else.
     pub(super) fn finish_but(self, ignored: &[&str]) {
-        let mut known = self.known.take();
-        known.dedup();
+        let known = self.known.take();
         for (key, value) in self.entries() {
             if known.contains(&key.value) || ignored.contains(&key.value) {
                 continue;

@@ -8,7 +8,8 @@ use url::Url;
 
 use super::diagnostic::{Fault, Spot, quote};
 use super::read::{Table, Value};
-use super::values::{is_host_name, is_inside, parse_host_port};
+use super::values::parse_host_port;
+use crate::model::bounds::{RECORD_TYPES, inner_address, is_host_name};
 use crate::model::check::{DnsProbe, HttpProbe, Probe, TcpProbe, TlsSettings};
 use crate::model::settings::Reference;
 
@@ -62,7 +63,7 @@ fn parse_reference(text: &str) -> Option<Probe> {
             let (name, record_type) = question.split_once("?type=").unwrap_or((question, "NS"));
             let (host, port) = parse_host_port(resolver, Some(53))?;
             let address: IpAddr = host.parse().ok()?;
-            (is_host_name(name) && super::checks::RECORD_TYPES.contains(&record_type)).then(|| {
+            (is_host_name(name) && RECORD_TYPES.contains(&record_type)).then(|| {
                 let resolver =
                     if port == 53 { address.to_string() } else { std::net::SocketAddr::new(address, port).to_string() };
                 Probe::Dns(DnsProbe {
@@ -110,12 +111,7 @@ pub(super) fn host_of(probe: &Probe) -> String {
 /// Whether a literal address (or `localhost`) leads inside, where the operator has not allowed
 /// it. Names are judged when they have been resolved, by the probes.
 pub(super) fn leads_inside(host: &str, allowed: &[IpNet]) -> bool {
-    let address: IpAddr = match host.parse() {
-        Ok(address) => address,
-        Err(_) if host == "localhost" || host.ends_with(".localhost") => IpAddr::from([127, 0, 0, 1]),
-        Err(_) => return false,
-    };
-    is_inside(address) && !allowed.iter().any(|net| net.contains(&address))
+    inner_address(host).is_some_and(|address| !allowed.iter().any(|net| net.contains(&address)))
 }
 
 /// Whether a reference, with its host, tells something about a path.

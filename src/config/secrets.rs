@@ -32,13 +32,18 @@ pub(super) struct Defined<'t> {
 /// Secrets by name.
 pub(super) type Secrets<'t> = BTreeMap<String, Defined<'t>>;
 
+/// Stands for a value that is not read; it has the form that the strictest of its users asks for.
+const UNREAD: &str = "whsec_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
+
 /// Reads `[secrets.NAME]` of config.toml. Those that `[notify]` names are the operator's `own` and need nobody
-/// else; the one of `[oidc]` is `for_sign_in` and no organisation's.
+/// else; the one of `[oidc]` is `for_sign_in` and no organisation's. If they are `unread`, their values are left
+/// where they are.
 pub(super) fn read_secrets<'t>(
     table: Option<Table<'t>>,
     base: &Path,
     own: &BTreeSet<String>,
     for_sign_in: Option<&str>,
+    unread: bool,
 ) -> Secrets<'t> {
     let mut secrets = Secrets::new();
     for (name, value) in table.iter().flat_map(Table::entries) {
@@ -46,7 +51,8 @@ pub(super) fn read_secrets<'t>(
         let file = table.string("file").map(|file| At::new(base.join(file.value), file.spot));
         let env = table.string("env");
         let read = match (&file, &env) {
-            (Some(file), None) => read_file(file, table.faults),
+            (Some(file), None) => read_file(file, table.faults, unread),
+            (None, Some(_)) if unread => Some(Secret::new(UNREAD.to_owned())),
             (None, Some(env)) => read_env(env, table.faults),
             (Some(file), Some(env)) => {
                 let fault = Fault::error(format!("two sources of the secret {}", quote(name.value)));
@@ -102,8 +108,11 @@ fn origin(value: Value<'_>) -> Option<String> {
     Some(url?.origin().ascii_serialization())
 }
 
-/// A secret from a file of its own.
-pub(super) fn read_file(file: &At<PathBuf>, faults: &Faults) -> Option<Secret> {
+/// A secret from a file of its own, unless it is to be left `unread`.
+pub(super) fn read_file(file: &At<PathBuf>, faults: &Faults, unread: bool) -> Option<Secret> {
+    if unread {
+        return Some(Secret::new(UNREAD.to_owned()));
+    }
     let unreadable = |why: String| {
         let fault = Fault::error("the file of a secret cannot be read").at(file.spot, why);
         faults.push(fault.help("make it a plain file that the service's user may read"));

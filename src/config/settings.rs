@@ -11,6 +11,7 @@ use ipnet::IpNet;
 use jiff::tz::TimeZone;
 use url::Url;
 
+use super::Extra;
 use super::diagnostic::{At, Fault, Faults, quote};
 use super::look::Logos;
 use super::notify::{named_secrets, read_notify};
@@ -19,8 +20,9 @@ use super::organisations::site_links;
 use super::read::{Table, Value};
 use super::references::{check_references, read_reference};
 use super::secrets::{Secrets, read_secrets};
-use super::values::{RawReach, id, is_host_name, link, parse_host_port, size, zone};
+use super::values::{RawReach, id, link, parse_host_port, size, zone};
 use crate::model::alternative::Link;
+use crate::model::bounds::{COUNTS, INTERVALS, RETRIES, TIMEOUTS, is_host_name};
 use crate::model::catalogue::{Site, Watch};
 use crate::model::settings::{
     ExportSettings, ProbingSettings, Reference, ResolverAddress, STREAMS_SHARE, ServerSettings, Settings,
@@ -77,14 +79,9 @@ pub(super) struct Operator<'t> {
     pub(super) logos: Logos,
 }
 
-/// The ranges in which timing keys may lie; checks have the same.
-pub(super) const INTERVALS: std::ops::RangeInclusive<Duration> = SECOND..=Duration::from_secs(31 * 86_400);
-pub(super) const TIMEOUTS: std::ops::RangeInclusive<Duration> = Duration::from_millis(10)..=Duration::from_secs(300);
-pub(super) const RETRIES: std::ops::RangeInclusive<Duration> = Duration::from_millis(100)..=DAY;
-pub(super) const COUNTS: std::ops::RangeInclusive<u32> = 1..=100;
-
 /// Reads the whole file.
-pub(super) fn read_operator<'t>(table: Table<'t>, base: &Path, loopback: bool) -> Operator<'t> {
+pub(super) fn read_operator<'t>(table: Table<'t>, base: &Path, extra: Extra<'_>) -> Operator<'t> {
+    let Extra { loopback, without_secrets, .. } = extra;
     let faults = table.faults;
     let languages =
         table.get("languages").map_or_else(|| vec![Language::from("de"), Language::from("en")], read_languages);
@@ -128,10 +125,10 @@ pub(super) fn read_operator<'t>(table: Table<'t>, base: &Path, loopback: bool) -
     let (probing, timing, quiet) = read_probing(table.table("probing"), &table, base, loopback);
     let (vantage, references) = read_vantage(table.table("vantage"), &table, &probing, loopback);
     let own = named_secrets(table.get("notify"));
-    let secrets = read_secrets(table.table("secrets"), base, &own, secret_name(&table));
+    let secrets = read_secrets(table.table("secrets"), base, &own, secret_name(&table), without_secrets);
     let (oidc, granted) = read_oidc(table.table("oidc"), &secrets);
     let trust = read_trust(table.table("trust"));
-    let (notify, notified) = read_notify(table.table("notify"), &secrets, base);
+    let (notify, notified) = read_notify(table.table("notify"), &secrets, base, without_secrets);
     let export = read_export(table.table("export"), base);
     let site = Site { title, languages, timezone, public_url, feed_authority, links, security_contact };
     let watch = Watch { quiet, timeout: timing.timeout, vantage };
@@ -314,7 +311,7 @@ fn networks(value: Value<'_>) -> Vec<IpNet> {
     value.strings().into_iter().filter_map(parse).collect()
 }
 
-fn read_storage(table: Option<Table<'_>>, base: &Path) -> StorageSettings {
+pub(super) fn read_storage(table: Option<Table<'_>>, base: &Path) -> StorageSettings {
     let path = table.as_ref().and_then(|table| table.string("path")).map_or("turmwacht.db", |path| path.value);
     let retain = table.as_ref().and_then(|table| table.duration("retain_results", DAY..=DAY * 36_500));
     let settings =

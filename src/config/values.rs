@@ -13,18 +13,10 @@ use url::Url;
 use super::diagnostic::{At, Fault, Faults, Spot, quote};
 use super::read::Value;
 use crate::model::alternative::Link;
+use crate::model::bounds::{self, URL_BYTES_MAX, is_host_name};
 use crate::model::id::validate_id;
 use crate::model::time::Timestamp;
 use crate::model::window::When;
-
-/// Longest regular expression, in bytes.
-const PATTERN_BYTES_MAX: usize = 2_000;
-/// Most memory a compiled pattern may take.
-const PATTERN_SIZE_MAX: usize = 1 << 20;
-/// Deepest nesting of a pattern.
-const PATTERN_DEPTH_MAX: u32 = 50;
-/// Longest URL, in bytes.
-const URL_BYTES_MAX: usize = 2_000;
 
 /// An id by the common pattern.
 pub(super) fn id<'t>(value: Value<'t>) -> Option<At<&'t str>> {
@@ -86,19 +78,6 @@ pub(super) fn parse_host(text: &str) -> Option<String> {
     is_host_name(text).then(|| text.to_ascii_lowercase())
 }
 
-/// Whether this is a DNS name of a host: labels of letters, digits and hyphens (underscores are
-/// seen in the wild), at most 253 characters.
-pub(super) fn is_host_name(text: &str) -> bool {
-    let name = text.strip_suffix('.').unwrap_or(text);
-    let label = |label: &str| {
-        (1..=63).contains(&label.len())
-            && !label.starts_with('-')
-            && !label.ends_with('-')
-            && label.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
-    };
-    !name.is_empty() && name.len() <= 253 && name.split('.').all(label)
-}
-
 /// `host:port`, with brackets around an IPv6 literal.
 pub(super) fn parse_host_port(text: &str, default: Option<u16>) -> Option<(String, u16)> {
     if let Ok(address) = text.parse::<SocketAddr>() {
@@ -129,32 +108,14 @@ pub(super) fn host_port(value: Value<'_>) -> Option<At<(String, u16)>> {
     Some(At::new(parsed?, text.spot))
 }
 
-/// A regular expression, compiled once with bounds to see whether it is one.
+/// A regular expression within bounds.
 pub(super) fn pattern(text: &At<&str>, faults: &Faults) -> Option<String> {
-    let wrong = |why: String| {
-        let fault = Fault::error(format!("{} is no regular expression", quote(text.value)));
-        faults.push(
-            fault.at(text.spot, why).help("the syntax is that of Rust's `regex`: no look-around, no back-references"),
-        );
-        None
-    };
-    if text.value.len() > PATTERN_BYTES_MAX {
-        return wrong(format!("longer than {PATTERN_BYTES_MAX} bytes"));
+    if let Err(why) = bounds::pattern(text.value) {
+        let fault = Fault::error(format!("{} is no regular expression", quote(text.value))).at(text.spot, why);
+        faults.push(fault.help("the syntax is that of Rust's `regex`: no look-around, no back-references"));
+        return None;
     }
-    let built = regex::RegexBuilder::new(text.value)
-        .size_limit(PATTERN_SIZE_MAX)
-        .dfa_size_limit(PATTERN_SIZE_MAX)
-        .nest_limit(PATTERN_DEPTH_MAX)
-        .build();
-    match built {
-        Ok(_) => Some(text.value.to_owned()),
-        // The last line of the message says what is wrong, the lines before draw the pattern.
-        Err(error) => {
-            let message = error.to_string();
-            let why = message.lines().last().unwrap_or_default();
-            wrong(why.strip_prefix("error: ").unwrap_or(why).to_owned())
-        }
-    }
+    Some(text.value.to_owned())
 }
 
 /// 12 digits.
@@ -304,29 +265,6 @@ impl<'t> RawReach<'t> {
     /// The digits, if it is a prefix.
     pub(super) fn prefix(&self) -> Option<&'t str> {
         self.text.bytes().all(|b| b.is_ascii_digit()).then_some(self.text)
-    }
-}
-
-/// Whether an address leads inside: not onto the public internet.
-pub(super) fn is_inside(address: IpAddr) -> bool {
-    match address.to_canonical() {
-        IpAddr::V4(v4) => {
-            let [first, second, ..] = v4.octets();
-            v4.is_private()
-                || v4.is_loopback()
-                || v4.is_link_local()
-                || v4.is_unspecified()
-                || first == 0
-                || (first == 100 && (64..128).contains(&second))
-                || first >= 224
-        }
-        IpAddr::V6(v6) => {
-            v6.is_loopback()
-                || v6.is_unspecified()
-                || v6.is_unique_local()
-                || v6.is_unicast_link_local()
-                || v6.is_multicast()
-        }
     }
 }
 

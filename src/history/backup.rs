@@ -7,7 +7,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use rusqlite::backup::{Backup, StepResult};
+use rusqlite::backup::{Backup, Progress, StepResult};
 use rusqlite::{Connection, OpenFlags};
 
 use crate::history::open::{Store, beside, connect, create_private, fault, open_beside};
@@ -36,13 +36,13 @@ pub struct BackupReport {
 impl Store {
     /// Copies the store at `path` to the new file `to`, checked and ready to be opened, while a
     /// server may be running on it.
-    pub fn backup_to(path: &Path, to: &Path) -> Result<BackupReport, StoreFault> {
+    pub fn backup_to(path: &Path, to: &Path, told: &mut dyn FnMut(usize, usize)) -> Result<BackupReport, StoreFault> {
         let source = open_beside(path)?;
         create_private(to).map_err(|error| match error.kind() {
             std::io::ErrorKind::AlreadyExists => StoreFault::TargetExists { path: to.to_owned() },
             _ => StoreFault::File { doing: "create", path: to.to_owned(), source: error, help: FOLDER },
         })?;
-        copy(&source, path, to).inspect_err(|_| remove(to))
+        copy(&source, path, to, told).inspect_err(|_| remove(to))
     }
 }
 
@@ -56,13 +56,18 @@ pub(super) fn before_migration(source: &Connection, path: &Path, version: u32) -
     let fail = |source| StoreFault::File { doing: "write", path: to.clone(), source, help: FOLDER };
     remove(&partial);
     create_private(&partial).map_err(fail)?;
-    copy(source, path, &partial).inspect_err(|_| remove(&partial))?;
+    copy(source, path, &partial, &mut |_, _| {}).inspect_err(|_| remove(&partial))?;
     fs::rename(&partial, &to).map_err(fail)
 }
 
-fn copy(source: &Connection, path: &Path, to: &Path) -> Result<BackupReport, StoreFault> {
+fn copy(
+    source: &Connection,
+    path: &Path,
+    to: &Path,
+    told: &mut dyn FnMut(usize, usize),
+) -> Result<BackupReport, StoreFault> {
     let mut target = connect(to, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
-    run(source, &mut target).map_err(fault("copy", path))?;
+    run(source, &mut target, told).map_err(fault("copy", path))?;
     // The copy says WAL, as its source; a backup is one file.
     target
         .pragma_update_and_check(None, "journal_mode", "DELETE", |_| Ok(()))
@@ -81,7 +86,7 @@ fn copy(source: &Connection, path: &Path, to: &Path) -> Result<BackupReport, Sto
     Ok(BackupReport { path: to.to_owned(), bytes, position })
 }
 
-fn run(source: &Connection, target: &mut Connection) -> rusqlite::Result<()> {
+fn run(source: &Connection, target: &mut Connection, told: &mut dyn FnMut(usize, usize)) -> rusqlite::Result<()> {
     let backup = Backup::new(source, target)?;
     let (mut beginnings, mut busy) = (1, 0);
     let mut remaining = i32::MAX;
@@ -90,7 +95,9 @@ fn run(source: &Connection, target: &mut Connection) -> rusqlite::Result<()> {
         match backup.step(pages)? {
             StepResult::Done => return Ok(()),
             StepResult::More => {
-                let now = backup.progress().remaining;
+                let Progress { remaining: now, pagecount: all } = backup.progress();
+                let page = |number: i32| usize::try_from(number).unwrap_or(0);
+                told(page(all.saturating_sub(now)), page(all));
                 beginnings += u32::from(now >= remaining);
                 remaining = now;
             }

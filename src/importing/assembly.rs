@@ -8,7 +8,7 @@ use super::draft::{Belongs, Component, Credential, Entry, Found, Maintenance, Or
 use super::name::{Ids, NAME_CHARS_MAX, one_line, slug};
 use super::report::{Remark, Report, SecretNeeded};
 use super::request::origin_of;
-use super::written::{Document, write};
+use super::written::{Document, write, write_organisation};
 use super::{ENTRIES_MAX, Fault, Options, Outcome};
 use crate::model::check::{HeaderValue, Probe};
 use crate::model::status::{ComponentKind, OrganisationKind};
@@ -23,20 +23,17 @@ pub(super) struct Planned {
     pub(super) until: toml::value::Datetime,
 }
 
-/// The body that owns what is imported, unless it is declared elsewhere.
-pub(super) fn organisation(options: &Options) -> Option<Organisation> {
-    if options.declared {
-        return None;
-    }
+/// The body that owns what is imported.
+pub(super) fn organisation(options: &Options) -> Organisation {
     let kind = options.kind.unwrap_or_else(|| kind_of(options.ars.as_deref()));
     let name = options.name.as_deref().map(|name| one_line(name, NAME_CHARS_MAX)).filter(|name| !name.is_empty());
-    Some(Organisation {
+    Organisation {
         id: options.organisation.clone(),
         name: name.unwrap_or_else(|| options.organisation.clone()),
         kind,
         ars: options.ars.clone(),
         comments: Vec::new(),
-    })
+    }
 }
 
 /// The kind of body that an ARS belongs to. A town that is its own county looks like one.
@@ -119,13 +116,17 @@ pub(super) fn assemble(
     let maintenances = maintenances(planned, &known, &mut report);
     report.components = components.len();
     report.checks = components.iter().map(|component| component.checks.len()).sum();
-    let document = Document {
-        comments: head(origin, options),
-        organisations: organisation(options).into_iter().collect(),
-        components,
-        maintenances,
-    };
-    Ok(Outcome { text: write(&document)?, report })
+    let owner = organisation(options);
+    let mut document =
+        Document { comments: head(origin, options), organisations: Vec::new(), components, maintenances };
+    if options.declared {
+        let text = write(&document)?;
+        let judged = format!("{text}{}", write_organisation(&owner).text);
+        return Ok(Outcome { text, judged, report });
+    }
+    document.organisations.push(owner);
+    let text = write(&document)?;
+    Ok(Outcome { judged: text.clone(), text, report })
 }
 
 fn label(found: &Found) -> String {

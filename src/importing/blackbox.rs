@@ -5,12 +5,16 @@
 //! component with one check for each job that asks it. Modules are read in `module`.
 
 mod module;
+mod relabel;
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::rc::Rc;
 use std::time::Duration;
 
+use relabel::{ADDRESS, MODULE, Rules, TARGET, VALUE_BYTES_MAX};
+
 use super::assembly::assemble;
+use super::bounds::{Weight, judge_form};
 use super::draft::{Check, Credential, Entry, Found, Timing};
 use super::name::{Ids, one_line};
 use super::report::Report;
@@ -23,10 +27,14 @@ const SCRAPE_INTERVAL: Duration = Duration::from_secs(60);
 const SCRAPE_TIMEOUT: Duration = Duration::from_secs(10);
 /// What `blackbox_exporter` leaves of Prometheus' timeout for the way back.
 const TIMEOUT_OFFSET: Duration = Duration::from_millis(500);
+/// What the exporter takes where no module is named.
+const DEFAULT_MODULE: &str = "http_2xx";
 /// Most jobs of a file; most patterns of file names of a job; most checks of a target.
 const JOBS_MAX: usize = 1_000;
 const PATTERNS_MAX: usize = 50;
 const CHECKS_MAX: usize = 50;
+/// Longest name of a job, in characters.
+const JOB_CHARS_MAX: usize = 60;
 /// Longest pattern of a file name.
 const PATTERN_BYTES_MAX: usize = 500;
 
@@ -46,8 +54,10 @@ struct Known {
     /// Modules by name, with the name of their file.
     modules: BTreeMap<String, (String, Rc<Node>)>,
     asked: Vec<Asked>,
-    /// Names of files with targets that a job has named.
-    used: HashSet<String>,
+    /// Targets that were looked at.
+    targets: usize,
+    /// Which lists of targets a job has named.
+    used: BTreeSet<usize>,
 }
 
 /// Imports modules, jobs and targets.
@@ -75,7 +85,7 @@ pub fn import(sources: &[Source<'_>], options: &Options) -> Result<Outcome, Faul
     for (file, root) in &configs {
         jobs(file, root, &targets, &mut known, &mut report)?;
     }
-    for (file, _) in targets.iter().filter(|(file, _)| !known.used.contains(file)) {
+    for (_, (file, _)) in (0..).zip(&targets).filter(|(index, _)| !known.used.contains(index)) {
         report.notes.push(format!("{file}: no job that was given names this file in `file_sd_configs`"));
     }
     if configs.is_empty() {
@@ -87,7 +97,7 @@ pub fn import(sources: &[Source<'_>], options: &Options) -> Result<Outcome, Faul
         let names: Vec<String> = unused.iter().map(|name| one_line(name, 60)).collect();
         report.notes.push(format!("no job uses the modules {}", names.join(", ")));
     }
-    let entries = components(&known);
+    let entries = components(&known)?;
     assemble("the configuration of blackbox_exporter", entries, Vec::new(), report, options)
 }
 
@@ -109,62 +119,114 @@ fn jobs(
         report.notes.push(format!("{file}: only the first {JOBS_MAX} jobs were read"));
     }
     for node in all.iter().take(JOBS_MAX) {
-        let job = node.text_of("job_name").unwrap_or_default().to_owned();
-        let module = node.get("params").and_then(|params| params.list_of("module").first()?.text());
-        let Some(module) = module.filter(|_| node.text_of("metrics_path").is_none_or(|path| path.ends_with("/probe")))
-        else {
-            report.notes.push(format!(
-                "{file}:{}: the job {} asks no module and is not carried over",
-                node.line,
-                one_line(&job, 60)
-            ));
+        let job = one_line(node.text_of("job_name").unwrap_or_default(), JOB_CHARS_MAX);
+        let rules = Rules::of(node, |line, what| report.notes.push(format!("{file}:{line}: {what}")));
+        let probes = node.text_of("metrics_path").is_none_or(|path| path.ends_with("/probe"));
+        if !probes || (parameter(node, "module").is_none() && !rules.writes(MODULE)) {
+            report.notes.push(format!("{file}:{}: the job {job} asks no module and is not carried over", node.line));
             continue;
-        };
+        }
         let interval = time(node, "scrape_interval", SCRAPE_INTERVAL);
         let timeout = time(node, "scrape_timeout", SCRAPE_TIMEOUT.min(interval));
-        let mut groups: Vec<(&str, &Node)> =
-            node.list_of("static_configs").iter().map(|group| (file, &**group)).collect();
-        for discovery in node.list_of("file_sd_configs").iter().take(PATTERNS_MAX) {
-            for pattern in discovery.list_of("files").iter().filter_map(|pattern| pattern.text()).take(PATTERNS_MAX) {
-                let found = targets.iter().filter(|(name, _)| is_named(name, pattern));
-                let before = groups.len();
-                for (name, list) in found {
-                    known.used.insert(name.clone());
-                    groups.extend(list.list().unwrap_or_default().iter().map(|group| (name.as_str(), &**group)));
-                }
-                if groups.len() == before {
-                    report.notes.push(format!(
-                        "{file}:{}: give the files {} of the job {}, too",
-                        node.line,
-                        one_line(pattern, 100),
-                        one_line(&job, 60)
-                    ));
-                }
-            }
-        }
         for (key, _) in
             node.entries().iter().filter(|(key, _)| key.ends_with("_sd_configs") && key != "file_sd_configs")
         {
             report.notes.push(format!("{file}:{}: what `{}` finds is not known here", node.line, one_line(key, 60)));
         }
-        for (file, group) in groups.into_iter().take(ENTRIES_MAX) {
-            let own = group.get("labels").and_then(|labels| labels.text_of("__param_module"));
-            for target in group.list_of("targets") {
-                if known.asked.len() >= ENTRIES_MAX {
-                    return Err(Fault::TooMany);
+        let listed = listed(file, node, &job, targets, known, report);
+        let lists = listed.iter().filter_map(|index| targets.get(*index));
+        let groups = lists.flat_map(|(name, list)| {
+            list.list().unwrap_or_default().iter().map(move |group| (name.as_str(), &**group))
+        });
+        let own = node.list_of("static_configs").iter().map(|group| (file, &**group));
+        for (index, (file, group)) in own.chain(groups).enumerate() {
+            let addresses = group.list_of("targets");
+            if index >= ENTRIES_MAX || known.targets + addresses.len() > ENTRIES_MAX {
+                return Err(Fault::TooMany);
+            }
+            known.targets += addresses.len();
+            for address in addresses {
+                let place = format!("{file}:{}", address.line);
+                match asks(node, &rules, group, address.text().unwrap_or_default().trim()) {
+                    Ok((target, module)) => {
+                        known.asked.push(Asked { job: job.clone(), module, target, interval, timeout, place });
+                    }
+                    Err((shown, why)) => report.leave(format!("{shown} ({place}, job {job})"), why),
                 }
-                known.asked.push(Asked {
-                    job: job.clone(),
-                    module: own.unwrap_or(module).to_owned(),
-                    target: target.text().unwrap_or_default().trim().to_owned(),
-                    interval,
-                    timeout,
-                    place: format!("{file}:{}", target.line),
-                });
             }
         }
     }
     Ok(())
+}
+
+/// The first value of a parameter of a job.
+fn parameter<'n>(job: &'n Node, name: &str) -> Option<&'n str> {
+    job.get("params")?.list_of(name).first()?.text()
+}
+
+/// Which of the lists of targets a job names, each once.
+fn listed(
+    file: &str,
+    job: &Node,
+    name: &str,
+    targets: &[(String, Rc<Node>)],
+    known: &mut Known,
+    report: &mut Report,
+) -> BTreeSet<usize> {
+    let mut listed = BTreeSet::new();
+    let discoveries = job.list_of("file_sd_configs").iter();
+    let patterns: Vec<&str> = discoveries
+        .flat_map(|discovery| discovery.list_of("files"))
+        .filter_map(|pattern| pattern.text())
+        .take(PATTERNS_MAX + 1)
+        .collect();
+    if patterns.len() > PATTERNS_MAX {
+        let what = format!("only the first {PATTERNS_MAX} patterns of files of the job {name} were read");
+        report.notes.push(format!("{file}:{}: {what}", job.line));
+    }
+    for pattern in patterns.into_iter().take(PATTERNS_MAX) {
+        let named: Vec<usize> =
+            (0..).zip(targets).filter(|(_, (name, _))| is_named(name, pattern)).map(|(i, _)| i).collect();
+        if named.is_empty() {
+            let pattern = one_line(pattern, 100);
+            report.notes.push(format!("{file}:{}: give the files {pattern} of the job {name}, too", job.line));
+        }
+        listed.extend(named);
+    }
+    known.used.extend(&listed);
+    listed
+}
+
+/// Whom a job asks for an address of a group, and through which module; or why it does not, with what the address
+/// is shown as.
+fn asks<'n>(
+    job: &'n Node,
+    rules: &Rules<'n>,
+    group: &'n Node,
+    address: &'n str,
+) -> Result<(String, String), (String, &'static str)> {
+    if address.len() > VALUE_BYTES_MAX {
+        return Err(("a target".to_owned(), "it is longer than 2,000 bytes"));
+    }
+    let labels = group.get("labels");
+    let given = |name: &'n str| match name {
+        ADDRESS => address,
+        "job" => job.text_of("job_name").unwrap_or_default(),
+        _ => labels
+            .and_then(|labels| labels.text_of(name))
+            .or_else(|| parameter(job, name.strip_prefix("__param_")?))
+            .unwrap_or_default(),
+    };
+    let left = |why| (one_line(&shown(address), 150), why);
+    let mut written = rules.follow(given).map_err(left)?;
+    let mut value = |name| written.remove(name).unwrap_or_else(|| given(name).to_owned());
+    let (target, module) = (value(TARGET), value(MODULE));
+    if target.len() > VALUE_BYTES_MAX || module.len() > VALUE_BYTES_MAX {
+        return Err(left("its target or module is longer than 2,000 bytes"));
+    }
+    // Without a parameter, the exporter takes this one.
+    let module = if module.is_empty() { DEFAULT_MODULE.to_owned() } else { module };
+    Ok((if target.is_empty() { address.to_owned() } else { target }, module))
 }
 
 /// Whether a pattern of `file_sd_configs` may mean a file; folders are not compared.
@@ -175,18 +237,19 @@ fn is_named(file: &str, pattern: &str) -> bool {
 }
 
 /// A component for each target, a check for each job and module that asks it.
-fn components(known: &Known) -> Vec<Entry> {
+fn components(known: &Known) -> Result<Vec<Entry>, Fault> {
     let mut entries = Vec::new();
+    let mut weight = Weight::default();
     let mut by_target: HashMap<&str, (Found, Ids)> = HashMap::new();
     let mut order: Vec<&str> = Vec::new();
     for asked in &known.asked {
         match read(asked, known) {
             Err(why) => {
                 let name = one_line(&shown(&asked.target), 150);
-                let job = one_line(&asked.job, 60);
-                entries.push(Entry::Left(format!("{name} ({}, job {job})", asked.place), why));
+                entries.push(Entry::Left(format!("{name} ({}, job {})", asked.place, asked.job), why));
             }
             Ok(read) => {
+                weight.add(&read.check)?;
                 let (found, ids) = by_target.entry(&asked.target).or_insert_with(|| {
                     order.push(&asked.target);
                     (empty(asked, read.kind), Ids::default())
@@ -202,7 +265,7 @@ fn components(known: &Known) -> Vec<Entry> {
             entries.push(Entry::Found(Box::new(found)));
         }
     }
-    entries
+    Ok(entries)
 }
 
 /// A target by host and path: without scheme, and without credentials, query and fragment, which
@@ -273,6 +336,7 @@ fn read(asked: &Asked, known: &Known) -> Result<Read, String> {
     let timeout = own.filter(|own| !own.is_zero()).map_or(left, |own| own.min(left));
     let (timing, mut remarks) = Timing::of(asked.interval, timeout);
     let mut read = module::read(node, &asked.target, timing)?;
+    judge_form(&read.check)?;
     remarks.append(&mut read.remarks);
     Ok(Read { remarks, ..read })
 }

@@ -8,26 +8,15 @@ use std::net::IpAddr;
 use serde_json_path::JsonPath;
 
 use super::draft::Check;
+use super::{Fault, TEXT_BYTES_MAX};
+use crate::model::bounds::{
+    BODY_BYTES_MAX, HEADERS_MAX, JSON_PATH_BYTES_MAX, METHODS, RECORD_TYPES, URL_BYTES_MAX, inner_address,
+    is_host_name, pattern,
+};
 use crate::model::check::{Expect, HeaderValue, HttpProbe, Probe};
 
-/// Methods that a check may use.
-pub(super) const METHODS: [&str; 4] = ["GET", "HEAD", "OPTIONS", "POST"];
-/// Types of DNS records that can be asked for.
-const RECORD_TYPES: [&str; 12] = ["A", "AAAA", "MX", "NS", "TXT", "CNAME", "SOA", "CAA", "SRV", "PTR", "DS", "DNSKEY"];
-/// Longest URL, in bytes.
-const URL_BYTES_MAX: usize = 2_000;
-/// Longest pattern, in bytes; most memory it may take; deepest nesting.
-const PATTERN_BYTES_MAX: usize = 2_000;
-const PATTERN_SIZE_MAX: usize = 1 << 20;
-const PATTERN_DEPTH_MAX: u32 = 50;
 /// Longest text to look for, in bytes.
-const TEXT_BYTES_MAX: usize = 2_000;
-/// Longest body, in bytes.
-const BODY_BYTES_MAX: usize = 64 * 1024;
-/// Most headers of a request.
-const HEADERS_MAX: usize = 50;
-/// Longest JSONPath, in bytes.
-const JSON_PATH_BYTES_MAX: usize = 500;
+const WORD_BYTES_MAX: usize = 2_000;
 
 /// Why a check cannot be written.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -47,13 +36,14 @@ pub(super) fn judge(check: &Check, private_networks: bool) -> Result<(), Refusal
         Probe::Tcp(tcp) => tcp.host.clone(),
         Probe::Dns(dns) => resolver_address(dns.resolver.as_deref()),
     };
-    if !private_networks && leads_inside(&host) {
+    if !private_networks && inner_address(&host).is_some() {
         return Err(Refusal::Private(format!("it asks the private address {host}")));
     }
     Ok(())
 }
 
-fn judge_form(check: &Check) -> Result<(), String> {
+/// The same but for where it leads.
+pub(super) fn judge_form(check: &Check) -> Result<(), String> {
     if texts(check).any(|text| text.contains('\0')) {
         return Err("one of its texts has a NUL character".to_owned());
     }
@@ -77,6 +67,29 @@ fn judge_form(check: &Check) -> Result<(), String> {
         }
     }
     judge_expect(&check.expect)
+}
+
+/// What all checks that were read will take in the text, at least: where many share one text, it is copied for each.
+#[derive(Debug, Default)]
+pub(super) struct Weight {
+    bytes: usize,
+}
+
+impl Weight {
+    /// Adds a check, or says that they are more than a probe file can hold.
+    pub(super) fn add(&mut self, check: &Check) -> Result<(), Fault> {
+        let headers = match &check.probe {
+            Probe::Http(http) => http.headers.as_slice(),
+            Probe::Tls(_) | Probe::Tcp(_) | Probe::Dns(_) => &[],
+        };
+        let literal = |value: &HeaderValue| match value {
+            HeaderValue::Literal(text) => text.len(),
+            HeaderValue::Secret(_) => 0,
+        };
+        self.bytes += texts(check).map(str::len).sum::<usize>();
+        self.bytes += headers.iter().map(|(name, value)| name.len() + literal(value)).sum::<usize>();
+        if self.bytes > TEXT_BYTES_MAX { Err(Fault::TooLong { bytes: self.bytes }) } else { Ok(()) }
+    }
 }
 
 /// Texts that may hold anything.
@@ -134,7 +147,7 @@ fn judge_host(host: &str, port: u16) -> Result<(), String> {
 fn judge_expect(expect: &Expect) -> Result<(), String> {
     expect.body_matches.iter().chain(expect.headers.values()).try_for_each(|pattern| judge_pattern(pattern))?;
     for text in expect.body_contains.iter().chain(&expect.body_lacks).chain(&expect.records) {
-        if text.is_empty() || text.len() > TEXT_BYTES_MAX {
+        if text.is_empty() || text.len() > WORD_BYTES_MAX {
             return Err("a text that it looks for is empty or longer than 2,000 bytes".to_owned());
         }
     }
@@ -153,28 +166,12 @@ fn judge_expect(expect: &Expect) -> Result<(), String> {
     Ok(())
 }
 
-/// Whether a pattern is one of Rust's `regex` within bounds.
-pub(super) fn judge_pattern(pattern: &str) -> Result<(), String> {
-    let fits = pattern.len() <= PATTERN_BYTES_MAX
-        && regex::RegexBuilder::new(pattern)
-            .size_limit(PATTERN_SIZE_MAX)
-            .dfa_size_limit(PATTERN_SIZE_MAX)
-            .nest_limit(PATTERN_DEPTH_MAX)
-            .build()
-            .is_ok();
-    if fits { Ok(()) } else { Err("one of its patterns is no regular expression here, or too large".to_owned()) }
-}
-
-/// Whether this is a DNS name of a host.
-pub(super) fn is_host_name(text: &str) -> bool {
-    let name = text.strip_suffix('.').unwrap_or(text);
-    let label = |label: &str| {
-        (1..=63).contains(&label.len())
-            && !label.starts_with('-')
-            && !label.ends_with('-')
-            && label.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
-    };
-    !name.is_empty() && name.len() <= 253 && name.split('.').all(label)
+/// Whether a pattern is a regular expression here.
+pub(super) fn judge_pattern(text: &str) -> Result<(), String> {
+    match pattern(text) {
+        Ok(_) => Ok(()),
+        Err(_) => Err("one of its patterns is no regular expression here, or too large".to_owned()),
+    }
 }
 
 /// The address of a resolver, without scheme and port.
@@ -184,38 +181,5 @@ fn resolver_address(resolver: Option<&str>) -> String {
     match text.parse::<std::net::SocketAddr>() {
         Ok(address) => address.ip().to_string(),
         Err(_) => text.to_owned(),
-    }
-}
-
-/// Whether a literal address or `localhost` is not on the public internet. Where a name leads is
-/// judged by the probes.
-pub(super) fn leads_inside(host: &str) -> bool {
-    match host.parse::<IpAddr>() {
-        Ok(address) => is_inside(address),
-        Err(_) => {
-            let host = host.strip_suffix('.').unwrap_or(host).to_ascii_lowercase();
-            host == "localhost" || host.ends_with(".localhost")
-        }
-    }
-}
-
-fn is_inside(address: IpAddr) -> bool {
-    match address.to_canonical() {
-        IpAddr::V4(v4) => {
-            let [first, second, ..] = v4.octets();
-            v4.is_private()
-                || v4.is_loopback()
-                || v4.is_link_local()
-                || first == 0
-                || first >= 224
-                || (first == 100 && (64..128).contains(&second))
-        }
-        IpAddr::V6(v6) => {
-            v6.is_loopback()
-                || v6.is_unspecified()
-                || v6.is_unique_local()
-                || v6.is_unicast_link_local()
-                || v6.is_multicast()
-        }
     }
 }

@@ -2,17 +2,9 @@
 
 use std::time::Duration;
 
+use crate::model::bounds::{COUNTS, INTERVALS, RETRIES, TIMEOUTS};
 use crate::model::check::{DegradedWhen, Expect, Probe, WarnWhen};
 use crate::model::status::{ComponentKind, OrganisationKind};
-
-/// Intervals that a check may have.
-const INTERVAL: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(31 * 86_400));
-/// Timeouts that a check may have.
-const TIMEOUT: (Duration, Duration) = (Duration::from_millis(10), Duration::from_secs(300));
-/// Waits before an unconfirmed failure is asked again.
-const RETRY: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(86_400));
-/// Failures in a row that may be asked for.
-const COUNT_MAX: u32 = 100;
 
 /// A body that the text declares.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -92,11 +84,11 @@ impl Timing {
     /// The second value says what was changed for that.
     pub(super) fn of(interval: Duration, timeout: Duration) -> (Self, Vec<String>) {
         let mut remarks = Vec::new();
-        let fitted = interval.clamp(INTERVAL.0, INTERVAL.1);
+        let fitted = interval.clamp(*INTERVALS.start(), *INTERVALS.end());
         if fitted != interval {
             remarks.push("its interval is out of bounds here and was changed".to_owned());
         }
-        let shorter = timeout.clamp(TIMEOUT.0, TIMEOUT.1).min(fitted);
+        let shorter = timeout.clamp(*TIMEOUTS.start(), *TIMEOUTS.end()).min(fitted);
         if shorter < timeout {
             remarks.push(format!(
                 "its timeout is {} s here: at most 300 s, and at most the interval",
@@ -108,9 +100,9 @@ impl Timing {
 
     /// Confirmed after so many failures in a row, asked again after this time.
     pub(super) fn confirmed(mut self, down_after: u32, up_after: u32, retry_interval: Duration) -> Self {
-        self.down_after = Some(down_after.clamp(1, COUNT_MAX));
-        self.up_after = Some(up_after.clamp(1, COUNT_MAX));
-        self.retry_interval = Some(retry_interval.clamp(RETRY.0, RETRY.1));
+        self.down_after = Some(down_after.clamp(*COUNTS.start(), *COUNTS.end()));
+        self.up_after = Some(up_after.clamp(*COUNTS.start(), *COUNTS.end()));
+        self.retry_interval = Some(retry_interval.clamp(*RETRIES.start(), *RETRIES.end()));
         self
     }
 }

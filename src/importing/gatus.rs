@@ -6,13 +6,14 @@ mod condition;
 use std::time::Duration;
 
 use super::assembly::assemble;
-use super::bounds::is_host_name;
+use super::bounds::{Weight, judge_form};
 use super::draft::{Check, Credential, Entry, Found, Timing};
-use super::name::one_line;
+use super::name::{NAME_CHARS_MAX, one_line};
 use super::report::Report;
 use super::request::{self, Asked, INSECURE, Request};
 use super::yaml::{Node, parse};
 use super::{ENTRIES_MAX, Fault, Options, Outcome, Source, go};
+use crate::model::bounds::is_host_name;
 use crate::model::check::{DnsProbe, Probe, Starttls, TcpProbe, TlsProbe, TlsSettings};
 use crate::model::status::ComponentKind;
 
@@ -26,6 +27,7 @@ const CONDITIONS_MAX: usize = 50;
 pub fn import(sources: &[Source<'_>], options: &Options) -> Result<Outcome, Fault> {
     let mut report = Report::default();
     let mut entries = Vec::new();
+    let mut weight = Weight::default();
     for source in sources {
         let root = parse(source)?;
         let known = ["endpoints", "services", "external-endpoints", "suites"];
@@ -34,7 +36,11 @@ pub fn import(sources: &[Source<'_>], options: &Options) -> Result<Outcome, Faul
         }
         let file = one_line(source.name, 100);
         for endpoint in root.list_of("endpoints").iter().chain(root.list_of("services")) {
-            entries.push(entry(endpoint, &file, &mut report));
+            let entry = entry(endpoint, &file, &mut report);
+            if let Entry::Found(found) = &entry {
+                found.checks.iter().try_for_each(|check| weight.add(check))?;
+            }
+            entries.push(entry);
             if entries.len() > ENTRIES_MAX {
                 return Err(Fault::TooMany);
             }
@@ -73,6 +79,7 @@ fn entry(node: &Node, file: &str, report: &mut Report) -> Entry {
     let Some(name) = node.text_of("name").filter(|name| !name.trim().is_empty()) else {
         return left("it has no name".to_owned());
     };
+    let name = one_line(name, NAME_CHARS_MAX);
     if node.boolean("enabled") == Some(false) {
         return left("it is switched off".to_owned());
     }
@@ -81,6 +88,7 @@ fn entry(node: &Node, file: &str, report: &mut Report) -> Entry {
         Err(why) => return left(why),
     };
     let group = node.text_of("group").filter(|group| !group.trim().is_empty());
+    let group = group.map(|group| one_line(group, NAME_CHARS_MAX));
     if !node.list_of("alerts").is_empty() {
         let note = "alerts of endpoints are not carried over; what confirms an outage is `down_after`";
         if report.notes.iter().all(|known| known != note) {
@@ -92,10 +100,10 @@ fn entry(node: &Node, file: &str, report: &mut Report) -> Entry {
         remarks.push("its maintenance windows are to be written by hand: `[[maintenance]]`".to_owned());
     }
     Entry::Found(Box::new(Found {
-        name: name.to_owned(),
+        key: format!("{}\n{name}", group.as_deref().unwrap_or_default()),
+        name,
         place: format!("{file}:{}", node.line),
-        key: format!("{}\n{name}", group.unwrap_or_default()),
-        group: group.map(|group| (format!("group\n{group}"), group.to_owned())),
+        group: group.map(|group| (format!("group\n{group}"), group)),
         kind: read.kind,
         checks: vec![read.check],
         remarks,
@@ -175,6 +183,7 @@ fn read(node: &Node) -> Result<Read, String> {
     }
     let texts = conditions.iter().filter_map(|condition| condition.text());
     condition::read(texts, &mut read.check, encrypted, &mut remarks)?;
+    judge_form(&read.check)?;
     remarks.append(&mut read.remarks);
     Ok(Read { remarks, ..read })
 }

@@ -4,12 +4,8 @@ use std::collections::HashSet;
 
 use sha2::{Digest, Sha256};
 
+use crate::model::bounds::{RESERVED, RESERVED_PARTS};
 use crate::model::id::{ID_LENGTH_MAX, validate_id};
-
-/// Ids that a component cannot have.
-const RESERVED: [&str; 5] = ["api", "embed", "history", "incidents", "maintenance"];
-/// Ids that a part cannot have.
-const RESERVED_PARTS: [&str; 8] = ["atom", "html", "ics", "js", "json", "rss", "svg", "txt"];
 
 /// Longest name of a component, in characters.
 pub(super) const NAME_CHARS_MAX: usize = 200;

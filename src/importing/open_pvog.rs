@@ -10,18 +10,17 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use url::Url;
 
 use super::assembly::{head, kind_of, organisation};
-use super::bounds::leads_inside;
 use super::draft::{Belongs, Component, Organisation};
+use super::kept::{Earlier, merge};
 use super::name::{Ids, NAME_CHARS_MAX, joined, one_line, slug};
 use super::report::Report;
-use super::request::is_secret;
-use super::written::{Document, write};
+use super::request::secret_parameter;
+use super::written::{self, Document, blocks, write, write_organisation};
 use super::{ENTRIES_MAX, Fault, Options, Outcome, Source};
+use crate::model::bounds::{URL_BYTES_MAX, inner_address};
 use crate::model::status::{ComponentKind, OrganisationKind};
 
 const WHAT: &str = "an export of PVOG";
-/// Longest address of a service, in bytes.
-const URL_BYTES_MAX: usize = 2_000;
 /// Further pages of one service that are kept.
 const PAGES_MAX: usize = 20;
 /// More than this part of the services may not change between two imports: one in so many.
@@ -45,15 +44,24 @@ struct Service {
 
 type Services = BTreeMap<Key, Service>;
 
-/// Imports all pages of an export. `previous` is yesterday's: its CSV files, or what was made of
-/// them; if more than a fifth of the services has appeared or vanished since, it is a fault.
-pub fn import(sources: &[Source<'_>], previous: &[Source<'_>], options: &Options) -> Result<Outcome, Fault> {
+/// Yesterday's export: its CSV files, or what was made of them. What was changed by hand in the latter stays.
+#[derive(Debug, Clone, Copy)]
+pub struct Previous<'a> {
+    /// The files; may be none.
+    pub files: &'a [Source<'a>],
+    /// It is no fault if more than a fifth of the services has appeared or vanished since.
+    pub may_differ: bool,
+}
+
+/// Imports all pages of an export.
+pub fn import(sources: &[Source<'_>], previous: Previous<'_>, options: &Options) -> Result<Outcome, Fault> {
     let mut report = Report::default();
     let services = read(sources, &mut report)?;
     let owners = Owners::of(&services, options);
     let ids = ids(&services, &owners);
-    if !previous.is_empty() {
-        let before = before(previous, options)?;
+    let (tables, earlier) = apart(previous.files)?;
+    if !previous.may_differ && !previous.files.is_empty() {
+        let before = before(&tables, &earlier, options)?;
         let now: BTreeSet<&String> = ids.values().collect();
         let appeared = now.iter().filter(|id| !before.contains(**id)).count();
         let vanished = before.iter().filter(|id| !now.contains(id)).count();
@@ -78,13 +86,20 @@ pub fn import(sources: &[Source<'_>], previous: &[Source<'_>], options: &Options
             Belongs::PartOf(_) => None,
         })
         .collect();
-    let organisations = owners.organisations(options).into_iter().filter(|body| used.contains(&body.id)).collect();
+    let (own, others) = owners.organisations(options);
+    let own = Some(own).filter(|body| used.contains(&body.id));
+    let declaration = own.as_ref().filter(|_| options.declared).map(|own| write_organisation(own).text);
+    let own = own.filter(|_| !options.declared);
+    let others = others.into_iter().filter(|body| used.contains(&body.id));
+    let organisations = own.into_iter().chain(others).collect();
     report.components = components.len();
     // A website with a URL has checks of its own: the page and the name, unless it is an address.
     report.checks = hosts.values().map(|host| 1 + usize::from(host.is_named)).sum();
     let public = Options { public: true, ..options.clone() };
     let document = Document { comments: head(WHAT, &public), organisations, components, maintenances: Vec::new() };
-    Ok(Outcome { text: write(&document)?, report })
+    let judged = write(&document)? + &declaration.unwrap_or_default();
+    let text = merge(written::head(&document), blocks(&document), earlier, &mut report)?;
+    Ok(Outcome { text, judged, report })
 }
 
 /// The places of the columns that are read.
@@ -217,10 +232,10 @@ fn url(text: &str) -> Result<String, &'static str> {
     if !matches!(url.scheme(), "http" | "https") || url.host_str().is_none_or(str::is_empty) {
         return Err("its URL is not one of http or https");
     }
-    if !url.username().is_empty() || url.password().is_some() || url.query_pairs().any(|(name, _)| is_secret(&name)) {
+    if !url.username().is_empty() || url.password().is_some() || secret_parameter(&url).is_some() {
         return Err("its URL holds a secret, which a public page must not");
     }
-    if leads_inside(url.host_str().unwrap_or_default().trim_matches(['[', ']'])) {
+    if inner_address(url.host_str().unwrap_or_default().trim_matches(['[', ']'])).is_some() {
         return Err("its URL leads to a private address");
     }
     Ok(url.into())
@@ -251,7 +266,8 @@ impl Owners {
         self.by_ars.get(ars).cloned().unwrap_or_else(|| self.shared.clone())
     }
 
-    fn organisations(&self, options: &Options) -> Vec<Organisation> {
+    /// The body that was named, and all others.
+    fn organisations(&self, options: &Options) -> (Organisation, Vec<Organisation>) {
         let own = Options { ars: self.own.clone(), ..options.clone() };
         let others = self.by_ars.iter().filter(|(_, id)| **id != self.shared).map(|(ars, id)| {
             let kind = kind_of(Some(ars));
@@ -262,7 +278,7 @@ impl Owners {
             let ars = (kind != OrganisationKind::Federal).then(|| ars.clone());
             Organisation { id: id.clone(), name: format!("ARS {}", id.trim_start_matches("ars-")), kind, ars, comments }
         });
-        organisation(&own).into_iter().chain(others).collect()
+        (organisation(&own), others.collect())
     }
 }
 
@@ -287,25 +303,25 @@ fn ids(services: &Services, owners: &Owners) -> HashMap<Key, String> {
     ids
 }
 
-/// The ids of an earlier import: of its CSV files, or of the services in what was made of them.
-fn before(previous: &[Source<'_>], options: &Options) -> Result<BTreeSet<String>, Fault> {
-    let mut before = BTreeSet::new();
+/// Earlier files: those of an export, and what was made of one.
+fn apart<'a>(previous: &[Source<'a>]) -> Result<(Vec<Source<'a>>, Vec<Earlier>), Fault> {
     let mut tables = Vec::new();
+    let mut earlier = Vec::new();
     for source in previous {
-        let text = source.text(WHAT)?;
-        match text.parse::<toml::Table>() {
-            Ok(table) => {
-                let components = table.get("component").and_then(toml::Value::as_array).cloned().unwrap_or_default();
-                let services = components.iter().filter(|component| {
-                    component.get("kind").and_then(toml::Value::as_str) == Some(ComponentKind::Service.as_str())
-                });
-                before.extend(services.filter_map(|service| service.get("id")?.as_str().map(str::to_owned)));
-            }
-            Err(_) => tables.push(*source),
+        match Earlier::read(source)? {
+            Some(made) => earlier.push(made),
+            None => tables.push(*source),
         }
     }
+    Ok((tables, earlier))
+}
+
+/// The ids of the services of an earlier import.
+fn before(tables: &[Source<'_>], earlier: &[Earlier], options: &Options) -> Result<BTreeSet<String>, Fault> {
+    let hosts = ComponentKind::Website.as_str();
+    let mut before: BTreeSet<String> = earlier.iter().flat_map(|made| made.imported_but(hosts)).cloned().collect();
     if !tables.is_empty() {
-        let services = read(&tables, &mut Report::default())?;
+        let services = read(tables, &mut Report::default())?;
         before.extend(ids(&services, &Owners::of(&services, options)).into_values());
     }
     Ok(before)

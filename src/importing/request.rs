@@ -4,32 +4,51 @@ use std::net::IpAddr;
 
 use url::Url;
 
-use super::bounds::METHODS;
 use super::draft::Credential;
+use crate::model::bounds::METHODS;
 use crate::model::check::{HeaderValue, HttpProbe, TlsSettings};
 
 /// Headers that belong to the connection or to the operator.
 const NOT_SETTABLE: [&str; 8] =
     ["user-agent", "connection", "content-length", "transfer-encoding", "te", "trailer", "upgrade", "accept-encoding"];
-/// Parts of names whose values are secrets.
-const SECRET_PARTS: [&str; 12] = [
+/// Headers that say how to answer and no more: their values may be written. The value of any other is a secret.
+const HARMLESS: [&str; 14] = [
+    "accept",
+    "accept-charset",
+    "accept-language",
+    "cache-control",
+    "content-type",
+    "dnt",
+    "if-modified-since",
+    "if-none-match",
+    "origin",
+    "pragma",
+    "range",
+    "soapaction",
+    "upgrade-insecure-requests",
+    "x-requested-with",
+];
+/// What a word has in it that speaks of a secret.
+const SECRET_PARTS: [&str; 11] = [
     "token",
     "secret",
     "passw",
     "authoriz",
     "authent",
     "oauth",
-    "apikey",
-    "api-key",
-    "api_key",
     "cookie",
     "session",
+    "sessid",
     "credential",
+    "signature",
 ];
-/// Names whose values are secrets.
-const SECRET_NAMES: [&str; 9] = ["key", "sig", "signature", "pwd", "pass", "auth", "bearer", "x-key", "code"];
-/// What a body that holds a secret has in it.
-const SECRET_WORDS: [&str; 8] = ["passw", "secret", "token", "apikey", "api_key", "api-key", "\"pwd\"", "credential"];
+/// Words that do so as a whole; `key` does at the end of a word, too.
+const SECRET_WORDS: [&str; 8] = ["sig", "pwd", "pass", "auth", "bearer", "sid", "jwt", "hmac"];
+/// Names that do so, though their words are harmless elsewhere; and one that does not.
+const SECRET_NAMES: [&str; 3] = ["code", "pin", "appid"];
+const PUBLIC_NAME: &str = "leikakey";
+/// With what a client signs in, beside those.
+const SIGN_IN: [&str; 2] = ["login", "identify"];
 
 /// What a secret for HTTP's basic authentication must hold.
 pub(super) const BASIC: &str = "`Basic ` and the base64 of user:password";
@@ -57,10 +76,50 @@ pub(super) struct Request {
     pub(super) remarks: Vec<String>,
 }
 
-/// Whether the value of a header or parameter of this name is a secret.
-pub(super) fn is_secret(name: &str) -> bool {
-    let name = name.to_ascii_lowercase();
-    SECRET_NAMES.contains(&name.as_str()) || SECRET_PARTS.iter().any(|part| name.contains(part))
+/// The words of a name or text in small letters: x, api and key of `X-Api_key`, access and key of `accessKey`.
+fn words(text: &str) -> Vec<String> {
+    let mut words = vec![String::new()];
+    let mut before = ' ';
+    for c in text.chars() {
+        if !c.is_alphanumeric() || (before.is_lowercase() && c.is_uppercase()) {
+            words.push(String::new());
+        }
+        if let Some(word) = words.last_mut().filter(|_| c.is_alphanumeric()) {
+            word.extend(c.to_lowercase());
+        }
+        before = c;
+    }
+    words.retain(|word| !word.is_empty());
+    words
+}
+
+fn speaks_of_secret(words: &[String]) -> bool {
+    words.iter().any(|word| {
+        word.ends_with("key")
+            || SECRET_WORDS.contains(&word.as_str())
+            || SECRET_PARTS.iter().any(|part| word.contains(part))
+    })
+}
+
+/// Whether the value of a parameter of this name is a secret.
+fn is_secret(name: &str) -> bool {
+    let words = words(name);
+    let whole = words.concat();
+    whole != PUBLIC_NAME && (SECRET_NAMES.contains(&whole.as_str()) || speaks_of_secret(&words))
+}
+
+/// Whether what is sent over a plain connection seems to hold a secret.
+pub(super) fn signs_in(sent: &str) -> bool {
+    let words = words(sent);
+    speaks_of_secret(&words) || words.iter().any(|word| SIGN_IN.contains(&word.as_str()))
+}
+
+/// The name of the first parameter of a URL that holds a secret.
+pub(super) fn secret_parameter(url: &Url) -> Option<String> {
+    let fragment = url::form_urlencoded::parse(url.fragment().unwrap_or_default().as_bytes());
+    let mut parameters = url.query_pairs().chain(fragment);
+    let (name, _) = parameters.find(|(name, value)| !value.is_empty() && is_secret(name))?;
+    Some(super::name::one_line(&name, 40))
 }
 
 /// Reads a request, or says why it cannot be asked here.
@@ -84,8 +143,7 @@ pub(super) fn read(asked: Asked<'_>) -> Result<Request, String> {
         let stripped = url.set_username("").and_then(|()| url.set_password(None));
         stripped.map_err(|()| "its URL holds credentials".to_owned())?;
     }
-    if let Some((name, _)) = url.query_pairs().find(|(name, value)| !value.is_empty() && is_secret(name)) {
-        let name = super::name::one_line(&name, 40);
+    if let Some(name) = secret_parameter(&url) {
         return Err(format!("its URL holds a secret (`{name}`), which a probe file must not"));
     }
     let method = asked.method.map_or_else(|| "GET".to_owned(), str::to_ascii_uppercase);
@@ -108,7 +166,7 @@ pub(super) fn read(asked: Asked<'_>) -> Result<Request, String> {
             continue;
         }
         match value {
-            Some(value) if !is_secret(&lower) => headers.push((name, HeaderValue::Literal(value))),
+            Some(value) if HARMLESS.contains(&lower.as_str()) => headers.push((name, HeaderValue::Literal(value))),
             // Basic authentication would send it, too.
             Some(_) | None if basic && lower == "authorization" => {}
             Some(_) | None => credential(&name, "the value of this header"),
@@ -122,11 +180,8 @@ pub(super) fn read(asked: Asked<'_>) -> Result<Request, String> {
         remarks.push(format!("its body is not sent: `{method}` has none here"));
         body = None;
     }
-    if let Some(body) = &body {
-        let lower = body.to_lowercase();
-        if SECRET_WORDS.iter().any(|word| lower.contains(word)) {
-            return Err("its body seems to hold a secret, which a probe file must not".to_owned());
-        }
+    if body.as_deref().is_some_and(|body| speaks_of_secret(&words(body))) {
+        return Err("its body seems to hold a secret, which a probe file must not".to_owned());
     }
     if asked.insecure && url.scheme() == "https" {
         remarks.push(INSECURE.to_owned());

@@ -3,7 +3,7 @@
 //! Both say the same under other names: `upsideDown` in a backup is `upside_down` in the database.
 //! A monitor becomes a component with one check, a group the whole that its monitors are part of.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::time::Duration;
 
 use serde_json::{Map, Value};
@@ -76,6 +76,8 @@ pub const COLUMNS: [&str; 46] = [
 const CERTIFICATE_WARNING: Duration = Duration::from_secs(21 * 86_400);
 /// Groups above each other that are looked at.
 const ANCESTORS_MAX: usize = 50;
+/// Most looks at a monitor, to find what all maintenances cover.
+const LOOKS_MAX: usize = 10 * ENTRIES_MAX;
 /// Tags of a monitor that are kept.
 const TAGS_MAX: usize = 20;
 
@@ -123,7 +125,7 @@ pub fn import_rows(rows: &Rows, options: &Options) -> Result<Outcome, Fault> {
         }
     }
     let entries = entries(&monitors, &tags, &mut report);
-    let planned = planned(table("maintenance"), table("monitor_maintenance"), &mut report);
+    let planned = planned(table("maintenance"), table("monitor_maintenance"), table("monitor"), &mut report)?;
     assemble("a database of Uptime Kuma", entries, planned, report, options)
 }
 
@@ -473,15 +475,44 @@ fn dns(row: &Row, timing: Timing) -> Result<(Check, Vec<String>), String> {
     Ok((Check::new("dns", Probe::Dns(DnsProbe { name, record_type, resolver }), timing), remarks))
 }
 
-/// Single maintenances; what recurs or is begun by hand is reported.
-fn planned(maintenances: &[Row], covers: &[Row], report: &mut Report) -> Vec<Planned> {
-    let mut planned = Vec::new();
-    let mut covered: HashMap<i64, Vec<String>> = HashMap::new();
+/// Which monitors each maintenance covers: of a group all that are in it, also in groups below it.
+fn covered(covers: &[Row], monitors: &[Row]) -> Result<HashMap<i64, BTreeSet<i64>>, Fault> {
+    let mut within: HashMap<i64, Vec<i64>> = HashMap::new();
+    let mut groups: HashSet<i64> = HashSet::new();
+    for (row, id) in monitors.iter().filter_map(|row| Some((row, number(row, &["id"])?))) {
+        if text(row, &["type"]) == Some("group") {
+            groups.insert(id);
+        }
+        within.entry(number(row, &["parent"]).unwrap_or(0)).or_default().push(id);
+    }
+    let mut covered: HashMap<i64, BTreeSet<i64>> = HashMap::new();
+    let mut looks = 0;
     for cover in covers {
-        if let (Some(id), Some(monitor)) = (number(cover, &["maintenance_id"]), number(cover, &["monitor_id"])) {
-            covered.entry(id).or_default().push(format!("monitor {monitor}"));
+        let (Some(maintenance), Some(monitor)) = (number(cover, &["maintenance_id"]), number(cover, &["monitor_id"]))
+        else {
+            continue;
+        };
+        let mut next = vec![monitor];
+        let mut seen = HashSet::new();
+        while let Some(id) = next.pop() {
+            looks += 1;
+            if looks > LOOKS_MAX {
+                return Err(Fault::TooMany);
+            }
+            if !groups.contains(&id) {
+                covered.entry(maintenance).or_default().insert(id);
+            } else if seen.insert(id) {
+                next.extend(within.get(&id).into_iter().flatten());
+            }
         }
     }
+    Ok(covered)
+}
+
+/// Single maintenances; what recurs or is begun by hand is reported.
+fn planned(maintenances: &[Row], covers: &[Row], monitors: &[Row], report: &mut Report) -> Result<Vec<Planned>, Fault> {
+    let mut planned = Vec::new();
+    let mut covered = covered(covers, monitors)?;
     for row in maintenances {
         let id = number(row, &["id"]).unwrap_or(0);
         let title = text(row, &["title"]).unwrap_or_default().to_owned();
@@ -508,9 +539,10 @@ fn planned(maintenances: &[Row], covers: &[Row], report: &mut Report) -> Vec<Pla
             continue;
         };
         let keys = covered.remove(&id).unwrap_or_default();
+        let keys = keys.into_iter().map(|monitor| format!("monitor {monitor}")).collect();
         planned.push(Planned { title, place, keys, from, until });
     }
-    planned
+    Ok(planned)
 }
 
 /// A time of the database: an instant if its zone is known, else local.

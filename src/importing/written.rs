@@ -25,73 +25,101 @@ pub(super) struct Document {
     pub(super) maintenances: Vec<Maintenance>,
 }
 
+/// An entry of the file: a table with its comments and all that belongs to it.
+pub(super) struct Block {
+    pub(super) table: &'static str,
+    pub(super) id: String,
+    pub(super) text: String,
+}
+
 /// Writes it, if one file can hold it.
 pub(super) fn write(document: &Document) -> Result<String, Fault> {
-    let mut text = String::new();
-    comments(&mut text, &document.comments);
-    for organisation in &document.organisations {
+    let mut text = head(document);
+    for block in blocks(document) {
         text.push('\n');
-        comments(&mut text, &organisation.comments);
-        text.push_str("[[organisation]]\n");
-        pair(&mut text, "id", &string(&organisation.id));
-        pair(&mut text, "kind", &string(organisation.kind.as_str()));
-        pair(&mut text, "name", &string(&organisation.name));
-        if let Some(ars) = &organisation.ars {
-            pair(&mut text, "ars", &string(ars));
-        }
-    }
-    for component in &document.components {
-        write_component(&mut text, component);
-    }
-    for maintenance in &document.maintenances {
-        text.push_str("\n[[maintenance]]\n");
-        pair(&mut text, "id", &string(&maintenance.id));
-        pair(&mut text, "title", &string(&maintenance.title));
-        pair(&mut text, "components", &strings(&maintenance.components));
-        pair(&mut text, "from", &Value::Datetime(maintenance.from).to_string());
-        pair(&mut text, "until", &Value::Datetime(maintenance.until).to_string());
+        text.push_str(&block.text);
     }
     if text.len() > TEXT_BYTES_MAX { Err(Fault::TooLong { bytes: text.len() }) } else { Ok(text) }
 }
 
-fn write_component(text: &mut String, component: &Component) {
-    text.push('\n');
-    comments(text, &component.comments);
+/// What stands before the first entry.
+pub(super) fn head(document: &Document) -> String {
+    let mut text = String::new();
+    comments(&mut text, &document.comments);
+    text
+}
+
+/// All entries.
+pub(super) fn blocks(document: &Document) -> Vec<Block> {
+    let organisations = document.organisations.iter().map(write_organisation);
+    let components = document.components.iter().map(write_component);
+    let maintenances = document.maintenances.iter().map(write_maintenance);
+    organisations.chain(components).chain(maintenances).collect()
+}
+
+/// A body's declaration.
+pub(super) fn write_organisation(organisation: &Organisation) -> Block {
+    let mut text = String::new();
+    comments(&mut text, &organisation.comments);
+    text.push_str("[[organisation]]\n");
+    pair(&mut text, "id", &string(&organisation.id));
+    pair(&mut text, "kind", &string(organisation.kind.as_str()));
+    pair(&mut text, "name", &string(&organisation.name));
+    if let Some(ars) = &organisation.ars {
+        pair(&mut text, "ars", &string(ars));
+    }
+    Block { table: "organisation", id: organisation.id.clone(), text }
+}
+
+fn write_maintenance(maintenance: &Maintenance) -> Block {
+    let mut text = "[[maintenance]]\n".to_owned();
+    pair(&mut text, "id", &string(&maintenance.id));
+    pair(&mut text, "title", &string(&maintenance.title));
+    pair(&mut text, "components", &strings(&maintenance.components));
+    pair(&mut text, "from", &Value::Datetime(maintenance.from).to_string());
+    pair(&mut text, "until", &Value::Datetime(maintenance.until).to_string());
+    Block { table: "maintenance", id: maintenance.id.clone(), text }
+}
+
+fn write_component(component: &Component) -> Block {
+    let mut text = String::new();
+    comments(&mut text, &component.comments);
     text.push_str("[[component]]\n");
-    pair(text, "id", &string(&component.id));
-    pair(text, "name", &string(&component.name));
-    pair(text, "kind", &string(component.kind.as_str()));
+    pair(&mut text, "id", &string(&component.id));
+    pair(&mut text, "name", &string(&component.name));
+    pair(&mut text, "kind", &string(component.kind.as_str()));
     match &component.belongs {
-        Belongs::To(owner) => pair(text, "owner", &string(owner)),
-        Belongs::PartOf(whole) => pair(text, "part_of", &string(whole)),
+        Belongs::To(owner) => pair(&mut text, "owner", &string(owner)),
+        Belongs::PartOf(whole) => pair(&mut text, "part_of", &string(whole)),
     }
     if !component.public {
-        pair(text, "public", "false");
+        pair(&mut text, "public", "false");
     }
     if !component.serves.is_empty() {
-        pair(text, "serves", &strings(&component.serves));
+        pair(&mut text, "serves", &strings(&component.serves));
     }
     if !component.leika.is_empty() {
-        pair(text, "leika", &strings(&component.leika));
+        pair(&mut text, "leika", &strings(&component.leika));
     }
     if let Some(ozg) = component.ozg {
-        pair(text, "ozg", &ozg.to_string());
+        pair(&mut text, "ozg", &ozg.to_string());
     }
     if let Some(url) = &component.url {
-        pair(text, "url", &string(url));
+        pair(&mut text, "url", &string(url));
     }
     if !component.depends_on.is_empty() {
-        pair(text, "depends_on", &strings(&component.depends_on));
+        pair(&mut text, "depends_on", &strings(&component.depends_on));
     }
     for page in &component.other_pages {
         text.push_str("[[component.alternative]]\n");
-        pair(text, "kind", &string("other_page"));
-        pair(text, "target", &string(page));
-        pair(text, "label", &string(&component.name));
+        pair(&mut text, "kind", &string("other_page"));
+        pair(&mut text, "target", &string(page));
+        pair(&mut text, "label", &string(&component.name));
     }
     for check in &component.checks {
-        write_check(text, check);
+        write_check(&mut text, check);
     }
+    Block { table: "component", id: component.id.clone(), text }
 }
 
 fn write_check(text: &mut String, check: &Check) {

@@ -42,7 +42,7 @@ fn main() -> Result<(), Failure> {
     println!("{TOWNS} towns, {SERVICES} services, {own} components of each town's own");
     memory("at the start")?;
     let (config, probes) = (operator(), [("probes/all.toml".to_owned(), declarations(own)?)]);
-    let extra = Extra { ignored_keys: &[], loopback: true };
+    let extra = Extra { loopback: true, ..Extra::default() };
     let (loaded, took) = timed(|| from_texts_with(("config.toml", &config), &probes, Path::new("."), extra));
     let declared = loaded.map_err(|report| report.render(false))?.catalogue.declared().clone();
     tell("the files read and put together", took);

@@ -454,7 +454,7 @@ fn a_caller_may_have_keys_of_its_own_and_a_loopback_world() {
             .count(),
         2
     );
-    let extra = Extra { ignored_keys: &["expect"], loopback: true };
+    let extra = Extra { ignored_keys: &["expect"], loopback: true, ..Extra::default() };
     let loaded = from_texts_with(("config.toml", QUIET), &texts, Path::new(""), extra)
         .unwrap_or_else(|report| panic!("{report}"));
     assert!(loaded.warnings.is_empty(), "{}", loaded.warnings);

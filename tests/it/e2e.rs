@@ -350,6 +350,124 @@ fn replay_says_whether_the_story_came_out() {
 }
 
 #[test]
+fn a_replay_as_json_says_the_same_and_nothing_internal() {
+    let place = Place::new(closed_port(), "");
+    place.write(
+        "internal.toml",
+        r#"
+[scenario]
+name = "innen"
+title = "Etwas Internes fällt aus"
+start = 2026-03-02T08:00:00
+until = 2026-03-02T09:00:00
+[[organisation]]
+id = "musterkreis"
+kind = "county"
+name = "Musterkreis"
+ars = "059990000000"
+[[component]]
+id = "firewall"
+name = "Firewall FW-7"
+kind = "service"
+owner = "musterkreis"
+public = false
+[[component.check]]
+id = "tor"
+probe.tcp = { address = "fw.example:443" }
+interval = "60s"
+[[component]]
+id = "portal"
+name = "Portal"
+kind = "portal"
+owner = "musterkreis"
+[[component.check]]
+id = "start"
+probe.http = { url = "https://portal.example/" }
+interval = "60s"
+[[timeline]]
+target = "firewall"
+at = "+10m"
+results = "timeout*20 up"
+[[timeline]]
+target = "portal"
+at = "+20m"
+results = "timeout*5 up"
+[[expect]]
+at = "+1h"
+open_incidents = 0
+"#,
+    );
+    let internal = place.run(&["replay", "internal.toml", "--json"]);
+    assert_eq!((internal.code, &*internal.stderr), (Some(0), ""), "{internal:?}");
+    assert!(internal.stdout.contains("Portal") && !internal.stdout.contains("irewall"), "{internal:?}");
+    // The firewall's own disturbance, by whatever name, is none of the public's business.
+    assert!(!internal.stdout.contains("Dienstleister"), "{internal:?}");
+    for name in ["hattingen-2023", "menden-2023"] {
+        let plain = place.run(&["replay", name]).stdout;
+        let json = place.run(&["replay", name, "--json"]).stdout;
+        let mut lines: Vec<Value> = json.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        let end = lines.pop().unwrap();
+        assert!(end["expectations"].as_u64().unwrap() > 0 && end["failures"] == serde_json::json!([]), "{end}");
+        let told: Vec<&str> = plain.lines().filter_map(|line| line.split_once("  ")).map(|(_, text)| text).collect();
+        assert_eq!(lines.len(), told.len());
+        for (line, told) in lines.iter().zip(told) {
+            let keys: Vec<&String> = line.as_object().unwrap().keys().collect();
+            assert_eq!(keys, ["at", "text"]);
+            assert_eq!(line["text"].as_str().unwrap().replace('\n', "\\n"), told);
+        }
+    }
+}
+
+#[test]
+fn shells_complete_every_command() {
+    let place = Place::new(closed_port(), "");
+    let help = place.run(&["--help"]).stdout;
+    let (_, commands) = help.split_once("Commands:\n").unwrap();
+    let commands: Vec<&str> = commands
+        .lines()
+        .take_while(|line| !line.is_empty())
+        .filter_map(|line| line.split_whitespace().next())
+        .collect();
+    assert!(commands.contains(&"serve") && commands.contains(&"completions"), "{commands:?}");
+    for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
+        let script = place.run(&["completions", shell]);
+        assert_eq!((script.code, &*script.stderr), (Some(0), ""), "{shell}");
+        for command in &commands {
+            assert!(script.stdout.contains(command), "{shell} does not know {command}");
+        }
+    }
+    place.write("completions", &place.run(&["completions", "bash"]).stdout);
+    let asked = "source ./completions; COMP_WORDS=(turmwacht tok); COMP_CWORD=1; _turmwacht turmwacht tok turmwacht; echo ${COMPREPLY[@]}";
+    let completed =
+        std::process::Command::new("bash").args(["-c", asked]).current_dir(place.path("")).output().unwrap();
+    assert_eq!(String::from_utf8_lossy(&completed.stdout).trim(), "token", "{completed:?}");
+    assert_eq!(place.run(&["completions", "tcsh"]).code, Some(2));
+}
+
+#[test]
+fn long_work_shows_how_far_it_is_on_a_terminal_only() {
+    let site = Site::new();
+    let place = site.place();
+    place.serve().until_status("portal", "operational");
+    // A terminal is what util-linux' `script` makes for a command.
+    let on_terminal = |arguments: &str| {
+        let command = format!("{} {arguments}", env!("CARGO_BIN_EXE_turmwacht"));
+        let mut script = std::process::Command::new("script");
+        script.args(["-qec", &command, "/dev/null"]).current_dir(place.path("")).stdin(std::process::Stdio::null());
+        String::from_utf8(script.output().unwrap().stdout).unwrap()
+    };
+    let shown = on_terminal("export one");
+    assert!(shown.contains("\rexport:   0 %"), "{shown:?}");
+    let last = shown.rsplit('\r').find(|line| !line.trim().is_empty()).unwrap();
+    assert!(last.contains("files written"), "the line is gone at the end: {shown:?}");
+    assert!(on_terminal("replay hattingen-2023").contains("\rreplay:"));
+    for arguments in [&["export", "two"][..], &["replay", "hattingen-2023"], &["backup", "copy.db"]] {
+        let finished = place.run(arguments);
+        assert_eq!((finished.code, &*finished.stderr), (Some(0), ""), "{finished:?}");
+    }
+}
+
+#[test]
 fn single_results_and_availability_can_be_looked_up_and_survive_a_restart() {
     let site = Site::new();
     let place = site.place();

@@ -75,9 +75,19 @@ impl Imported {
     }
 }
 
-/// What `config` makes of it; the secrets that the report asks for are defined.
+/// What `config` makes of it: all that was carried over, and nothing else.
 #[track_caller]
 pub(crate) fn accepted(outcome: Result<Outcome, Fault>, networks: &str) -> Imported {
+    let imported = loaded(outcome, networks);
+    let Imported { outcome, loaded } = &imported;
+    assert_eq!(loaded.catalogue.components.len(), outcome.report.components, "{}", outcome.text);
+    assert_eq!(loaded.catalogue.checks.len(), outcome.report.checks, "{}", outcome.text);
+    imported
+}
+
+/// What `config` makes of it; the secrets that the report asks for are defined.
+#[track_caller]
+pub(crate) fn loaded(outcome: Result<Outcome, Fault>, networks: &str) -> Imported {
     let outcome = outcome.unwrap_or_else(|fault| panic!("{fault}"));
     let folder = tempfile::tempdir().unwrap();
     let mut config = format!("[probing]\nprivate_networks = [{networks}]\n");
@@ -91,8 +101,6 @@ pub(crate) fn accepted(outcome: Result<Outcome, Fault>, networks: &str) -> Impor
     let probes = [("imported.toml".to_owned(), outcome.text.clone())];
     let loaded = from_texts(("config.toml", &config), &probes, Path::new(folder.path()))
         .unwrap_or_else(|report| panic!("{}\n{}", report.render(false), outcome.text));
-    assert_eq!(loaded.catalogue.components.len(), outcome.report.components, "{}", outcome.text);
-    assert_eq!(loaded.catalogue.checks.len(), outcome.report.checks, "{}", outcome.text);
     Imported { outcome, loaded }
 }
 

@@ -9,6 +9,7 @@ use crate::importing::gatus::host_port;
 use crate::importing::name::one_line;
 use crate::importing::request::{self, Asked, BASIC, INSECURE, Request};
 use crate::importing::yaml::Node;
+use crate::model::bounds::is_host_name;
 use crate::model::check::{DnsProbe, Probe, Starttls, TcpProbe, TlsProbe, TlsSettings};
 use crate::model::status::ComponentKind;
 
@@ -145,7 +146,7 @@ fn tls_remarks(tls: Option<&Node>, settings: &mut TlsSettings, encrypted: bool, 
         remarks.push("its own certificate authority is to be named: `tls = { ca_file = \"…\" }`".to_owned());
     }
     if let Some(name) = tls.text_of("server_name").filter(|_| encrypted) {
-        if super::super::bounds::is_host_name(name) {
+        if is_host_name(name) {
             settings.server_name = Some(name.to_ascii_lowercase());
         } else {
             remarks.push("its `server_name` is no name and is not carried over".to_owned());
@@ -209,6 +210,9 @@ fn tcp(node: Option<&Node>, target: &str, timing: Timing) -> Result<Read, String
         Check::new("tls", Probe::Tls(TlsProbe { host, port, tls }), timing)
     } else {
         let Dialogue { send, expect, starttls } = dialogue;
+        if send.as_deref().is_some_and(request::signs_in) {
+            return Err("what it sends seems to hold a secret, which a probe file must not".to_owned());
+        }
         Check::new("tcp", Probe::Tcp(TcpProbe { host, port, send, expect, starttls, tls }), timing)
     };
     let kind = match &check.probe {

@@ -98,6 +98,10 @@ fn what_would_let_nobody_in_or_the_wrong_people_is_refused_where_it_stands() {
         assert!(report.contains(title) && report.contains(help), "{title}: {help}\n{report}");
         assert!(report.contains("config.toml:") && !report.contains("canary"), "{report}");
     }
+    // A key that is looked at twice is named once.
+    let report = load(&format!("{SECRET}{OIDC}zzzzzzzz = 1\n{GROUP}")).expect_err("unknown").render(false);
+    let known = report.lines().find(|line| line.contains("known here")).unwrap_or_else(|| panic!("{report}"));
+    assert_eq!(known.matches("`issuer`").count(), 1, "{known}");
 }
 
 #[test]

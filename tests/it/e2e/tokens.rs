@@ -147,10 +147,65 @@ fn faulty_probe_files_leave_the_organisations_of_the_last_good_catalogue() {
     place.write("probes.toml", &faulty);
     new("elsewhere").assert_refuses(&["no organisation `elsewhere`"]);
     token(&new("teststadt"));
+    // Of config.toml only what is said of the store is needed.
     place.write("config.toml", "listen = 7");
+    token(&new("teststadt"));
+    place.write("config.toml", "[storage]\npath = 7");
     let finished = new("teststadt");
     assert_eq!(finished.code, Some(1));
-    assert!(finished.stderr.contains("config.toml:"), "{finished:?}");
+    assert!(finished.stderr.contains("config.toml:2:8"), "{finished:?}");
+}
+
+#[test]
+fn secrets_that_are_there_for_the_service_alone_stop_no_command_on_the_store() {
+    let place = place();
+    let config = std::fs::read_to_string(place.path("config.toml")).unwrap();
+    let secrets = r#"
+[secrets.portal]
+file = "/nonexistent/credentials/portal"
+organisations = ["teststadt"]
+origins = ["https://portal.example.org"]
+[secrets.hook]
+env = "TURMWACHT_TEST_ABSENT"
+[[notify.webhook]]
+name = "chat"
+url = "https://chat.example.org/"
+secret = "hook"
+[notify.mail]
+smtp = "mail.example.org:587"
+from = "a@example.org"
+username = "a"
+password_file = "/nonexistent/credentials/mail"
+"#;
+    place.write("config.toml", &(config + secrets));
+    let made = token(&place.run(&["token", "new", "--role", "editor", "--organisation", "teststadt"]));
+    place
+        .run(&["token", "new", "--role", "editor", "--organisation", "teststad"])
+        .assert_refuses(&["did you mean `teststadt`"]);
+    for arguments in [
+        &["token", "list"][..],
+        &["token", "revoke", id(&made)],
+        &["audit", "verify"],
+        &["notify", "list"],
+        &["backup", "copy.db"],
+        &["openapi"],
+    ] {
+        let finished = place.run(arguments);
+        assert_eq!(finished.code, Some(0), "{arguments:?}: {finished:?}");
+    }
+    place.run(&["export", "site"]).assert_refuses(&["holds no catalogue yet"]);
+    // The service itself needs them, and whoever looks at the files may leave them out.
+    let judged = place.run(&["config", "check"]);
+    assert_eq!((judged.code, judged.stderr.matches("cannot be read").count()), (Some(1), 3), "{judged:?}");
+    assert_eq!(place.run(&["serve"]).code, Some(1));
+    let script = include_str!("../../../deploy/deb/scripts/postinst");
+    let asked = script.lines().find_map(|line| line.trim().strip_prefix("if ! turmwacht --config \"$config\" "));
+    let asked: Vec<&str> = asked.unwrap().trim_end_matches("; then").split(' ').collect();
+    let judged = place.run(&asked);
+    assert_eq!(judged.code, Some(0), "{asked:?}: {judged:?}");
+    assert!(judged.stdout.contains("faults: 0") && judged.stdout.contains("secrets were not read"), "{judged:?}");
+    place.write("probes.toml", "[[organisation]]\nid = 7\n");
+    assert_eq!(place.run(&["config", "check", "--without-secrets"]).code, Some(1));
 }
 
 #[test]

@@ -35,7 +35,7 @@ fn a_backup_beside_a_running_writer_is_a_whole_store() {
     let mut reports = Vec::new();
     for n in 0..3 {
         let to = ground.folder.path().join(format!("backup-{n}.db"));
-        reports.push(Store::backup_to(&ground.path, &to).unwrap());
+        reports.push(Store::backup_to(&ground.path, &to, &mut |_, _| {}).unwrap());
     }
     stop.store(true, Ordering::Relaxed);
     let written: u64 = writing.join().unwrap();
@@ -59,7 +59,7 @@ fn an_existing_target_is_refused_and_stays() {
     drop(ground.store());
     let to = ground.folder.path().join("important.txt");
     fs::write(&to, "kept").unwrap();
-    let fault = Store::backup_to(&ground.path, &to).unwrap_err();
+    let fault = Store::backup_to(&ground.path, &to, &mut |_, _| {}).unwrap_err();
     assert!(matches!(fault, StoreFault::TargetExists { .. }), "{fault}");
     assert_eq!(fs::read_to_string(&to).unwrap(), "kept");
 }
@@ -74,7 +74,7 @@ fn a_backup_that_fails_leaves_nothing_behind() {
     bytes[2 * page..3 * page].fill(0xa5);
     fs::write(&ground.path, bytes).unwrap();
     let to = ground.folder.path().join("backup.db");
-    let fault = Store::backup_to(&ground.path, &to).unwrap_err().to_string();
+    let fault = Store::backup_to(&ground.path, &to, &mut |_, _| {}).unwrap_err().to_string();
     assert!(fault.contains("sound") || fault.contains("damaged"), "{fault}");
     assert!(!to.exists());
 }

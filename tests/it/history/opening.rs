@@ -96,7 +96,10 @@ fn a_newer_schema_is_refused_and_the_file_is_untouched() {
     assert!(fault.to_string().contains("its schema is version 5, this release knows 4"), "{fault}");
     assert_eq!(fs::read(&ground.path).unwrap(), before);
     assert!(!ground.folder.path().join("turmwacht.db-wal").exists());
-    assert!(matches!(Store::backup_to(&ground.path, &ground.folder.path().join("b")), Err(StoreFault::Newer { .. })));
+    assert!(matches!(
+        Store::backup_to(&ground.path, &ground.folder.path().join("b"), &mut |_, _| {}),
+        Err(StoreFault::Newer { .. })
+    ));
 }
 
 #[test]
@@ -246,7 +249,8 @@ fn a_folder_that_is_missing_or_a_file_is_told_in_a_sentence() {
     assert!(fault.contains("its folder must exist and be writable for the user that turmwacht runs as"), "{fault}");
     let fault = Store::open(ground.folder.path()).unwrap_err().to_string();
     assert!(fault.starts_with("cannot "), "{fault}");
-    let fault = Store::backup_to(&ground.path, &ground.folder.path().join("b")).unwrap_err().to_string();
+    let fault =
+        Store::backup_to(&ground.path, &ground.folder.path().join("b"), &mut |_, _| {}).unwrap_err().to_string();
     assert!(fault.contains("check `[storage] path`"), "{fault}");
 }
 
@@ -276,7 +280,7 @@ fn another_owners_store_is_refused_for_root_as_well() {
     rustix::fs::chown(&ground.path, Some(other), None).unwrap();
     for fault in [
         Store::open(&ground.path).unwrap_err(),
-        Store::backup_to(&ground.path, &ground.folder.path().join("b")).unwrap_err(),
+        Store::backup_to(&ground.path, &ground.folder.path().join("b"), &mut |_, _| {}).unwrap_err(),
         Store::last_catalogue(&ground.path).unwrap_err(),
         Tokens::open(&ground.path).unwrap_err(),
         match verify(&ground.path).unwrap_err() {

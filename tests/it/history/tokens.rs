@@ -234,7 +234,7 @@ fn no_secret_is_in_any_file_any_debug_text_or_any_error() {
         }
     }
     assert!(told.contains("***") && !told.contains(secret), "{told}");
-    Store::backup_to(&ground.path, &ground.folder.path().join("backup.db")).unwrap();
+    Store::backup_to(&ground.path, &ground.folder.path().join("backup.db"), &mut |_, _| {}).unwrap();
     let mut files = 0;
     for entry in fs::read_dir(ground.folder.path()).unwrap() {
         let path = entry.unwrap().path();

@@ -115,6 +115,15 @@ fn modules_mean_what_they_meant() {
         ("{prober: dns, dns: {query_name: a.example, valid_rcodes: [NXDOMAIN]}}", "9.9.9.9", "error of the resolver"),
         ("{prober: dns, dns: {query_name: a.example, query_type: A}}", "dns.example", "not an address"),
         ("{prober: http, timeout: bald}", "https://a.example/", "timeout"),
+        ("{prober: http}", "https://a.example/?subscription-key=hunter2", "`subscription-key`"),
+        ("{prober: http}", "https://a.example/?access_key=hunter2", "`access_key`"),
+        ("{prober: http}", "https://a.example/?appid=hunter2", "`appid`"),
+        ("{prober: http}", "https://a.example/?clientKey=hunter2", "`clientKey`"),
+        ("{prober: http, http: {method: POST, body: \"auth=hunter2\"}}", "https://a.example/", "its body"),
+        ("{prober: tcp, tcp: {query_response: [{send: AUTH hunter2}, {expect: OK}]}}", "a.example:1", "what it sends"),
+        ("{prober: tcp, tcp: {query_response: [{send: PASS hunter2}]}}", "a.example:1", "what it sends"),
+        ("{prober: tcp, tcp: {query_response: [{send: a1 LOGIN u hunter2}]}}", "a.example:1", "what it sends"),
+        ("{prober: tcp, tcp: {query_response: [{send: \"X-Key: hunter2\"}]}}", "a.example:1", "what it sends"),
     ] {
         let imported = one(module, target);
         let name = target.rsplit(['/', '@']).find(|part| part.contains(['.', ':']) && !part.contains('=')).unwrap();
@@ -144,4 +153,98 @@ fn what_is_missing_is_named() {
     assert!(report.notes.iter().any(|note| note.contains("give prometheus.yml")), "{report:?}");
     let fault = import(&[source("x.yml", "a: b")], &options()).unwrap_err();
     assert!(fault.to_string().contains("`modules`"), "{fault}");
+}
+
+#[test]
+fn a_header_that_is_not_known_to_be_harmless_is_a_secret() {
+    let names = ["X-Auth", "X-Auth-Key", "X-Functions-Key", "Ocp-Apim-Subscription-Key", "X-Whatever"];
+    let headers: Vec<String> = names.iter().map(|name| format!("{name}: hunter2")).collect();
+    let module = format!("{{prober: http, http: {{headers: {{{}, Accept: text/html}}}}}}", headers.join(", "));
+    let imported = one(&module, "https://a.example/");
+    assert!(!imported.outcome.text.contains("hunter2"), "{}", imported.outcome.text);
+    let Probe::Http(probe) = &imported.check("a-example").probe else { panic!() };
+    for name in names {
+        let (_, value) = probe.headers.iter().find(|(header, _)| header == name).unwrap();
+        assert!(matches!(value, HeaderValue::Secret(_)), "{name}");
+    }
+    assert!(probe.headers.contains(&("Accept".to_owned(), HeaderValue::Literal("text/html".to_owned()))));
+    assert_eq!(imported.outcome.report.secrets.len(), names.len());
+}
+
+/// Imports one job of module `a` with these rules and groups of targets.
+#[track_caller]
+fn relabelled(rules: &str, groups: &str) -> Imported {
+    let modules = "modules: {a: {prober: http}, b: {prober: tcp}}";
+    let jobs = format!(
+        "scrape_configs:\n- job_name: x\n  metrics_path: /probe\n  params: {{module: [a]}}\n  static_configs: [{groups}]\n  relabel_configs:\n{rules}\n"
+    );
+    accepted(outcome(modules, &jobs), "")
+}
+
+#[test]
+fn a_target_is_what_the_rules_make_of_it() {
+    let through = "  - {source_labels: [__param_target], target_label: instance}\n  - {target_label: __address__, replacement: \"127.0.0.1:9115\"}";
+    let seen = relabelled(
+        &format!(
+            "  - {{source_labels: [__address__], target_label: __param_target, replacement: \"https://$1/health\"}}\n{through}"
+        ),
+        "{targets: [a.example]}",
+    );
+    assert_eq!(seen.check("a-example-health").probe.target(), "https://a.example/health");
+    // Both in one address, as many write it; and a module by a label.
+    let seen = relabelled(
+        "  - {source_labels: [__address__], regex: \"(.*);(.*)\", target_label: __param_module, replacement: \"${2}\"}\n  - {source_labels: [__address__], regex: \"(.*);(.*)\", target_label: __param_target}\n  - {source_labels: [modul], regex: (.+), target_label: __param_module}\n  - {source_labels: [amt, ort], regex: \"x;aus\", action: drop}\n  - {source_labels: [ort], regex: \"nord|\", action: keep}",
+        "{targets: [\"a.example:22;b\"]}, {targets: [\"c.example:25\"], labels: {modul: b, ort: nord}}, {targets: [\"d.example\"], labels: {amt: x, ort: aus}}, {targets: [\"e.example\"], labels: {ort: süd}}",
+    );
+    assert_eq!(seen.ids(), ["a-example-22", "c-example-25"]);
+    assert!(seen.ids().iter().all(|id| seen.check(id).probe.kind() == "tcp"));
+    seen.assert_left("d.example", "drops it");
+    seen.assert_left("e.example", "drops it");
+    assert!(seen.outcome.report.notes.iter().all(|note| !note.contains("relabel")), "{:?}", seen.outcome.report);
+}
+
+#[test]
+fn rules_that_are_not_followed_are_named() {
+    let seen = relabelled(
+        "  - {source_labels: [__address__], target_label: __param_target, action: lowercase}\n  - {source_labels: [a], regex: \"(\", target_label: __param_module}\n  - {source_labels: [a], target_label: \"__param_$1\"}\n  - {regex: a, action: labeldrop}",
+        "{targets: [a.example]}",
+    );
+    let notes = seen.outcome.report.notes.join("\n");
+    for (line, why) in [(7, "no `lowercase`"), (8, "`regex`"), (9, "`target_label`")] {
+        assert!(
+            notes.contains(&format!("prometheus.yml:{line}: a rule of `relabel_configs` is not followed: ")),
+            "{notes}"
+        );
+        assert!(notes.contains(why), "{notes}");
+    }
+    assert!(!notes.contains(":10:"), "{notes}");
+}
+
+#[test]
+fn a_list_is_taken_once_however_often_it_is_named() {
+    let modules = "modules: {a: {prober: http}}";
+    let patterns = "[x*.json, \"*.json\", x.json]";
+    let job = &format!(
+        "scrape_configs:\n- {{job_name: j, params: {{module: [a]}}, file_sd_configs: [{{files: {patterns}}}, {{files: {patterns}}}]}}\n"
+    );
+    let list = r#"[{"targets": ["https://a.example/"]}]"#;
+    let sources = [source("blackbox.yml", modules), source("p.yml", job), source("x.json", list)];
+    let imported = accepted(import(&sources, &options()), "");
+    assert!(!imported.outcome.text.contains("asks the same"), "{}", imported.outcome.text);
+
+    // Groups without end, from many names of one list, and texts without end, from one module.
+    let groups = format!("[{}]", vec!["{\"targets\": []}"; 20_001].join(","));
+    let sources = [source("blackbox.yml", modules), source("p.yml", job), source("x.json", &groups)];
+    assert_eq!(import(&sources, &options()).unwrap_err(), Fault::TooMany);
+    let modules = format!("modules: {{a: {{prober: http, http: {{method: POST, body: \"{}\"}}}}}}", "x".repeat(60_000));
+    let targets: Vec<String> = (0..100).map(|n| format!("\"https://a.example/{n}\"")).collect();
+    let list = format!("[{{\"targets\": [{}]}}]", targets.join(","));
+    let sources = [source("blackbox.yml", &modules), source("p.yml", job), source("x.json", &list)];
+    let fault = import(&sources, &options()).unwrap_err();
+    // It stops as soon as there is too much, not when all is there.
+    assert!(matches!(fault, Fault::TooLong { bytes } if bytes < 4_400_000), "{fault}");
+    let long = format!("[{{\"targets\": [\"https://u:hunter2@a.example/{}\"]}}]", "x".repeat(3_000));
+    let sources = [source("blackbox.yml", MODULES), source("p.yml", job), source("x.json", &long)];
+    let report = import(&sources, &options()).unwrap().report;
+    assert!(report.left[0].text.contains("2,000 bytes") && !report.lines().concat().contains("hunter2"), "{report:?}");
 }

@@ -140,6 +140,17 @@ fn what_is_declared_elsewhere_is_not_declared_again() {
     place.write("probes.toml", &format!("{declared}{}", shown.stdout));
     let judged = place.run(&["config", "check"]);
     assert_eq!(judged.code, Some(0), "{}", judged.stderr);
+    // What comes of it is judged all the same: here the id of the body is reserved.
+    let refused = place.run(&["import", "uptime-kuma", "backup.json", "--organisation", "admin", "--declared"]);
+    assert!(refused.code == Some(1) && refused.stdout.is_empty() && refused.stderr.contains("reserved"), "{refused:?}");
+}
+
+#[test]
+fn a_pipe_is_no_file_and_nobody_waits_for_it() {
+    let place = place(&[]);
+    let made = std::process::Command::new("mkfifo").arg(place.path("pipe")).status().unwrap();
+    assert!(made.success());
+    place.run(&["import", "uptime-kuma", "pipe", "--organisation", "a"]).assert_refuses(&["not a plain file"]);
 }
 
 #[test]
@@ -186,5 +197,12 @@ fn yesterdays_file_is_replaced_by_todays_unless_too_much_has_changed() {
     place.write("p.csv", &rows(30));
     import(&previous).assert_refuses(&["19 services appeared", "--force"]);
     assert_eq!(std::fs::read_to_string(place.path("pvog.toml")).unwrap(), kept);
+    // What was written by hand stays, also where much has changed.
+    place.write("pvog.toml", &kept.replace("name = \"Dienst 3\"", "name = \"Hund anmelden\""));
     assert_eq!(import(&["--previous", "pvog.toml", "--force"]).code, Some(0));
+    let text = std::fs::read_to_string(place.path("pvog.toml")).unwrap();
+    assert!(text.contains("Hund anmelden") && text.contains("Dienst 29"), "{text}");
+    assert_eq!(import(&["--force"]).code, Some(0));
+    let text = std::fs::read_to_string(place.path("pvog.toml")).unwrap();
+    assert!(!text.contains("Hund anmelden"), "{text}");
 }

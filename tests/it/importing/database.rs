@@ -47,23 +47,34 @@ INSERT INTO maintenance (id, title, description, active, strategy, start_date, e
     VALUES (1, 'Umzug', '', 1, 'single', '2030-03-08 18:00:00', '2030-03-08 23:30:00');
 INSERT INTO maintenance (id, title, description, active, strategy) VALUES (2, 'Monatlich', '', 1, 'recurring-day-of-month');
 INSERT INTO monitor_maintenance (monitor_id, maintenance_id) VALUES (2, 1), (3, 1), (4, 2);
+INSERT INTO maintenance (id, title, description, active, strategy, start_date, end_date)
+    VALUES (3, 'Strom', '', 1, 'single', '2030-04-08 18:00:00', '2030-04-08 23:30:00');
+INSERT INTO monitor (id, name, active, user_id, interval, url, type) VALUES (5, 'Haus', 1, 1, 60, 'https://', 'group');
+UPDATE monitor SET parent = 5 WHERE id IN (1, 4);
+INSERT INTO monitor_maintenance (monitor_id, maintenance_id) VALUES (5, 3), (1, 3);
 "#;
 
 #[track_caller]
 fn judge(imported: &Imported) {
-    assert_eq!(imported.ids(), ["gruppe", "gruppe.portal", "name"]);
+    assert_eq!(imported.ids(), ["gruppe", "gruppe.portal", "haus", "haus.name"]);
     let check = imported.check("gruppe.portal");
     assert_eq!((check.down_after, &check.expect.body_contains[..]), (2, &["Anmelden".to_owned()][..]));
     assert_eq!(check.expect.status, [(200, 299), (302, 302)]);
-    let Probe::Dns(dns) = &imported.check("name").probe else { panic!() };
+    let Probe::Dns(dns) = &imported.check("haus.name").probe else { panic!() };
     assert_eq!(dns.record_type, "NS");
     assert!(imported.outcome.text.contains("# tags: Amt: Ordnung\n# Das Portal\n"), "{}", imported.outcome.text);
     assert!(!imported.outcome.text.contains("hunter2") && !imported.outcome.text.contains("lotse"));
     imported.assert_left("Aus", "paused");
     imported.assert_left("Monatlich", "recurring");
     imported.assert_differs("Umzug", "only what was carried over");
-    let [work] = imported.loaded.catalogue.maintenances.as_slice() else { panic!("{}", imported.outcome.text) };
-    assert_eq!(work.id.as_str(), "umzug");
+    let [work, power] = imported.loaded.catalogue.maintenances.as_slice() else { panic!("{}", imported.outcome.text) };
+    assert_eq!((work.id.as_str(), power.id.as_str()), ("umzug", "strom"));
+    // Of a group all that is in it, and in groups below it: a whole does not cover its parts here.
+    assert!(
+        imported.outcome.text.contains("components = [\"gruppe.portal\", \"haus.name\"]"),
+        "{}",
+        imported.outcome.text
+    );
 }
 
 #[test]

@@ -5,6 +5,7 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 use turmwacht::importing::{Fault, Outcome, blackbox, gatus, open_pvog, uptime_kuma};
 
+use super::open_pvog::since;
 use super::uptime_kuma::{backup, monitor};
 use super::{accepted, options, source};
 
@@ -71,7 +72,7 @@ fn pvog(name: &str, word: &str) -> Result<Outcome, Fault> {
         quote(word),
         quote(name)
     );
-    open_pvog::import(&[source(name, &rows)], &[], &options())
+    open_pvog::import(&[source(name, &rows)], since(&[]), &options())
 }
 
 #[test]
@@ -119,7 +120,7 @@ proptest! {
             uptime_kuma::import_backups(&source, &options()),
             gatus::import(&source, &options()),
             blackbox::import(&source, &options()),
-            open_pvog::import(&source, &source, &options()),
+            open_pvog::import(&source, since(&source), &options()),
         ];
         for outcome in outcomes.into_iter().flatten() {
             accepted(Ok(outcome), "");
@@ -177,7 +178,7 @@ fn an_outcome_that_no_probe_file_can_hold_is_refused() {
         uptime_kuma::import_backups(&large, &options()).unwrap_err(),
         gatus::import(&large, &options()).unwrap_err(),
         blackbox::import(&large, &options()).unwrap_err(),
-        open_pvog::import(&large, &[], &options()).unwrap_err(),
+        open_pvog::import(&large, since(&[]), &options()).unwrap_err(),
     ] {
         assert_eq!(fault.to_string(), "large is larger than 64 MiB");
     }

@@ -113,7 +113,9 @@ fn monitors_ask_as_they_did() {
     let Probe::Http(http) = &imported.check("senden").probe else { panic!() };
     assert_eq!((http.method.as_str(), http.body.as_deref()), ("POST", Some("{\"a\": 1}")));
     let literal = |value: &str| HeaderValue::Literal(value.to_owned());
-    assert!(http.headers.contains(&("X-Tenant".to_owned(), literal("nord"))), "{:?}", http.headers);
+    // What is not known to be harmless may be a secret.
+    let secret = HeaderValue::Secret("senden-x-tenant".to_owned());
+    assert!(http.headers.contains(&("X-Tenant".to_owned(), secret)), "{:?}", http.headers);
     assert!(http.headers.contains(&("Content-Type".to_owned(), literal("application/json"))), "{:?}", http.headers);
 }
 
@@ -216,6 +218,13 @@ fn secrets_get_a_name_and_stay_where_they_are() {
             "http",
             &json!({ "url": "https://b.example:8443/", "headers": "{\"X-Api-Key\": \"hunter2\", \"Accept\": \"text/html\"}" }),
         ),
+        monitor(
+            7,
+            "Feld",
+            "http",
+            &json!({ "url": "https://g.example/", "method": "POST", "body": "{\"clientKey\": \"hunter2\"}" }),
+        ),
+        monitor(8, "Anker", "http", &json!({ "url": "https://g.example/#access_token=hunter2" })),
         monitor(3, "Adresse", "http", &json!({ "url": "https://lotse:hunter2@c.example/x" })),
         monitor(4, "Frage", "http", &json!({ "url": "https://d.example/?token=hunter2" })),
         monitor(
@@ -237,6 +246,8 @@ fn secrets_get_a_name_and_stay_where_they_are() {
     }
     imported.assert_left("Frage", "`token`");
     imported.assert_left("Koerper", "body");
+    imported.assert_left("Feld", "body");
+    imported.assert_left("Anker", "`access_token`");
     imported.assert_left("Offen", "without encryption");
     let origins: Vec<(&str, &str)> =
         imported.outcome.report.secrets.iter().map(|secret| (secret.name.as_str(), secret.origin.as_str())).collect();

@@ -63,7 +63,7 @@ fn snapshot() -> Arc<Snapshot> {
         )
     };
     let towns = town("hattingen", "Hattingen", "059540016016") + &town("witten", "Witten", "059540036036");
-    let extra = Extra { ignored_keys: &[], loopback: true };
+    let extra = Extra { loopback: true, ..Extra::default() };
     let texts = [("probes/all.toml".to_owned(), towns)];
     let loaded = from_texts_with(("config.toml", &config), &texts, Path::new("."), extra);
     let loaded = loaded.unwrap_or_else(|report| panic!("{}", report.render(false)));
