@@ -5,8 +5,10 @@ use std::process::ExitCode;
 
 use crate::model::catalogue::Reach;
 use crate::model::event::{Event, Logged};
+use crate::model::id::ComponentId;
 use crate::model::notice::MaintenanceUpdate;
 use crate::model::snapshot::Snapshot;
+use crate::model::status::Lifecycle;
 use crate::model::time::Timestamp;
 use crate::publish::escape::terminal_text;
 use crate::publish::wording::{self, Words};
@@ -36,9 +38,10 @@ pub(super) fn run(arguments: &Arguments) -> ExitCode {
             print_json(logged);
             continue;
         }
-        // What changes behind an unchanged word is no news.
+        // What changes behind an unchanged word is no news, nor is what is not in service.
         if let Event::StatusChanged(changed) = &logged.event
-            && read.insert(changed.component.clone(), changed.status) == Some(changed.status)
+            && (!is_live(&scenario, &changed.component, logged.at)
+                || read.insert(changed.component.clone(), changed.status) == Some(changed.status))
         {
             continue;
         }
@@ -56,6 +59,12 @@ pub(super) fn run(arguments: &Arguments) -> ExitCode {
         super::print(&format!("{expectations} expectations, {} faults: {held}", failures.len()));
     }
     if failures.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+fn is_live(scenario: &Scenario, component: &ComponentId, at: Timestamp) -> bool {
+    let component = scenario.catalogue.component_index(component.as_str());
+    let component = component.and_then(|index| scenario.catalogue.component(index));
+    component.is_some_and(|component| component.lifecycle(at) == Lifecycle::Live)
 }
 
 /// What can be read in public, and nothing else: statuses of public components and updates.
