@@ -10,7 +10,7 @@ use crate::engine::schedule::{Schedule, Timing, stable_key};
 use crate::engine::{self, Effect, Input, State, Step};
 use crate::model::catalogue::Catalogue;
 use crate::model::editing::{Refusal, Subject};
-use crate::model::event::Logged;
+use crate::model::event::{Logged, StoredResult};
 use crate::model::observation::{Judged, Travelled};
 use crate::model::snapshot::Snapshot;
 use crate::model::time::Timestamp;
@@ -33,6 +33,8 @@ const EPOCH: u64 = 0x7475_726d_7761_6368;
 pub struct Replayed {
     /// Everything that was decided.
     pub events: Vec<Logged>,
+    /// What every probe found, as a store keeps it.
+    pub results: Vec<StoredResult>,
     /// What was expected and did not come out, one sentence each.
     pub failures: Vec<String>,
     /// How many expectations were looked at.
@@ -50,6 +52,7 @@ struct Replay<'a> {
     scenario: &'a Scenario,
     state: State,
     events: Vec<Logged>,
+    results: Vec<StoredResult>,
     schedule: Schedule,
     /// Probes under way by their end.
     pending: BinaryHeap<Reverse<(Timestamp, u32, Timestamp, Timestamp)>>,
@@ -75,6 +78,7 @@ pub fn replay_telling(scenario: &Scenario, told: &mut dyn FnMut(Duration, Durati
         scenario,
         state: State::of_story(EPOCH),
         events: Vec::new(),
+        results: Vec::new(),
         schedule: Schedule::new(timings, scenario.start.as_millis(), Duration::ZERO, |_| false),
         pending: BinaryHeap::new(),
         references_at: None,
@@ -145,6 +149,7 @@ impl Replay<'_> {
         let snapshot = self.state.snapshot(self.recorded(self.scenario.until), &[], true);
         Replayed {
             events: self.events,
+            results: self.results,
             failures,
             expectations: self.scenario.expectations.len(),
             goldens: kept,
@@ -214,6 +219,7 @@ impl Replay<'_> {
 
     fn follow(&mut self, step: Step, now: Timestamp) {
         self.events.extend(step.events);
+        self.results.extend(step.results);
         for effect in step.effects {
             let since_start = |at: Timestamp| at.since(self.scenario.start);
             match effect {

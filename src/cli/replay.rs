@@ -7,10 +7,11 @@ use std::time::Duration;
 use super::progress::Progress;
 use crate::model::catalogue::Reach;
 use crate::model::event::{Event, Logged};
-use crate::model::id::IncidentId;
+use crate::model::id::{ComponentId, IncidentId};
 use crate::model::incident::Concerned;
 use crate::model::notice::MaintenanceUpdate;
 use crate::model::snapshot::Snapshot;
+use crate::model::status::Lifecycle;
 use crate::model::text::Plain;
 use crate::model::time::Timestamp;
 use crate::publish::escape::{joined, sentence, terminal_text};
@@ -51,9 +52,10 @@ pub(super) fn run(arguments: &Arguments) -> ExitCode {
                 continue;
             }
         }
-        // What changes behind an unchanged word is no news.
+        // What changes behind an unchanged word is no news, nor is what is not in service.
         if let Event::StatusChanged(changed) = &logged.event
-            && read.insert(changed.component.clone(), changed.status) == Some(changed.status)
+            && (!is_live(&scenario, &changed.component, logged.at)
+                || read.insert(changed.component.clone(), changed.status) == Some(changed.status))
         {
             continue;
         }
@@ -89,6 +91,12 @@ fn concerned(event: &Event) -> Option<(&IncidentId, &[Concerned])> {
 /// A time in the story's zone.
 fn local(scenario: &Scenario, at: Timestamp) -> String {
     at.to_jiff().to_zoned(scenario.zone.clone()).strftime("%F %T").to_string()
+}
+
+fn is_live(scenario: &Scenario, component: &ComponentId, at: Timestamp) -> bool {
+    let component = scenario.catalogue.component_index(component.as_str());
+    let component = component.and_then(|index| scenario.catalogue.component(index));
+    component.is_some_and(|component| component.lifecycle(at) == Lifecycle::Live)
 }
 
 /// What can be read in public, and nothing else: statuses of public components and updates.

@@ -213,7 +213,7 @@ fn standing(seen: &Seen<'_>) -> Markup {
                 Some(view) => {
                     p { "Seit " (when_said(seen.zone(), &When::instant(view.since))) "." }
                     @if let Some(evidence) = Words::German.evidence(view.evidence) { p { "Grundlage: " (evidence) "." } }
-                    @if let Some(cause) = view.affected_by.and_then(|affected| affected.path.last()) {
+                    @if let Some(cause) = view.affected_by.as_ref().and_then(|affected| affected.path.last()) {
                         p { "Wegen Störung: " (cause.name.get("de", visit.snapshot.catalogue.site.language())) "." }
                     }
                     @if let Some(reason) = view.state.reason { p { (Words::German.reason(reason)) } }

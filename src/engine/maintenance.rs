@@ -236,6 +236,13 @@ impl State {
                 declared.insert(key, notice);
             }
         }
+        let renamed = self.renamed_locals(&declared);
+        if !renamed.is_empty() {
+            let key = |key: u64| renamed.get(&key).copied().unwrap_or(key);
+            let keyed = keyed.iter().map(|&(new, component, local)| (key(new), component, local));
+            self.declared_locals = Some(Arc::new(keyed.collect()));
+            return self.decide_locals(step, at);
+        }
         let over: BTreeSet<u64> = self
             .record
             .locals
@@ -255,6 +262,19 @@ impl State {
                 self.emit(step, at, Event::LocalBegan(Box::new(local)));
             }
         }
+    }
+
+    /// What is declared under another name than before goes on: its key, and the one that it has.
+    fn renamed_locals(&self, declared: &BTreeMap<u64, LocalNotice>) -> BTreeMap<u64, u64> {
+        let locals = &self.record.locals;
+        let left = locals.values().filter(|local| local.declared && !declared.contains_key(&local.key));
+        let mut left: Vec<&LocalNotice> = left.map(AsRef::as_ref).collect();
+        let new = declared.values().filter(|local| !locals.contains_key(&local.key));
+        let renamed = new.filter_map(|local| {
+            let before = left.iter().position(|before| before.says_the_same(local))?;
+            Some((local.key, left.swap_remove(before).key))
+        });
+        renamed.collect()
     }
 
     /// Sets a timer at every planned instant still to come.

@@ -7,6 +7,7 @@ use crate::model::event::MaintenancePhase;
 use crate::model::id::CheckId;
 use crate::model::incident::Incident;
 use crate::model::measurements::{Gauged, Measured, Measurements, OpenIncident, Operations, Overdue, Reading};
+use crate::model::status::Lifecycle;
 use crate::model::time::Timestamp;
 use crate::model::verdict::Path;
 
@@ -40,7 +41,9 @@ pub fn measure(
         all.checks.push(measured);
         all_targets.push(Arc::clone(target));
     }
-    for (component, record) in catalogue.components.iter().zip(&state.record.components) {
+    // What is not in service is neither up nor down.
+    let live = catalogue.components.iter().zip(&state.record.components);
+    for (component, record) in live.filter(|(component, _)| component.lifecycle(at) == Lifecycle::Live) {
         let Some(owner) = catalogue.organisations.get(component.owner as usize) else { continue };
         let gauged = Gauged {
             component: component.id.clone(),

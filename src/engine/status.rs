@@ -2,20 +2,44 @@
 
 use crate::engine::graph::Own;
 use crate::engine::state::{ComponentRecord, State};
-use crate::model::decision::{Inputs, decide, derived as derived_from};
+use crate::model::catalogue::Component;
+use crate::model::decision::{ByHand, Inputs, decide, derived as derived_from};
 use crate::model::event::StatusChanged;
 use crate::model::id::ComponentId;
 use crate::model::status::{Evidence, Mode, Status, roll_up};
 use crate::model::time::Timestamp;
 
+/// What a component depends on, and what follows from that.
+#[derive(Clone, Copy)]
+pub(super) struct Parent<'a> {
+    pub(super) status: Status,
+    record: &'a ComponentRecord,
+    component: &'a Component,
+}
+
+impl<'a> Parent<'a> {
+    /// The worst; ties by id.
+    fn worst(parents: impl Iterator<Item = Self>) -> Option<Self> {
+        parents.max_by(|a, b| a.status.cmp(&b.status).then_with(|| b.component.id.cmp(&a.component.id)))
+    }
+
+    /// The way from it to the root; empty while it is operational.
+    pub(super) fn path(self) -> Vec<ComponentId> {
+        if self.record.status == Status::Operational {
+            return Vec::new();
+        }
+        std::iter::once(&self.component.id).chain(&self.record.affected_by).cloned().collect()
+    }
+}
+
 /// What a component's status is decided from, with where it comes from.
 pub(super) struct Basis<'a> {
     pub(super) inputs: Inputs,
-    /// What follows from internal parents.
-    pub(super) hidden: Option<(Status, Evidence)>,
+    /// The worst of the parents that are internal, and what evidence that is.
+    pub(super) hidden: Option<(Parent<'a>, Evidence)>,
     own: Option<Own>,
     /// The worst parent, unless it is set aside.
-    derived: Option<(Status, &'a ComponentRecord, &'a ComponentId)>,
+    derived: Option<Parent<'a>>,
     parts: Option<(Status, Evidence, Timestamp)>,
     /// Whether own evidence sets derived states aside.
     pub(super) aside: bool,
@@ -27,7 +51,8 @@ impl State {
         let component = self.catalogue.component(index)?;
         let own = self.own(index);
         let spared = self.spared.get(&index);
-        let parents = component.depends_on.iter().filter_map(|edge| {
+        // What is not in service takes nothing down.
+        let parents = component.depends_on.iter().filter(|edge| self.is_live(edge.component)).filter_map(|edge| {
             let parent = self.record.components.get(edge.component as usize)?;
             let what = self.catalogue.component(edge.component)?;
             // What a maintenance leaves as it is never reads that it is under way.
@@ -37,40 +62,27 @@ impl State {
                 .map_or(Some(edge.component), |root| self.catalogue.component_index(root.as_str()));
             let leaves = spared.zip(cause).is_some_and(|(covers, cause)| covers.contains(&cause));
             let concerns = !(leaves && parent.status == Status::UnderMaintenance);
-            concerns.then(|| (derived_from(parent.status, edge.red_means), parent, what))
+            let status = derived_from(parent.status, edge.red_means);
+            concerns.then_some(Parent { status, record: parent, component: what })
         });
-        // The worst direct parent; ties by id.
-        let worst = parents.clone().max_by(|a, b| a.0.cmp(&b.0).then_with(|| b.2.id.cmp(&a.2.id)));
-        let declared = parents.clone().all(|(_, parent, _)| parent.evidence == Evidence::Declared);
-        let aside = worst.is_some_and(|(_, parent, _)| own.is_some_and(|own| own.beats(parent.since)));
+        let worst = Parent::worst(parents.clone());
+        let declared = parents.clone().all(|parent| parent.record.evidence == Evidence::Declared);
+        let aside = worst.is_some_and(|parent| own.is_some_and(|own| own.beats(parent.record.since)));
         let derived = worst.filter(|_| !aside);
         let parts = self.parts_of(index);
         let evidence = if declared { Evidence::Declared } else { Evidence::Derived };
         let set = self.record.overrides.get(&component.id).filter(|set| set.holds(at));
         let inputs = Inputs {
-            override_status: None,
+            by_hand: set.map(|set| ByHand { status: set.status, may_hide: set.may_hide() }),
             covered: self.covered.contains(&index),
             own: own.map(|own| own.status),
             notice: self.given.get(&index).copied(),
-            derived: derived.map(|(status, ..)| (status, evidence)),
+            derived: derived.map(|parent| (parent.status, evidence)),
             parts: parts.map(|(status, evidence, _)| (status, evidence)),
             mode: Mode::Regular,
         };
-        Some(Basis {
-            inputs: Inputs {
-                // Without an end it never hides anything worse.
-                override_status: set.map(|set| match set.until {
-                    Some(_) => set.status,
-                    None => set.status.max(decide(&inputs).status),
-                }),
-                ..inputs
-            },
-            hidden: parents.filter(|(.., what)| !what.public).map(|(status, ..)| (status, evidence)).max(),
-            own,
-            derived: derived.map(|(status, parent, what)| (status, parent, &what.id)),
-            parts,
-            aside,
-        })
+        let hidden = Parent::worst(parents.filter(|parent| !parent.component.public));
+        Some(Basis { inputs, hidden: hidden.map(|parent| (parent, evidence)), own, derived, parts, aside })
     }
 
     /// The status that a component has now, if it is to be published anew.
@@ -78,10 +90,7 @@ impl State {
         let component = self.catalogue.component(index)?;
         let record = self.record.components.get(index as usize)?;
         let Basis { inputs, own, derived, parts, .. } = self.basis(index, at)?;
-        let affected_by: Vec<ComponentId> = derived
-            .filter(|(_, parent, _)| parent.status != Status::Operational)
-            .map(|(_, parent, id)| std::iter::once(id.clone()).chain(parent.affected_by.iter().cloned()).collect())
-            .unwrap_or_default();
+        let affected_by = derived.map(Parent::path).unwrap_or_default();
         let decided = decide(&inputs);
         let reason = own.filter(|own| own.status != Status::Operational).and_then(|own| own.reason);
         // What was seen of a service before it went live is not held against it.
@@ -116,7 +125,7 @@ impl State {
             let source = match decided.evidence {
                 Evidence::Own => own.map(|own| own.since),
                 Evidence::Derived => match (derived, parts) {
-                    (Some((status, parent, _)), _) if status == decided.status => Some(parent.since),
+                    (Some(parent), _) if parent.status == decided.status => Some(parent.record.since),
                     (_, Some((_, _, since))) => Some(since),
                     (_, None) => None,
                 },

@@ -168,8 +168,9 @@ impl State {
             if turns {
                 self.mark_dirty(index);
                 self.note_own(index);
-                if let Some(whole) = component.part_of {
-                    self.mark_dirty(whole);
+                let children = catalogue.node(index).into_iter().flat_map(|node| &node.children);
+                for &above in children.chain(&component.part_of) {
+                    self.mark_dirty(above);
                 }
                 self.public.stale.insert(index);
             }

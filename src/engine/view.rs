@@ -5,16 +5,17 @@ use std::sync::Arc;
 
 use crate::engine::maintenance;
 use crate::engine::state::{PublicFaces, State};
+use crate::model::decision::Inputs;
 use crate::model::id::{ComponentId, IncidentId};
 use crate::model::incident::{Body, CLOSED_INCIDENTS_MAX, Concerned, Incident, IncidentStatus};
 use crate::model::local::{Locals, PublicLocal};
 use crate::model::notice::{LocalNotice, MaintenanceNotice, MaintenanceUpdate};
 use crate::model::search::Searchable;
 use crate::model::snapshot::{
-    AffectedBy, ComponentState, HealthWord, PublicCatalogue, PublicComponent, PublicIncident, PublicMaintenance,
-    PublicOrganisation, PublicUpdate, Shown, Snapshot, VALID_FOR,
+    AffectedBy, ComponentState, HealthWord, Hidden, PublicCatalogue, PublicComponent, PublicIncident,
+    PublicMaintenance, PublicOrganisation, PublicUpdate, Shown, Snapshot, VALID_FOR,
 };
-use crate::model::status::Status;
+use crate::model::status::{Evidence, Lifecycle, Status};
 use crate::model::text::Text;
 use crate::model::time::Timestamp;
 
@@ -217,21 +218,22 @@ impl State {
         let component = self.catalogue.component(index)?;
         let node = self.catalogue.node(index)?;
         let checked_at = node.checks.clone().filter_map(|check| self.record.checks.get(check as usize)?.seen_at).max();
-        let path: Vec<Shown> = record.affected_by.iter().filter_map(|id| self.shown(id)).collect();
-        let cause = record.affected_by.last().and_then(|root| {
-            let root = self.catalogue.component_index(root.as_str())?;
-            self.incident_of(root)
-        });
         let unknown_parts = node
             .parts
             .iter()
             .filter(|&&part| {
-                self.catalogue.component(part).is_some_and(|c| c.public)
+                self.is_live(part)
+                    && self.catalogue.component(part).is_some_and(|c| c.public)
                     && self.record.components.get(part as usize).is_some_and(|r| r.status == Status::Unknown)
             })
             .count();
         let basis = self.basis(index, self.record.at)?;
-        Some(ComponentState {
+        let hidden = basis.hidden.map(|(parent, evidence)| Hidden {
+            status: parent.status,
+            evidence,
+            affected_by: self.affected_by(&parent.path()),
+        });
+        let state = ComponentState {
             status: record.status,
             evidence: record.evidence,
             since: record.since,
@@ -239,16 +241,44 @@ impl State {
             last_known: record.last_known,
             lifecycle: component.lifecycle(self.record.at),
             reason: record.reason,
-            affected_by: (!path.is_empty()).then_some(AffectedBy { path, incident: cause }),
+            affected_by: self.affected_by(&record.affected_by),
             incident: self.incident_of(index),
             unknown_parts: u32::try_from(unknown_parts).unwrap_or(u32::MAX),
             set_by_hand: self.record.overrides.get(&component.id).copied(),
             inputs: basis.inputs,
-            hidden: basis.hidden,
+            hidden,
             aside: basis.aside,
             spared: self.spared.contains_key(&index),
             intervals: Arc::clone(&record.intervals),
+        };
+        let retired_at = component.retired_at.as_ref().map(|when| when.at);
+        let since = match state.lifecycle {
+            Lifecycle::Live => return Some(state),
+            Lifecycle::Announced => record.intervals.iter().next().map(|first| first.from),
+            Lifecycle::Retired => retired_at,
+        };
+        // What is not in service is neither up nor down, whatever its checks find.
+        Some(ComponentState {
+            status: Status::Unknown,
+            evidence: Evidence::Declared,
+            since: since.unwrap_or(record.since),
+            last_known: None,
+            reason: None,
+            affected_by: None,
+            unknown_parts: 0,
+            inputs: Inputs::default(),
+            hidden: None,
+            aside: false,
+            spared: false,
+            ..state
         })
+    }
+
+    /// What affects a component, from the way to the root.
+    fn affected_by(&self, path: &[ComponentId]) -> Option<AffectedBy> {
+        let incident = self.catalogue.component_index(path.last()?.as_str()).and_then(|root| self.incident_of(root));
+        let path: Vec<Shown> = path.iter().filter_map(|id| self.shown(id)).collect();
+        (!path.is_empty()).then_some(AffectedBy { path, incident })
     }
 
     /// The open incident that concerns a component: the one whose root it is, else the oldest.
@@ -304,6 +334,7 @@ impl State {
                         Some(_) => Body::Written(Text::default()),
                         None => update.body.clone(),
                     },
+                    is_removal: update.retracted_at.is_none() && update.is_removal(),
                     components: update
                         .components
                         .iter()

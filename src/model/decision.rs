@@ -11,11 +11,20 @@ pub const fn derived(parent: Status, red_means: Option<Status>) -> Status {
     }
 }
 
+/// A status set by hand.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ByHand {
+    /// The status.
+    pub status: Status,
+    /// Whether it ends soon enough to hide something worse.
+    pub may_hide: bool,
+}
+
 /// All that decides a component's status.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Inputs {
     /// Set by hand.
-    pub override_status: Option<Status>,
+    pub by_hand: Option<ByHand>,
     /// Whether an active maintenance covers it.
     pub covered: bool,
     /// What its own checks say.
@@ -42,8 +51,9 @@ pub struct Decided {
     pub without_derived: Status,
 }
 
-/// The rule: an override; else maintenance; else the worst of own evidence, notice or derived
-/// state, parts and the mode's floor; nothing of all that → operational, declared.
+/// The rule: an override, unless what is known is worse and it may not hide that; else maintenance;
+/// else the worst of own evidence, notice or derived state, parts and the mode's floor; nothing of all
+/// that → operational, declared.
 pub fn decide(inputs: &Inputs) -> Decided {
     let own = inputs.own.map(|status| (status, Evidence::Own));
     let given = inputs.notice.map(|status| (status, Evidence::Notice));
@@ -57,13 +67,13 @@ pub fn decide(inputs: &Inputs) -> Decided {
             .unwrap_or((Status::Operational, Evidence::Declared))
     };
     let without_derived = worst(&[own, inputs.parts]).0;
-    let (status, evidence) = if let Some(set) = inputs.override_status {
-        (set, Evidence::Notice)
-    } else if inputs.covered {
+    let known = if inputs.covered {
         (Status::UnderMaintenance, Evidence::Notice)
     } else {
         worst(&[own, given.or(inputs.derived), inputs.parts, floor])
     };
+    let by_hand = inputs.by_hand.filter(|set| set.may_hide || set.status >= known.0);
+    let (status, evidence) = by_hand.map_or(known, |set| (set.status, Evidence::Notice));
     Decided { status, evidence, without_derived }
 }
 
@@ -84,7 +94,10 @@ mod tests {
         let red = Inputs { own: Some(MajorOutage), ..none };
         check(red, MajorOutage, Evidence::Own);
         check(Inputs { covered: true, ..red }, UnderMaintenance, Evidence::Notice);
-        check(Inputs { override_status: Some(Operational), covered: true, ..red }, Operational, Evidence::Notice);
+        let set = |status, may_hide| Some(ByHand { status, may_hide });
+        check(Inputs { by_hand: set(Operational, true), covered: true, ..red }, Operational, Evidence::Notice);
+        check(Inputs { by_hand: set(Operational, false), ..red }, MajorOutage, Evidence::Own);
+        check(Inputs { by_hand: set(MajorOutage, false), ..red }, MajorOutage, Evidence::Notice);
         check(
             Inputs { own: Some(Operational), derived: Some((MajorOutage, Evidence::Derived)), ..none },
             MajorOutage,

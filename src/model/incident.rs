@@ -213,6 +213,13 @@ pub struct Update {
 }
 
 impl Update {
+    /// Whether it says that what it is about is not watched any more. A correction changes its words,
+    /// not what happened.
+    pub fn is_removal(&self) -> bool {
+        let first = self.corrected.first().map_or(&self.body, |correction| &correction.body);
+        matches!(first, Body::Automatic(message) if message.code == MessageCode::Removed)
+    }
+
     /// An update that says no more than its text.
     pub const fn plain(number: u32, at: Timestamp, status: IncidentStatus, body: Body) -> Self {
         Self {

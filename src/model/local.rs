@@ -4,6 +4,7 @@
 //! stored. A page asks [`Town`] for its components: only those for which the town has a word of
 //! its own, and what rests on them, are decided anew, by the same rule as everybody's.
 
+use std::borrow::Cow;
 use std::cell::RefCell;
 use std::cmp::Reverse;
 use std::collections::{BTreeSet, HashMap, HashSet};
@@ -15,7 +16,7 @@ use crate::model::catalogue::Reach;
 use crate::model::decision::{Inputs, decide, derived};
 use crate::model::id::{ComponentId, OrganisationId};
 use crate::model::snapshot::{
-    AffectedBy, ComponentState, PublicCatalogue, PublicComponent, PublicOrganisation, Snapshot,
+    AffectedBy, ComponentState, Hidden, PublicCatalogue, PublicComponent, PublicOrganisation, Shown, Snapshot,
 };
 use crate::model::status::{Delivery, Evidence, Lifecycle, Mode, Processing, Status, roll_up};
 use crate::model::text::Text;
@@ -197,7 +198,7 @@ fn above(catalogue: &PublicCatalogue) -> Vec<Vec<u32>> {
 }
 
 /// A component as one town's page shows it.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct View<'a> {
     /// What it is.
     pub component: &'a PublicComponent,
@@ -220,7 +221,9 @@ pub struct View<'a> {
     /// Delivery of mail here, where it differs from normal.
     pub delivery: Option<&'a Delivery>,
     /// What affects it here.
-    pub affected_by: Option<&'a AffectedBy>,
+    pub affected_by: Option<Cow<'a, AffectedBy>>,
+    /// The status here of the root of that; `None` if there is none or it is internal.
+    pub root_status: Option<Status>,
 }
 
 /// What is said of a component in a town. Each point comes from the most specific word that
@@ -303,16 +306,24 @@ pub struct Town<'a> {
     spoken: Vec<Spoken<'a>>,
     /// What may read differently here, ascending: all else reads as everywhere.
     differing: Vec<u32>,
-    decided: RefCell<HashMap<u32, Option<Decided>>>,
+    decided: RefCell<HashMap<u32, Option<Decided<'static>>>>,
 }
 
 /// What reads differently in a town.
-#[derive(Debug, Clone, Copy)]
-struct Decided {
+#[derive(Debug, Clone)]
+struct Decided<'a> {
     status: Status,
     evidence: Evidence,
     since: Timestamp,
-    affected: bool,
+    affected_by: Option<Cow<'a, AffectedBy>>,
+}
+
+impl<'a> Decided<'a> {
+    /// As everybody reads it.
+    fn everywhere(state: &'a ComponentState) -> Self {
+        let ComponentState { status, evidence, since, ref affected_by, .. } = *state;
+        Self { status, evidence, since, affected_by: affected_by.as_ref().map(Cow::Borrowed) }
+    }
 }
 
 impl<'a> Town<'a> {
@@ -344,9 +355,10 @@ impl<'a> Town<'a> {
         let holds = |delivery: &&Delivery| {
             delivery.since.is_none_or(|since| since <= at) && delivery.until.is_none_or(|until| until > at)
         };
-        let decided = self.decided(component);
-        let (status, evidence, since) =
-            decided.map_or((state.status, state.evidence, state.since), |d| (d.status, d.evidence, d.since));
+        let Decided { status, evidence, since, affected_by } = self.read(component)?;
+        let root = affected_by.as_ref().and_then(|affected| affected.path.last()?.id.as_ref());
+        let root = root.and_then(|root| self.snapshot.catalogue.component_index.get(root));
+        let root_status = root.and_then(|&root| self.read(root)).map(|root| root.status);
         Some(View {
             component: what,
             state,
@@ -358,8 +370,15 @@ impl<'a> Town<'a> {
             released: local.released,
             processing: local.processing.unwrap_or_default(),
             delivery: local.delivery.or(what.delivery.as_ref()).filter(holds),
-            affected_by: state.affected_by.as_ref().filter(|_| decided.is_none_or(|decided| decided.affected)),
+            affected_by,
+            root_status,
         })
+    }
+
+    /// How a component reads here.
+    fn read(&self, component: u32) -> Option<Decided<'a>> {
+        let state = self.snapshot.states.get(component as usize)?;
+        Some(self.decided(component).unwrap_or_else(|| Decided::everywhere(state)))
     }
 
     fn local(&self, component: u32) -> Said<'a> {
@@ -371,28 +390,26 @@ impl<'a> Town<'a> {
 
     /// What reads differently here, if it does: by a word of the town, in its parts, or in what
     /// it depends on.
-    fn decided(&self, component: u32) -> Option<Decided> {
+    fn decided(&self, component: u32) -> Option<Decided<'static>> {
         self.differing.binary_search(&component).ok()?;
         if let Some(known) = self.decided.borrow().get(&component) {
-            return *known;
+            return known.clone();
         }
         // Stands while it is being decided: what is declared has no cycle, and if it had one,
         // this would end it.
         self.decided.borrow_mut().insert(component, None);
         let decided = self.decide(component);
-        self.decided.borrow_mut().insert(component, decided);
+        self.decided.borrow_mut().insert(component, decided.clone());
         decided
     }
 
-    fn decide(&self, component: u32) -> Option<Decided> {
+    fn decide(&self, component: u32) -> Option<Decided<'static>> {
         let what = self.snapshot.catalogue.components.get(component as usize)?;
-        let state = self.snapshot.states.get(component as usize)?;
+        let state = self.snapshot.states.get(component as usize).filter(|state| state.lifecycle == Lifecycle::Live)?;
         let local = self.local(component).standing;
-        let parts: Vec<_> = what.parts.iter().map(|&part| (part, self.decided(part))).collect();
-        let parents: Vec<_> = what.edges.iter().map(|&(parent, _)| self.decided(parent)).collect();
-        let parts_differ = parts.iter().any(|(_, decided)| decided.is_some());
-        let parents_differ = parents.iter().any(Option::is_some);
-        if local.is_none() && !parts_differ && !parents_differ {
+        let parts: Vec<_> = what.parts.iter().filter_map(|&part| self.decided(part)).collect();
+        let parents: Vec<_> = what.edges.iter().filter_map(|&(parent, _)| self.decided(parent)).collect();
+        if local.is_none() && parts.is_empty() && parents.is_empty() {
             return None;
         }
         let mut inputs: Inputs = state.inputs;
@@ -400,38 +417,72 @@ impl<'a> Town<'a> {
             inputs.notice = local.status.or(inputs.notice);
             inputs.mode = local.mode.unwrap_or(inputs.mode);
         }
-        if parts_differ {
-            let live = parts.iter().filter_map(|(part, decided)| {
-                let state = self.snapshot.states.get(*part as usize)?;
-                let read = decided.map_or((state.status, state.evidence), |d| (d.status, d.evidence));
-                (state.lifecycle == Lifecycle::Live).then_some(read)
-            });
-            let sum = roll_up(live);
+        if !parts.is_empty() {
+            let live = what.parts.iter().filter(|&&part| self.is_live(part)).filter_map(|&part| self.read(part));
+            let sum = roll_up(live.map(|part| (part.status, part.evidence)));
             inputs.parts = Some((sum.status, sum.evidence));
         }
-        let mut affected = state.affected_by.is_some();
-        let spared = state.spared;
-        if parents_differ && !state.aside {
-            let worst = what.edges.iter().zip(&parents).filter_map(|(&(parent, red_means), decided)| {
-                let state = self.snapshot.states.get(parent as usize)?;
-                let status = decided.map_or(state.status, |decided| decided.status);
-                let concerns = !(spared && status == Status::UnderMaintenance);
-                concerns.then_some((derived(status, red_means), Evidence::Derived))
-            });
-            inputs.derived = worst.chain(state.hidden).max_by_key(|(status, _)| *status);
-            affected = inputs.derived.is_some_and(|(status, _)| status != Status::Operational) && affected;
+        let mut affected_by = state.affected_by.clone();
+        if !parents.is_empty() && !state.aside {
+            (inputs.derived, affected_by) = self.derived(what, state);
         }
         let decision = decide(&inputs);
-        let told = [local.map(|local| local.since)];
-        let below = parts.iter().map(|(_, decided)| *decided).chain(parents).map(|decided| decided.map(|d| d.since));
-        let since = told.into_iter().chain(below).flatten().max().unwrap_or(state.since);
+        let told = local.map(|local| local.since);
+        let since = told.into_iter().chain(parts.iter().chain(&parents).map(|below| below.since)).max();
         let same = (decision.status, decision.evidence) == (state.status, state.evidence);
         Some(Decided {
             status: decision.status,
             evidence: decision.evidence,
-            since: if same { state.since } else { since },
-            affected,
+            since: since.filter(|_| !same).unwrap_or(state.since),
+            affected_by: affected_by.map(Cow::Owned),
         })
+    }
+
+    /// What follows here from what a component depends on, and what affects it here: the worst
+    /// direct parent, ties by id. Of an internal one nothing is known but what it does everywhere.
+    fn derived(
+        &self,
+        what: &PublicComponent,
+        state: &ComponentState,
+    ) -> (Option<(Status, Evidence)>, Option<AffectedBy>) {
+        let parents =
+            what.edges.iter().filter(|(parent, _)| self.is_live(*parent)).filter_map(|&(parent, red_means)| {
+                let component = self.snapshot.catalogue.components.get(parent as usize)?;
+                let read = self.read(parent)?;
+                let concerns = !(state.spared && read.status == Status::UnderMaintenance);
+                concerns.then(|| (derived(read.status, red_means), component, parent, read))
+            });
+        let parents: Vec<_> = parents.collect();
+        let hidden = state.hidden.as_ref();
+        let declared = parents.iter().all(|(.., read)| read.evidence == Evidence::Declared)
+            && hidden.is_none_or(|hidden| hidden.evidence == Evidence::Declared);
+        let evidence = if declared { Evidence::Declared } else { Evidence::Derived };
+        let worst = parents.into_iter().max_by(|a, b| a.0.cmp(&b.0).then_with(|| b.1.id.cmp(&a.1.id)));
+        // Which id of two comes first is only known where the internal one affects everybody.
+        let is_first = |hidden: &Hidden| hidden.affected_by.is_some() && hidden.affected_by == state.affected_by;
+        let hidden = hidden.filter(|hidden| {
+            worst.as_ref().is_none_or(|worst| hidden.status > worst.0 || hidden.status == worst.0 && is_first(hidden))
+        });
+        if let Some(hidden) = hidden {
+            return (Some((hidden.status, evidence)), hidden.affected_by.clone());
+        }
+        let Some((status, parent, index, read)) = worst else { return (None, None) };
+        let affected_by = (read.status != Status::Operational).then(|| {
+            let first = Shown { id: Some(parent.id.clone()), name: parent.name.clone() };
+            let incident = self.snapshot.states.get(index as usize).and_then(|state| state.incident.clone());
+            match read.affected_by.map(Cow::into_owned) {
+                Some(AffectedBy { path, incident }) => {
+                    AffectedBy { path: std::iter::once(first).chain(path).collect(), incident }
+                }
+                None => AffectedBy { path: vec![first], incident },
+            }
+        });
+        (Some((status, evidence)), affected_by)
+    }
+
+    fn is_live(&self, component: u32) -> bool {
+        let state = self.snapshot.states.get(component as usize);
+        state.is_some_and(|state| state.lifecycle == Lifecycle::Live)
     }
 }
 

@@ -5,6 +5,8 @@
 //! file declares and what an editor plans become the same notice: the engine and the pages know
 //! one kind.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
 use crate::model::alternative::Alternative;
@@ -264,6 +266,18 @@ pub struct LocalNotice {
     pub said_as: Option<ComponentId>,
 }
 
+impl LocalNotice {
+    /// Whether it says the same of the same component to the same towns, whenever it began and
+    /// whatever they were called then.
+    pub fn says_the_same(&self, other: &Self) -> bool {
+        self.component == other.component
+            && self.organisations == other.organisations
+            && (self.status, self.mode, self.released) == (other.status, other.mode, other.released)
+            && (self.processing, &self.delivery, &self.text) == (other.processing, &other.delivery, &other.text)
+            && (&self.alternatives, self.until) == (&other.alternatives, other.until)
+    }
+}
+
 /// A status set by hand.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Override {
@@ -276,7 +290,15 @@ pub struct Override {
     pub until: Option<Timestamp>,
 }
 
+/// A status may be set to something better than what is known for at most so long.
+const BETTER_FOR_MAX: Duration = Duration::from_secs(7 * 86_400);
+
 impl Override {
+    /// Whether it may hide something worse: it ends soon.
+    pub fn may_hide(&self) -> bool {
+        self.until.is_some_and(|until| until <= self.at.plus(BETTER_FOR_MAX))
+    }
+
     /// Whether it is in force at `at`.
     pub fn holds(&self, at: Timestamp) -> bool {
         self.until.is_none_or(|until| until > at)

@@ -202,13 +202,24 @@ pub struct ComponentState {
     /// What the status was decided from.
     pub inputs: Inputs,
     /// What follows from parents that are internal.
-    pub hidden: Option<(Status, Evidence)>,
+    pub hidden: Option<Hidden>,
     /// Whether its own evidence sets derived states aside.
     pub aside: bool,
     /// Whether a maintenance under way leaves it as it is.
     pub spared: bool,
     /// Its intervals, for availability.
     pub intervals: Arc<Intervals>,
+}
+
+/// What follows from the worst parent that is internal.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Hidden {
+    /// The status.
+    pub status: Status,
+    /// Where it comes from.
+    pub evidence: Evidence,
+    /// The way from it to the root; nothing while it is operational.
+    pub affected_by: Option<AffectedBy>,
 }
 
 /// The parent that affects a component.
@@ -287,6 +298,8 @@ pub struct PublicUpdate {
     pub impact: Impact,
     /// What it says; empty if it was retracted.
     pub body: Body,
+    /// Whether it says, or did before it was corrected, that what it is about is not watched any more.
+    pub is_removal: bool,
     /// The states that it gave public components.
     pub components: Vec<(ComponentId, Status)>,
     /// Whom it concerns; everybody, if empty.

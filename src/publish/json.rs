@@ -87,8 +87,9 @@ struct Envelope {
 pub(super) fn summary(scope: &Scope<'_>) -> Vec<u8> {
     let snapshot = scope.snapshot;
     let mut components = ComponentCounts::default();
-    for state in snapshot.states.iter().filter(|state| state.lifecycle == Lifecycle::Live) {
-        *match state.status {
+    let views = snapshot.catalogue.component_index.values().filter_map(|&index| snapshot.view(index, None));
+    for view in views.filter(|view| view.state.lifecycle == Lifecycle::Live) {
+        *match view.status {
             Status::Operational => &mut components.operational,
             Status::DegradedPerformance => &mut components.degraded_performance,
             Status::PartialOutage => &mut components.partial_outage,
@@ -144,7 +145,7 @@ pub(super) fn components(scope: &Scope<'_>, parameters: &Parameters<'_>) -> Resu
     Ok(page(
         scope,
         "components",
-        filter.components(scope).map(|(id, view)| (id, ComponentJson::new(scope, view, there.as_ref()))),
+        filter.components(scope).map(|(id, view)| (id, ComponentJson::new(scope, &view, there.as_ref()))),
     ))
 }
 
@@ -152,7 +153,7 @@ pub(super) fn components(scope: &Scope<'_>, parameters: &Parameters<'_>) -> Resu
 pub(super) fn component(scope: &Scope<'_>, index: u32, parameters: &Parameters<'_>) -> Result<Vec<u8>, Fault> {
     let page = list::organisation(scope, parameters)?.and_then(|index| scope.page(index));
     let view = scope.view(index, page.as_ref()).ok_or(Fault::NotFound)?;
-    Ok(single(scope, "component", &ComponentJson::new(scope, view, page.as_ref())))
+    Ok(single(scope, "component", &ComponentJson::new(scope, &view, page.as_ref())))
 }
 
 /// `/api/v1/incidents`

@@ -316,7 +316,7 @@ fn components(families: &mut Families<'_>, measurements: &Measurements) {
         components.iter().map(|component| (component, format!("component=\"{}\"", component.component))).collect();
     families.family(
         "turmwacht_component_status",
-        "1 for the status that the component has, 0 for the others; evidence says where it comes from.",
+        "1 for the status that the component has as a whole, 0 for the others; evidence says where it comes from.",
         |samples| {
             for (component, labels) in &labels {
                 for (status, _, extra) in words.iter().filter(|(_, evidence, _)| *evidence == component.evidence) {

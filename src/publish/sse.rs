@@ -405,8 +405,9 @@ fn reads_alike(then: &ComponentState, now: &ComponentState) -> bool {
     } = then;
     (*status, *evidence, *since, *last_known) == (now.status, now.evidence, now.since, now.last_known)
         && (*lifecycle, *reason, *unknown_parts) == (now.lifecycle, now.reason, now.unknown_parts)
-        && (*inputs, *hidden, *aside, *spared) == (now.inputs, now.hidden, now.aside, now.spared)
-        && (affected_by, incident, set_by_hand) == (&now.affected_by, &now.incident, &now.set_by_hand)
+        && (*inputs, *aside, *spared) == (now.inputs, now.aside, now.spared)
+        && (affected_by, hidden) == (&now.affected_by, &now.hidden)
+        && (incident, set_by_hand) == (&now.incident, &now.set_by_hand)
 }
 
 /// Whether a town shows a component as before, as far as that is its own affair.
@@ -416,5 +417,5 @@ fn shown_alike(then: &View<'_>, now: &View<'_>) -> bool {
         && said(then.local) == said(now.local)
         && then.local.standing == now.local.standing
         && (then.local.text, then.local.alternatives) == (now.local.text, now.local.alternatives)
-        && (then.delivery, then.affected_by) == (now.delivery, now.affected_by)
+        && (then.delivery, &then.affected_by) == (now.delivery, &now.affected_by)
 }

@@ -77,7 +77,7 @@ fn component(scenario: &Scenario, what: &Expect, id: &str, view: &View<'_>, fail
     equal("delivery", view.delivery.map_or("none", |delivery| delivery.state.as_str()), &what.delivery);
     let released = view.released.map_or_else(|| "unknown".to_owned(), |released| released.to_string());
     equal("released", &released, &what.released.map(|released| released.to_string()));
-    let path = view.affected_by.map(|affected| affected.path.as_slice()).unwrap_or_default();
+    let path = view.affected_by.as_ref().map(|affected| affected.path.as_slice()).unwrap_or_default();
     equal("cause nearby", &path.first().map_or_else(|| "nothing".into(), named), &what.affected_by);
     equal("root cause", &path.last().map_or_else(|| "nothing".into(), named), &what.cause);
     if let Some(since) = &what.since {

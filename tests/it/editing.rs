@@ -2,6 +2,7 @@
 //! what is refused and how it says so.
 
 mod incidents;
+mod lives;
 mod locals;
 mod maintenance;
 mod oversight;

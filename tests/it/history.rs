@@ -12,3 +12,4 @@ mod notifications;
 mod opening;
 mod restoring;
 mod tokens;
+mod year;

@@ -3,6 +3,7 @@
 
 mod faults;
 mod feeds;
+mod formats;
 
 use turmwacht::model::event::Event;
 use turmwacht::model::incident::IncidentStatus;

@@ -43,7 +43,7 @@ fn parts<'a>(seen: &Seen<'a>) -> Vec<Part<'a>> {
     let found = whole.parts.iter().take(PARTS_MAX).filter_map(|&index| {
         let component = snapshot.catalogue.components.get(index as usize)?;
         let view = town.view(index)?;
-        Some(Part { component, view, set: view.state.set_by_hand.as_ref().map(|set| set.status) })
+        Some(Part { component, set: view.state.set_by_hand.as_ref().map(|set| set.status), view })
     });
     found.collect()
 }

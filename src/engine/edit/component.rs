@@ -1,7 +1,6 @@
 //! Commands about components: statuses set by hand, and what differs in some towns.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use crate::engine::edit::Decision;
 use crate::engine::edit::rights::Rights;
@@ -15,9 +14,6 @@ use crate::model::id::ComponentId;
 use crate::model::notice::{LocalNotice, Override};
 use crate::model::status::Status;
 use crate::model::time::Timestamp;
-
-/// A status may be set to something better than what is known for at most so long.
-const BETTER_FOR_MAX: Duration = Duration::from_secs(7 * 86_400);
 
 /// Most words on one component that are in force in single towns.
 const LOCALS_MAX: usize = 15_000;
@@ -50,16 +46,30 @@ impl State {
         if until.is_some_and(|until| until <= at) {
             return Err(Refusal::field("/until", "it lies in the past"));
         }
-        let known = self.basis(index, at).map(|basis| decide(&Inputs { override_status: None, ..basis.inputs }).status);
-        let is_better = known.is_some_and(|known| status < known);
-        if is_better && until.is_none_or(|until| until > at.plus(BETTER_FOR_MAX)) {
-            let known = known.unwrap_or(Status::Unknown);
+        let set = Override { status, at, until };
+        let known = self.known(index, at).unwrap_or(Status::Operational);
+        if status < known && !set.may_hide() {
             let detail =
                 format!("`{status}` is better than `{known}`, which is known: set it with an end within 7 days");
             return Err(Refusal::field("/until", detail));
         }
-        let set = Some(Override { status, at, until });
-        Ok((vec![Event::OverrideSet { component: id.clone(), set }], subject))
+        Ok((vec![Event::OverrideSet { component: id.clone(), set: Some(set) }], subject))
+    }
+
+    /// The worst that is known of a component on any page that shows it, whatever is set by hand.
+    fn known(&self, index: u32, at: Timestamp) -> Option<Status> {
+        let inputs = Inputs { by_hand: None, ..self.basis(index, at)?.inputs };
+        let everywhere = decide(&inputs).status;
+        // A town may read it otherwise, by the same rule.
+        let mut snapshot = self.clone().snapshot(at, &[], false);
+        let id = &self.catalogue.component(index)?.id;
+        let public = snapshot.catalogue.component_index.get(id).copied();
+        if let Some(state) = public.and_then(|public| snapshot.states.get_mut(public as usize)).map(Arc::make_mut) {
+            (state.inputs, state.status) = (inputs, everywhere);
+        }
+        let pages = self.catalogue.node(index)?.shown_on.iter();
+        let read = pages.filter_map(|&page| Some(snapshot.view(public?, Some(page))?.status));
+        read.chain([everywhere]).max()
     }
 
     pub(super) fn decide_local(

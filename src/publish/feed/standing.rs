@@ -1,6 +1,6 @@
 //! Where an incident stood, as feeds tell it: what closed without being over does not read as resolved.
 
-use crate::model::incident::{Body, IncidentStatus, MessageCode};
+use crate::model::incident::IncidentStatus;
 use crate::model::snapshot::{PublicIncident, PublicUpdate};
 use crate::publish::wording::Words;
 
@@ -18,10 +18,9 @@ pub(super) enum Standing {
 impl Standing {
     /// Where it stood with an update.
     pub(super) fn then(incident: &PublicIncident, update: &PublicUpdate) -> Self {
-        let removed = matches!(&update.body, Body::Automatic(message) if message.code == MessageCode::Removed);
         match update.status {
             IncidentStatus::Resolved if incident.merged_into.is_some() => Self::Merged,
-            IncidentStatus::Resolved if removed => Self::Removed,
+            IncidentStatus::Resolved if update.is_removal => Self::Removed,
             status => Self::Plain(status),
         }
     }

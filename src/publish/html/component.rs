@@ -182,8 +182,8 @@ impl<'a> Page<'a> {
     fn cause(&self, view: &View<'a>) -> Markup {
         let word = self.words.status(view.status, Some(view.component.kind));
         let is_derived = cause::is_derived(self.snapshot, view);
-        let is_disruption = |affected| cause::is_disruption(self.snapshot, affected);
-        let affected = view.affected_by;
+        let is_disruption = cause::is_disruption(view);
+        let affected = view.affected_by.as_deref();
         match view.status {
             Status::UnderMaintenance => self.planned(view, affected),
             Status::Unknown => html! {
@@ -202,10 +202,10 @@ impl<'a> Page<'a> {
             },
             Status::Operational | Status::DegradedPerformance | Status::PartialOutage | Status::MajorOutage => html! {
                 @match affected {
-                    Some(affected) if is_disruption(affected) && !is_derived => p {
+                    Some(affected) if is_disruption && !is_derived => p {
                         (self.say("Betroffen von der Störung: ", "Affected by the disruption: ")) (self.chain(affected)) "."
                     },
-                    Some(affected) if is_disruption(affected) => p.strong {
+                    Some(affected) if is_disruption => p.strong {
                         (self.say("Zurzeit ", "At present ")) (word)
                         (self.say(" wegen Störung: ", " because of a disruption: ")) (self.chain(affected)) "."
                     },

@@ -181,7 +181,7 @@ impl<'a> Piece<'_, 'a> {
         let live: Vec<View<'a>> =
             self.views().into_iter().filter(|view| view.state.lifecycle == Lifecycle::Live).collect();
         let mut affected: Vec<View<'a>> =
-            live.iter().filter(|view| view.status != Status::Operational).copied().collect();
+            live.iter().filter(|view| view.status != Status::Operational).cloned().collect();
         // The worst first, what nobody knows last.
         affected.sort_by_key(|view| Reverse((view.status != Status::Unknown, view.status)));
         html! {
@@ -284,7 +284,7 @@ impl<'a> Piece<'_, 'a> {
         let Some(view) = &self.component else { return true };
         view.state.incident.as_ref() == Some(&incident.id)
             || incident.components.iter().any(|(id, ..)| *id == view.component.id)
-            || view.affected_by.is_some_and(|affected| affected.incident.as_ref() == Some(&incident.id))
+            || view.affected_by.as_ref().is_some_and(|affected| affected.incident.as_ref() == Some(&incident.id))
     }
 
     fn incident(&self, incident: &PublicIncident) -> Markup {

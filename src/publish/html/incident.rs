@@ -4,7 +4,7 @@ use maud::{Markup, html};
 
 use crate::model::alternative::Alternative;
 use crate::model::id::ComponentId;
-use crate::model::incident::{Body, Ending, Impact, IncidentStatus, MessageCode, Overlay};
+use crate::model::incident::{Body, Ending, Impact, IncidentStatus, Overlay};
 use crate::model::local::{View, applies};
 use crate::model::snapshot::PublicIncident;
 use crate::model::status::{Lifecycle, Status};
@@ -58,7 +58,7 @@ pub(super) fn is_easy(incident: &PublicIncident) -> bool {
 /// Whether it ended only because what it is about is not watched any more.
 fn is_removed(incident: &PublicIncident) -> bool {
     let last = incident.updates.iter().rev().find(|update| update.retracted_at.is_none());
-    matches!(last.map(|update| &update.body), Some(Body::Automatic(message)) if message.code == MessageCode::Removed)
+    last.is_some_and(|update| update.is_removal)
 }
 
 /// Where an incident stands, as a sentence.
@@ -478,7 +478,10 @@ impl<'a> Page<'a> {
             .iter()
             .filter(|_| incident.is_open())
             .filter_map(|(id, ..)| self.view_of(id))
-            .map(|view| (view, self.applying(self.remaining(&view).into_iter())))
+            .map(|view| {
+                let ways = self.applying(self.remaining(&view).into_iter());
+                (view, ways)
+            })
             .filter(|(_, ways)| !ways.is_empty())
             .take(CONCERNED_MAX)
             .collect();

@@ -20,7 +20,7 @@ pub(super) fn render(page: &Page<'_>) -> String {
     let snapshot = page.snapshot;
     let views = top_level(page, organisation);
     let of = |wanted: fn(&View<'_>) -> bool| views.iter().filter(move |view| wanted(view));
-    let live: Vec<View<'_>> = of(|view| view.state.lifecycle == Lifecycle::Live).copied().collect();
+    let live: Vec<View<'_>> = of(|view| view.state.lifecycle == Lifecycle::Live).cloned().collect();
     let announced: Vec<&View<'_>> = of(|view| view.state.lifecycle == Lifecycle::Announced).collect();
     let mut affected: Vec<&View<'_>> = live.iter().filter(|view| is_affected(view.status)).collect();
     affected.sort_by_key(|view| Reverse(view.status));

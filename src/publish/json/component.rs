@@ -48,9 +48,9 @@ pub(super) struct ComponentJson<'a> {
     leika: &'a [String],
     alternatives: Vec<AlternativeJson<'a>>,
     availability: Windows,
-    affected_by: Option<AffectedByJson<'a>>,
+    affected_by: Option<AffectedByJson>,
     /// Whose disruption its status is because of; null where something else decided it.
-    because: Option<ShownJson<'a>>,
+    because: Option<ShownJson>,
     /// The town's own words.
     text: Option<Plain>,
     incident: Option<&'a IncidentId>,
@@ -63,7 +63,7 @@ pub(super) struct ComponentJson<'a> {
 }
 
 impl<'a> ComponentJson<'a> {
-    pub(super) fn new(scope: &Scope<'a>, view: View<'a>, page: Option<&Page<'a>>) -> Self {
+    pub(super) fn new(scope: &Scope<'a>, view: &View<'a>, page: Option<&Page<'a>>) -> Self {
         let (component, state) = (view.component, view.state);
         let catalogue = &*scope.snapshot.catalogue;
         let at = scope.snapshot.at;
@@ -100,8 +100,8 @@ impl<'a> ComponentJson<'a> {
                 .map(|alternative| AlternativeJson::new(scope, page, alternative))
                 .collect(),
             availability: Windows::of(&state.intervals, scope.snapshot.figures_until(), component),
-            affected_by: view.affected_by.and_then(|affected| AffectedByJson::new(scope, affected)),
-            because: cause::because_of(scope.snapshot, &view).map(|root| ShownJson::new(scope, root)),
+            affected_by: view.affected_by.as_deref().and_then(|affected| AffectedByJson::new(scope, affected)),
+            because: cause::because_of(scope.snapshot, view).map(|root| ShownJson::new(scope, root)),
             text: view.local.text.map(|text| scope.text(text)),
             incident: state.incident.as_ref(),
             unknown_parts: state.unknown_parts,
@@ -218,19 +218,19 @@ impl Windows {
 /// What affects a component: the worst direct parent, and the path from it to the root.
 #[derive(Serialize, JsonSchema)]
 #[schemars(rename = "AffectedBy")]
-struct AffectedByJson<'a> {
-    component: ShownJson<'a>,
-    path: Vec<ShownJson<'a>>,
-    incident: Option<&'a IncidentId>,
+struct AffectedByJson {
+    component: ShownJson,
+    path: Vec<ShownJson>,
+    incident: Option<IncidentId>,
 }
 
-impl<'a> AffectedByJson<'a> {
-    fn new(scope: &Scope<'_>, affected: &'a AffectedBy) -> Option<Self> {
+impl AffectedByJson {
+    fn new(scope: &Scope<'_>, affected: &AffectedBy) -> Option<Self> {
         let first = affected.path.first()?;
         Some(Self {
             component: ShownJson::new(scope, first),
             path: affected.path.iter().map(|shown| ShownJson::new(scope, shown)).collect(),
-            incident: affected.incident.as_ref(),
+            incident: affected.incident.clone(),
         })
     }
 }
@@ -238,13 +238,13 @@ impl<'a> AffectedByJson<'a> {
 /// A component by the name that the public may read; an internal one has no id.
 #[derive(Serialize, JsonSchema)]
 #[schemars(rename = "NamedComponent")]
-pub(super) struct ShownJson<'a> {
-    id: Option<&'a ComponentId>,
+pub(super) struct ShownJson {
+    id: Option<ComponentId>,
     name: Plain,
 }
 
-impl<'a> ShownJson<'a> {
-    pub(super) fn new(scope: &Scope<'_>, shown: &'a Shown) -> Self {
-        Self { id: shown.id.as_ref(), name: scope.text(&shown.name) }
+impl ShownJson {
+    pub(super) fn new(scope: &Scope<'_>, shown: &Shown) -> Self {
+        Self { id: shown.id.clone(), name: scope.text(&shown.name) }
     }
 }

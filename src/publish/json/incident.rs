@@ -22,7 +22,7 @@ pub(super) struct IncidentJson<'a> {
     status: IncidentStatus,
     impact: Impact,
     cause: Option<Cause>,
-    root: ShownJson<'a>,
+    root: ShownJson,
     started_at: Time,
     resolved_at: Option<Time>,
     /// Null unless somebody has named one; a resolved incident expects nothing.

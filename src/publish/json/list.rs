@@ -13,7 +13,7 @@ use crate::model::id::ID_LENGTH_MAX;
 use crate::model::incident::IncidentStatus;
 use crate::model::local::View;
 use crate::model::snapshot::{PublicComponent, PublicIncident, PublicMaintenance};
-use crate::model::status::{ComponentKind, OrganisationKind, Status};
+use crate::model::status::{ComponentKind, Lifecycle, OrganisationKind, Status};
 use crate::model::time::Timestamp;
 use crate::publish::scope::Scope;
 use crate::publish::wording::Words;
@@ -147,7 +147,8 @@ impl<'p> Filter<'p, Status, ComponentKind> {
         )
     }
 
-    /// The components asked for, by id, as the organisation's page shows them.
+    /// The components asked for, by id, as the organisation's page shows them. Who asks for a status
+    /// asks for what is in service.
     pub(super) fn components<'a>(&'a self, scope: &'a Scope<'a>) -> impl Iterator<Item = (&'a str, View<'a>)> {
         let catalogue = &scope.snapshot.catalogue;
         let within = self.within_ars(scope);
@@ -166,10 +167,12 @@ impl<'p> Filter<'p, Status, ComponentKind> {
             .map(|(component, index)| (component.id.as_str(), index))
             .collect();
         found.sort_unstable();
-        found
-            .into_iter()
-            .filter_map(|(id, index)| Some((id, scope.snapshot.view(index, self.organisation)?)))
-            .filter(|(_, view)| self.status.is_none_or(|status| view.status == status))
+        found.into_iter().filter_map(|(id, index)| Some((id, scope.snapshot.view(index, self.organisation)?))).filter(
+            |(_, view)| {
+                let is_live = view.state.lifecycle == Lifecycle::Live;
+                self.status.is_none_or(|status| is_live && view.status == status)
+            },
+        )
     }
 }
 

@@ -80,7 +80,7 @@ impl<'a> OrganisationJson<'a> {
             emergency_url: page.town.emergency_site(page.index),
             status: roll_up.status,
             evidence: roll_up.evidence,
-            components: views.iter().map(|view| ComponentJson::new(scope, *view, Some(&page))).collect(),
+            components: views.iter().map(|view| ComponentJson::new(scope, view, Some(&page))).collect(),
             incidents: incidents()
                 .take(PAGE_ITEMS_MAX)
                 .map(|incident| IncidentJson::new(scope, incident, Some(&page)))

@@ -111,6 +111,105 @@ fn a_status_by_hand_wins_and_something_better_ends_within_a_week() {
 }
 
 #[test]
+fn a_status_by_hand_hides_nothing_worse_in_a_town() {
+    let mut world = World::new();
+    world.probe("homepage-w", false, 1);
+    world.probe("portal", false, 2);
+    let components = ["portal", "melder"];
+    let request = |component: &str| format!("PUT /components/{component}/override");
+    // Set while all was well, it gives way to what the town says of the portal.
+    for component in components {
+        world.done(&admin(), &request(component), &json!({ "status": "operational" }));
+    }
+    let off = json!({ "organisations": ["hattingen"], "mode": "off" });
+    world.done(&admin(), "PUT /components/portal/local", &off);
+    for component in components {
+        assert_eq!(read(&mut world, component, "hattingen").0, Status::MajorOutage, "{component}");
+    }
+    assert_eq!(read(&mut world, "portal", "witten").0, Status::Operational);
+    // It may hide that for a week, as it may hide what everybody reads.
+    for component in components {
+        for body in [json!({ "status": "operational" }), json!({ "status": "operational", "until": "2023-11-28" })] {
+            world.refused(&admin(), &request(component), &body, 422, "`operational` is better than `major_outage`");
+        }
+    }
+    for component in components {
+        let soon = json!({ "status": "operational", "until": "2023-11-05" });
+        world.done(&admin(), &request(component), &soon);
+        assert_eq!(read(&mut world, component, "hattingen").0, Status::Operational, "{component}");
+    }
+    world.assert_restores();
+}
+
+/// From the nearest to the root, as a town reads it; an internal one by its name.
+fn because(world: &mut World, component: &str, organisation: &str) -> (Vec<String>, Value) {
+    let address = format!("/api/v1/components/{component}?organisation={organisation}");
+    let told = crate::publish::value(&world.snapshot(), &address)["component"].clone();
+    let named = |shown: &Value| shown["id"].as_str().or_else(|| shown["name"].as_str()).expect("a name").to_owned();
+    let path = told["affected_by"]["path"].as_array().map(|path| path.iter().map(named).collect());
+    (path.unwrap_or_default(), told["because"]["id"].clone())
+}
+
+#[test]
+fn what_is_down_in_a_town_only_is_named_there_as_the_cause() {
+    let component = |id: &str, needs: &str| {
+        format!("[[component]]\nid = \"{id}\"\nname = \"{id}\"\nkind = \"service\"\nowner = \"hattingen\"\n{needs}\n")
+    };
+    let mut world = World::of(&format!(
+        "{}{}{}",
+        super::WORLD.replace("depends_on = [\"portal\"]", "uses = [\"portal\"]"),
+        component("termin", "depends_on = [\"melder\"]"),
+        component("akte", "depends_on = [\"netz\", \"portal\"]"),
+    ));
+    world.probe("portal", false, 2);
+    let say = |world: &mut World, body: Value| world.done(&admin(), "PUT /components/portal/local", &body);
+    assert_eq!(because(&mut world, "melder", "hattingen"), (Vec::new(), Value::Null));
+    say(&mut world, json!({ "organisations": ["hattingen"], "mode": "off" }));
+    assert_eq!(because(&mut world, "melder", "hattingen"), (vec!["portal".to_owned()], json!("portal")));
+    assert_eq!(because(&mut world, "termin", "hattingen").0, ["melder", "portal"]);
+    assert_eq!(because(&mut world, "portal", "hattingen").0, Vec::<String>::new());
+    assert!(crate::publish::text(&world.snapshot(), "/hattingen").contains("wegen Störung:"));
+    assert_eq!(read(&mut world, "termin", "hattingen").0, Status::DegradedPerformance);
+    // Of an internal parent and one that is down here the worse is named; where both are as bad, the
+    // one that comes first by id, as for everybody.
+    let hidden = "ein technischer Dienstleister";
+    let set = |world: &mut World, status: &str| {
+        world.done(&admin(), "PUT /components/netz/override", &json!({ "status": status }));
+    };
+    set(&mut world, "degraded_performance");
+    assert_eq!(because(&mut world, "akte", "kreis").0, [hidden]);
+    assert_eq!(because(&mut world, "akte", "hattingen").0, ["portal"]);
+    set(&mut world, "major_outage");
+    assert_eq!(because(&mut world, "akte", "hattingen").0, [hidden]);
+    // What the town says of it is better than what everybody reads: then it is not the cause.
+    set(&mut world, "degraded_performance");
+    world.probe("portal", true, 3);
+    assert_eq!(because(&mut world, "akte", "kreis").0, ["portal"]);
+    world.probe("portal", false, 2);
+    world.done(&admin(), "DELETE /components/portal/local", &json!({ "organisations": ["hattingen"] }));
+    world.done(&admin(), "PUT /components/provider/override", &json!({ "status": "major_outage" }));
+    assert_eq!(because(&mut world, "melder", "hattingen").0, ["portal", "provider"]);
+    assert_eq!(because(&mut world, "akte", "hattingen").0, ["portal", "provider"]);
+    say(&mut world, json!({ "organisations": ["hattingen"], "status": "operational" }));
+    assert_eq!(because(&mut world, "melder", "hattingen"), (Vec::new(), Value::Null));
+    assert_eq!(because(&mut world, "akte", "hattingen").0, [hidden]);
+    world.assert_restores();
+}
+
+#[test]
+fn the_summary_counts_what_it_sums_up() {
+    let mut world = World::new();
+    for component in ["portal", "homepage-h", "homepage-w"] {
+        world.probe(component, false, 1);
+    }
+    world.done(&admin(), "PUT /components/melder/local", &json!({ "organisations": ["hattingen"], "mode": "basic" }));
+    let summary = crate::publish::value(&world.snapshot(), "/api/v1/summary");
+    assert_eq!(summary["status"], "degraded_performance");
+    let counts = &summary["counts"]["components"];
+    assert_eq!((&counts["degraded_performance"], &counts["operational"]), (&json!(1), &json!(5)), "{counts}");
+}
+
+#[test]
 fn a_towns_text_stays_in_the_town() {
     let mut world = World::new();
     world.done(

@@ -25,7 +25,7 @@ fn happenings(minutes_max: u8) -> impl Strategy<Value = Vec<Happening>> {
     let one = prop_oneof![
         4 => (any::<u8>(), any::<bool>()).prop_map(|(component, down)| Happening::Probe(component, down)),
         1 => (1..=minutes_max).prop_map(Happening::Pass),
-        3 => (0u8..13, any::<u8>(), any::<u8>()).prop_map(|(what, a, b)| Happening::Edit(what, a, b)),
+        3 => (0u8..14, any::<u8>(), any::<u8>()).prop_map(|(what, a, b)| Happening::Edit(what, a, b)),
     ];
     proptest::collection::vec(one, 1..28)
 }
@@ -102,10 +102,11 @@ fn request(world: &World, what: u8, a: &str, b: &str) -> (String, Value) {
             format!("PUT /components/{a}/local"),
             json!({ "organisations": ["hattingen"], "mode": if a < b { "basic" } else { "off" }, "until": minutes(40) }),
         ),
-        _ => (
+        12 => (
             format!("PUT /components/{a}/local"),
             json!({ "organisations": ["05954"], "status": "degraded_performance" }),
         ),
+        _ => (format!("PUT /components/{a}/override"), json!({ "status": "operational" })),
     }
 }
 
@@ -136,6 +137,22 @@ fn check(world: &mut World) -> Result<(), TestCaseError> {
             let view = snapshot.view(index, Some(organisation)).unwrap();
             if world.state.record.locals.is_empty() {
                 prop_assert_eq!((view.status, view.evidence), (state.status, state.evidence));
+                prop_assert_eq!(view.affected_by.as_deref(), state.affected_by.as_ref());
+            }
+            // Whatever is not well that it depends on is named there, unless its own evidence says otherwise.
+            let parents = component.edges.iter().map(|(parent, _)| snapshot.view(*parent, Some(organisation)).unwrap());
+            let disturbed: Vec<_> = parents.filter(|parent| parent.status != Status::Operational).collect();
+            let is_left_alone = state.aside || state.spared;
+            let first = view.affected_by.as_ref().map(|affected| affected.path[0].id.clone());
+            let is_right = match &first {
+                Some(Some(first)) => disturbed.iter().any(|parent| parent.component.id == *first),
+                Some(None) => true,
+                None => disturbed.is_empty(),
+            };
+            prop_assert!(is_left_alone || is_right, "{} {:?}", component.id, first);
+            // What is set by hand without an end near by hides nothing that is red in its own right.
+            if state.set_by_hand.is_some_and(|set| !set.may_hide()) && !state.inputs.covered {
+                prop_assert!(state.inputs.own.is_none_or(|own| view.status >= own));
             }
         }
     }

@@ -47,6 +47,69 @@ fn a_status_by_hand_without_an_end_hides_nothing_worse() {
     world.done(&admin(), "PUT /components/portal/override", &json!({ "status": "operational" }));
     world.probe("portal", true, 3);
     assert_eq!(world.status("portal"), Status::MajorOutage);
+    assert_eq!(crate::publish::value(&world.snapshot(), "/api/v1/components/portal")["component"]["evidence"], "own");
+    // An end that is far away is no better than none.
+    world.probe("portal", false, 2);
+    let set = json!({ "status": "degraded_performance", "until": "2023-11-28" });
+    world.done(&admin(), "PUT /components/portal/override", &set);
+    assert_eq!(world.status("portal"), Status::DegradedPerformance);
+    world.probe("portal", true, 3);
+    assert_eq!(world.status("portal"), Status::MajorOutage);
+}
+
+/// What is said of a component in `hattingen`: since when, under which id it was told, and how
+/// often something began or ended.
+fn told_of(world: &mut World, component: &str) -> (String, String, usize) {
+    let key = world.state.record.locals.values().find(|local| local.component == id(component)).expect("said").key;
+    let since = world.state.record.locals[&key].since.to_string();
+    (since, format!("{key:016x}"), world.state.record.changes.len())
+}
+
+#[test]
+fn what_a_file_says_of_a_town_goes_on_under_new_names() {
+    let declared = format!(
+        "{}[[local]]\ncomponents = [\"mail-h\", \"homepage-h\"]\norganisations = [\"hattingen\"]\nmode = \"basic\"\n",
+        super::WORLD
+    );
+    let mut world = World::of(&declared);
+    let before = told_of(&mut world, "mail-h");
+    let renamed = declared
+        .replace("id = \"mail-h\"", "id = \"post-h\"\nformerly = [\"mail-h\"]")
+        .replace("[\"mail-h\", ", "[\"post-h\", ");
+    reload(&mut world, &renamed);
+    assert_eq!(told_of(&mut world, "post-h"), before);
+    let town = renamed
+        .replace("id = \"hattingen\"", "id = \"stadt-hattingen\"\nformerly = [\"hattingen\"]")
+        .replace("owner = \"hattingen\"", "owner = \"stadt-hattingen\"")
+        .replace("organisations = [\"hattingen\"]", "organisations = [\"stadt-hattingen\"]");
+    reload(&mut world, &town);
+    assert_eq!(told_of(&mut world, "post-h"), before);
+    world.assert_restores();
+    // Something else said of it is news, and so is nothing.
+    reload(&mut world, &town.replace("mode = \"basic\"", "mode = \"pilot\""));
+    assert_ne!(told_of(&mut world, "post-h").1, before.1);
+    reload(&mut world, town.split("[[local]]").next().unwrap());
+    assert!(world.state.record.locals.is_empty());
+    world.assert_restores();
+}
+
+#[test]
+fn a_correction_of_the_last_word_leaves_why_it_was_the_last() {
+    let mut world = World::new();
+    world.probe("homepage-w", false, 1);
+    world.probe("homepage-h", true, 3);
+    let made = world.open()[0].id.to_string();
+    let without = super::WORLD.replace("id = \"homepage-h\"", "id = \"andere-h\"");
+    reload(&mut world, &without);
+    let last = world.incident(&made).updates.len();
+    let correct = format!("PATCH /incidents/{made}/updates/{made}-{last}");
+    world.done(&admin(), &correct, &json!({ "text": text("Die Seite ist umgezogen.") }));
+    let snapshot = world.snapshot();
+    let page = crate::publish::text(&snapshot, &format!("/incidents/{made}"));
+    assert!(page.contains("Die Seite ist umgezogen.") && page.contains("Wird nicht mehr überwacht."), "{page}");
+    let feed = crate::publish::value(&snapshot, "/feed.json");
+    assert_eq!(feed["items"][0]["_turmwacht"]["status"], "removed", "{feed}");
+    world.assert_restores();
 }
 
 #[test]

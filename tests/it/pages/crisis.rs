@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use turmwacht::model::alternative::{Alternative, AlternativeKind};
 use turmwacht::model::catalogue::{Ends, Reach};
+use turmwacht::model::decision::ByHand;
 use turmwacht::model::event::MaintenancePhase;
 use turmwacht::model::id::{ComponentId, IncidentId, OrganisationId};
 use turmwacht::model::incident::{
@@ -133,7 +134,7 @@ fn detail(all: &mut [(PublicComponent, ComponentState)]) {
         ),
         alternative(AlternativeKind::Counter, &[], "Nebenstelle Lendringsen", None),
     ];
-    all[11].1.inputs.override_status = Some(Status::DegradedPerformance);
+    all[11].1.inputs.by_hand = Some(ByHand { status: Status::DegradedPerformance, may_hide: true });
     all[11].1.set_by_hand = Some(Override {
         status: Status::DegradedPerformance,
         at: at("2023-12-06T10:15:00Z"),

@@ -198,6 +198,7 @@ pub(super) fn update(number: u32, at_text: &str, status: IncidentStatus, body: B
         at: at(at_text),
         status,
         impact: Impact::Critical,
+        is_removal: matches!(&body, Body::Automatic(message) if message.code == MessageCode::Removed),
         body,
         components: Vec::new(),
         organisations: Vec::new(),

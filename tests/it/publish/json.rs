@@ -464,7 +464,11 @@ fn a_cause_is_named_only_where_it_decided_the_status() {
         portal_with(|state| state.status = Status::Operational),
         portal_with(|state| state.status = Status::UnderMaintenance),
         portal_with(|state| state.evidence = Evidence::Notice),
-        portal_with(|state| state.set_by_hand = Some(Override { status: Status::MajorOutage, at, until: None })),
+        portal_with(|state| {
+            state.evidence = Evidence::Notice;
+            state.inputs.notice = Some(Status::MajorOutage);
+            state.set_by_hand = Some(Override { status: Status::MajorOutage, at, until: None });
+        }),
     ] {
         assert!(portal["because"].is_null() && !portal["affected_by"].is_null(), "{portal}");
     }

@@ -17,7 +17,7 @@ use turmwacht::model::local::{Locals, PublicLocal};
 use turmwacht::model::notice::{Announced, CoveredNotice, MaintenanceUpdate, Override};
 use turmwacht::model::search::Searchable;
 use turmwacht::model::snapshot::{
-    AffectedBy, ComponentState, PublicCatalogue, PublicComponent, PublicIncident, PublicMaintenance,
+    AffectedBy, ComponentState, Hidden, PublicCatalogue, PublicComponent, PublicIncident, PublicMaintenance,
     PublicOrganisation, PublicUpdate, Shown, Snapshot, VALID_FOR,
 };
 use turmwacht::model::status::{
@@ -245,9 +245,10 @@ fn states(texts: &Texts<'_>) -> Vec<ComponentState> {
         ..Inputs::default()
     };
     portal.inputs = fallen;
-    portal.hidden = Some((Status::MajorOutage, Evidence::Derived));
     portal.reason = Some(Reason::Timeout);
-    portal.affected_by = Some(AffectedBy { path: vec![provider(texts)], incident: Some(IncidentId::new("i-open")) });
+    let because = Some(AffectedBy { path: vec![provider(texts)], incident: Some(IncidentId::new("i-open")) });
+    portal.affected_by = because.clone();
+    portal.hidden = Some(Hidden { status: Status::MajorOutage, evidence: Evidence::Derived, affected_by: because });
     portal.incident = Some(IncidentId::new("i-open"));
     let mut office = state(Status::PartialOutage, Evidence::Derived, fell);
     office.incident = Some(IncidentId::new("i-open"));
@@ -285,6 +286,7 @@ pub(super) fn update(number: u32, at: Timestamp, status: IncidentStatus, body: B
         at,
         status,
         impact: Impact::Critical,
+        is_removal: matches!(&body, Body::Automatic(message) if message.code == MessageCode::Removed),
         body,
         components: Vec::new(),
         organisations: Vec::new(),

@@ -1,5 +1,6 @@
 //! What differs between two snapshots, as frames for each audience.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use serde_json::{Value, json};
@@ -144,7 +145,7 @@ fn a_town_is_told_what_reads_differently_there_and_no_more() {
                 let view = snapshot.view(component, Some(index)).unwrap();
                 let own = (view.status, view.evidence, view.since, view.mode, view.released, view.processing);
                 let said = (view.local.text.cloned(), view.local.alternatives.to_vec(), view.delivery.cloned());
-                (own, said, view.affected_by.cloned(), view.state.inputs)
+                (own, said, view.affected_by.clone().map(Cow::into_owned), view.state.inputs)
             };
             let differing = organisation.shows.iter().filter(|&&one| reads(&before, one) != reads(&after, one));
             let expected: Vec<&str> =
