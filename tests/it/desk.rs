@@ -9,6 +9,8 @@ mod maintenance;
 mod operations;
 mod pages;
 mod running;
+mod scopes;
+mod sessions;
 
 use std::future::poll_fn;
 use std::pin::pin;
