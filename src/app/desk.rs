@@ -285,7 +285,7 @@ impl Core {
             Read::Components => Ok(json_reply(200, Vec::new(), &self.owned_components(&request.editor))),
             Read::Component(id) => one(self, Subject::Component(id.clone())),
             Read::Probes(id) => self.probes(id, request, at),
-            Read::Audit => Err(Refusal::not_found("the audit log is read from the store")),
+            Read::Elsewhere => Err(Refusal::not_found("the server answers this without the engine")),
             Read::Operations => self.oversee(request, at),
         }
     }
