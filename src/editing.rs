@@ -47,8 +47,8 @@ pub enum Read {
     Component(ComponentId),
     /// The last probes of a component's checks.
     Probes(ComponentId),
-    /// The audit log, newest first.
-    Audit,
+    /// What the server has without the engine: the audit log, and the metrics.
+    Elsewhere,
     /// What whoever is on call looks at first.
     Operations,
 }
@@ -69,7 +69,7 @@ pub fn read(method: &str, path: &str, body: &[u8], catalogue: &Catalogue) -> Res
         ("GET", ["components"]) => Ok(Request::Read(Read::Components)),
         ("GET", ["components", id]) => Ok(Request::Read(Read::Component(component(id)))),
         ("GET", ["components", id, "probes"]) => Ok(Request::Read(Read::Probes(component(id)))),
-        ("GET", ["audit"]) => Ok(Request::Read(Read::Audit)),
+        ("GET", ["audit" | "metrics"]) => Ok(Request::Read(Read::Elsewhere)),
         ("GET", ["operations"]) => Ok(Request::Read(Read::Operations)),
         ("POST", ["notifications", "test"]) => {
             let asked: raw::NotificationTest =
@@ -143,9 +143,8 @@ fn methods(segments: &[&str]) -> &'static [&'static str] {
     match segments {
         ["incidents" | "maintenance"] => &["GET", "POST"],
         ["incidents" | "maintenance", _] => &["GET", "PATCH"],
-        ["overview" | "components" | "audit" | "operations"] | ["components", _] | ["components", _, "probes"] => {
-            &["GET"]
-        }
+        ["overview" | "components" | "audit" | "metrics" | "operations"] => &["GET"],
+        ["components", _] | ["components", _, "probes"] => &["GET"],
         ["incidents" | "maintenance", _, "updates"] | ["incidents", _, "merge" | "split"] => &["POST"],
         ["notifications", "test"] => &["POST"],
         ["incidents", _, "updates", _] => &["PATCH", "DELETE"],

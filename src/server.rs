@@ -44,6 +44,7 @@ use crate::server::connection::Patience;
 use crate::server::events::Streams;
 pub use crate::server::health::{Health, STOPPED_AFTER};
 use crate::server::routes::{Hosts, Public, Site};
+use crate::server::scrape::Scrapes;
 pub use crate::server::scrape::WriteMetrics;
 use crate::telemetry::Metrics;
 
@@ -216,7 +217,7 @@ impl ServerHandle {
 }
 
 /// Binds the listeners, so that what hinders them is known at once, and starts the server.
-/// `public_metrics` and `internal_metrics` write the families of the two listeners.
+/// `public_metrics` write the families of the public listener, `internal_metrics` those for the operator.
 ///
 /// # Errors
 /// If a listener cannot be bound or a thread not be started.
@@ -253,9 +254,10 @@ pub fn start(
     let hosts = Hosts::new(&config.public_url, local_addr, &config.hosts);
     let requests = metrics.http_requests.clone();
     let limits = Limits { pause: config.header_timeout, body: config.idle_timeout, reply: config.reply_timeout };
+    let internal = Scrapes::new(internal_metrics);
     let interface = config.admin.as_ref().map(|admin| {
-        let (hosts, documents) = (hosts.clone(), Arc::clone(&documents));
-        Interface::new(admin, hosts, &config.public_url, documents, requests.clone(), limits).map(Arc::new)
+        let (hosts, documents, scrapes) = (hosts.clone(), Arc::clone(&documents), Arc::clone(&internal));
+        Interface::new(admin, hosts, &config.public_url, documents, scrapes, requests.clone(), limits).map(Arc::new)
     });
     let interface = interface.transpose().map_err(ServerFault::Provider)?;
     let here = |interface: &Arc<Interface>| Place::Here(Arc::clone(interface));
@@ -280,12 +282,12 @@ pub fn start(
             trusted_proxies: config.trusted_proxies,
             streams,
         }),
-        operation: Some(routes::operation(Arc::clone(&documents), Arc::clone(&health), public_metrics)),
+        operation: Some(routes::operation(Arc::clone(&documents), Arc::clone(&health), Scrapes::new(public_metrics))),
     });
     let gauge = Some(metrics.http_connections.clone());
     let mut doors = vec![(Door::new(site, config.max_connections.max(1), tick, patience, gauge), listener)];
     if let Some(listener) = metrics_listener {
-        let operation = Some(routes::operation(documents, health, internal_metrics));
+        let operation = Some(routes::operation(documents, health, internal));
         let site = Arc::new(Site { public: None, operation, admin: None });
         doors.push((Door::new(site, config.max_side_connections.max(1), tick, patience, None), listener));
     }

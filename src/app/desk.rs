@@ -20,7 +20,7 @@ use crate::model::access::{AuditRecord, Editor, Outcome, StoredAnswer};
 use crate::model::alternative::Alternative;
 use crate::model::catalogue::Catalogue;
 use crate::model::editing::{Command, Refusal, RefusalKind, Subject};
-use crate::model::id::ComponentId;
+use crate::model::id::{ComponentId, OrganisationId};
 use crate::model::incident::Incident;
 use crate::model::notice::MaintenanceNotice;
 use crate::model::snapshot::Snapshot;
@@ -133,14 +133,14 @@ impl Core {
             return Ok(Decided::Now(unavailable("the store cannot be written at the moment; nothing was changed")));
         }
         if let Some(expected) = &request.if_match {
-            self.must_match(command, expected)?;
+            self.must_match(command, expected, &request.editor, at)?;
         }
         if request.dry_run {
             let mut copy = self.state.clone();
             let (_, changed) = copy.edit(command, &request.editor, at);
             let subject = changed?;
             let snapshot = copy.snapshot(at, &self.published, true);
-            let mut body = shown(&copy, &snapshot, &subject, &request.editor);
+            let mut body = shown(&copy, &snapshot, &subject, Some(command), &request.editor);
             let places = self.places(command, &subject, &snapshot, &request.editor);
             let documents = preview::documents(&self.current(at), &snapshot, &subject, &places);
             if let Value::Object(fields) = &mut body {
@@ -155,7 +155,7 @@ impl Core {
         self.follow(step);
         let subject = changed?;
         let snapshot = self.state.snapshot(at, &self.published, false);
-        let body = shown(&self.state, &snapshot, &subject, &request.editor);
+        let body = shown(&self.state, &snapshot, &subject, Some(command), &request.editor);
         self.show(snapshot);
         let mut headers = vec![("etag".to_owned(), etag(self.revision(&subject)))];
         let created = matches!(command, Command::OpenIncident(_) | Command::PlanMaintenance(_) | Command::Split(..));
@@ -184,24 +184,27 @@ impl Core {
         Ok(json_reply(202, Vec::new(), &json!({ "queued": named })))
     }
 
-    fn must_match(&self, command: &Command, expected: &str) -> Result<(), Refusal> {
-        let subject = match command {
-            Command::OpenIncident(_) | Command::PlanMaintenance(_) => None,
+    /// Who may not change a subject is told so by the engine, and not how it stands.
+    fn must_match(&self, command: &Command, expected: &str, editor: &Editor, at: Timestamp) -> Result<(), Refusal> {
+        let (subject, is_a_towns) = match command {
+            Command::OpenIncident(_) | Command::PlanMaintenance(_) => return Ok(()),
             Command::EditIncident(id, _)
             | Command::AddUpdate(id, _)
             | Command::CorrectUpdate(id, ..)
             | Command::RetractUpdate(id, _)
             | Command::Merge(id, _)
-            | Command::Split(id, _)
-            | Command::Overlay(id, ..) => Some(Subject::Incident(id.clone())),
+            | Command::Split(id, _) => (Subject::Incident(id.clone()), false),
+            Command::Overlay(id, ..) => (Subject::Incident(id.clone()), true),
             Command::EditMaintenance(id, _) | Command::UpdateMaintenance(id, _) => {
-                Some(Subject::Maintenance(id.clone()))
+                (Subject::Maintenance(id.clone()), false)
             }
-            Command::Override(id, _) | Command::SetLocal(id, _) | Command::RemoveLocal(id, _) => {
-                Some(Subject::Component(id.clone()))
-            }
+            Command::Override(id, _) => (Subject::Component(id.clone()), false),
+            Command::SetLocal(id, _) | Command::RemoveLocal(id, _) => (Subject::Component(id.clone()), true),
         };
-        let Some(subject) = subject else { return Ok(()) };
+        let may_say = is_a_towns && self.state.is_told(&subject, at);
+        if !may_say && !self.state.may_change(editor, &subject) {
+            return Ok(());
+        }
         let current = etag(self.revision(&subject));
         let matches = expected.split(',').map(str::trim).any(|tag| tag == "*" || tag == current);
         if matches {
@@ -239,21 +242,14 @@ impl Core {
 
     fn read(&mut self, read: &Read, request: &AdminRequest, at: Timestamp) -> Result<AdminReply, Refusal> {
         let one = |core: &mut Self, subject: Subject| {
+            if !core.state.may_read(&request.editor, &subject, at) {
+                return Err(Refusal::unknown(&subject));
+            }
             let snapshot = core.current(at);
-            let mut body = shown(&core.state, &snapshot, &subject, &request.editor);
+            let mut body = shown(&core.state, &snapshot, &subject, None, &request.editor);
             if let (Subject::Incident(id), Value::Object(fields)) = (&subject, &mut body) {
                 let mine = core.mine(&snapshot, &request.editor);
                 fields.insert("overlays".to_owned(), core.overlays(id, &snapshot, &mine));
-            }
-            if !core.state.may_change(&request.editor, &subject) {
-                let is_public =
-                    body.pointer("/incident/public").or_else(|| body.pointer("/maintenance/public")).is_none();
-                if !is_public {
-                    return Err(Refusal::not_found("there is no such thing, or this token may not know of it"));
-                }
-                if let (Value::Object(fields), false) = (&mut body, matches!(subject, Subject::Component(_))) {
-                    fields.remove("internal");
-                }
             }
             Ok(json_reply(200, vec![("etag".to_owned(), etag(core.revision(&subject)))], &body))
         };
@@ -282,40 +278,28 @@ impl Core {
                     .collect();
                 Ok(json_reply(200, Vec::new(), &json!({ "maintenance": listed })))
             }
-            Read::Incident(id) if record.incidents.contains_key(id) => one(self, Subject::Incident(id.clone())),
-            Read::Incident(id) => Err(Refusal::not_found(format!("there is no incident `{id}`"))),
-            Read::Maintenance(id) if record.maintenance.contains_key(id) => one(self, Subject::Maintenance(id.clone())),
-            Read::Maintenance(id) => Err(Refusal::not_found(format!("there is no maintenance `{id}`"))),
+            Read::Incident(id) => one(self, Subject::Incident(id.clone())),
+            Read::Maintenance(id) => one(self, Subject::Maintenance(id.clone())),
             Read::Components => Ok(json_reply(200, Vec::new(), &self.owned_components(&request.editor))),
-            Read::Component(id) => {
-                self.known(id, request)?;
-                one(self, Subject::Component(id.clone()))
-            }
-            Read::Probes(id) => self.probes(id, request),
-            Read::Audit => Err(Refusal::not_found("the audit log is read from the store")),
+            Read::Component(id) => one(self, Subject::Component(id.clone())),
+            Read::Probes(id) => self.probes(id, request, at),
+            Read::Elsewhere => Err(Refusal::not_found("the server answers this without the engine")),
             Read::Operations => self.oversee(request, at),
         }
     }
 
-    /// A component that is public, or that this editor may change.
-    fn known(&self, id: &ComponentId, request: &AdminRequest) -> Result<u32, Refusal> {
-        let catalogue = self.state.catalogue();
-        catalogue
-            .component_index(id.as_str())
-            .filter(|&index| {
-                catalogue.component(index).is_some_and(|component| component.public)
-                    || self.state.may_change(&request.editor, &Subject::Component(id.clone()))
-            })
-            .ok_or_else(|| Refusal::not_found(format!("there is no component `{id}`")))
-    }
-
-    fn probes(&self, id: &ComponentId, request: &AdminRequest) -> Result<AdminReply, Refusal> {
-        let index = self.known(id, request)?;
-        if !self.state.may_change(&request.editor, &Subject::Component(id.clone())) {
-            return Err(Refusal::forbidden("what its probes saw is for whoever owns it"));
+    fn probes(&self, id: &ComponentId, request: &AdminRequest, at: Timestamp) -> Result<AdminReply, Refusal> {
+        let subject = Subject::Component(id.clone());
+        if !self.state.may_change(&request.editor, &subject) {
+            return Err(if self.state.is_told(&subject, at) {
+                Refusal::forbidden("what its probes saw is for whoever owns it")
+            } else {
+                Refusal::unknown(&subject)
+            });
         }
         let catalogue = self.state.catalogue();
-        let checks = catalogue.node(index).map(|node| node.checks.clone()).unwrap_or_default();
+        let node = catalogue.component_index(id.as_str()).and_then(|index| catalogue.node(index));
+        let checks = node.map(|node| node.checks.clone()).unwrap_or_default();
         let checks: Vec<Value> = checks
             .filter_map(|index| {
                 let check = catalogue.checks.get(index as usize)?;
@@ -367,8 +351,9 @@ impl Core {
     }
 }
 
-/// A subject as the public reads it, with what only editors read beside it.
-fn shown(state: &State, snapshot: &Snapshot, subject: &Subject, editor: &Editor) -> Value {
+/// A subject as the public reads it, with what only those read who may change it beside it. Who only
+/// said a town's words is told what is new among these.
+fn shown(state: &State, snapshot: &Snapshot, subject: &Subject, command: Option<&Command>, editor: &Editor) -> Value {
     let (record, catalogue) = (&state.record, state.catalogue());
     let public = |path: String, field: &str| {
         let rendered = publish::render(snapshot, &Target { path, query: Vec::new() });
@@ -376,20 +361,18 @@ fn shown(state: &State, snapshot: &Snapshot, subject: &Subject, editor: &Editor)
         let mut value: Value = serde_json::from_slice(&document.body).unwrap_or_default();
         value.get_mut(field).map(Value::take).unwrap_or_default()
     };
-    let (field, id, mut value, internal) = match subject {
+    let may_change = state.may_change(editor, subject);
+    let (field, id, mut value, mut internal) = match subject {
         Subject::Incident(id) => {
             let public = public(format!("/api/v1/incidents/{id}"), "incident");
-            (
-                "incident",
-                id.to_string(),
-                public,
-                record.incidents.get(id).map(|incident| internal::incident(incident, catalogue.site.language())),
-            )
+            let internal = record.incidents.get(id).filter(|_| may_change);
+            let internal = internal.map(|incident| internal::incident(incident, catalogue.site.language()));
+            ("incident", id.to_string(), public, internal)
         }
         Subject::Maintenance(id) => {
             let public = public(format!("/api/v1/maintenance/{id}"), "maintenance");
-            let internal = record.maintenance.get(id).map(|notice| maintenance_internal(notice));
-            ("maintenance", id.to_string(), public, internal)
+            let internal = record.maintenance.get(id).filter(|_| may_change);
+            ("maintenance", id.to_string(), public, internal.map(|notice| maintenance_internal(notice)))
         }
         Subject::Component(id) => {
             let public = public(format!("/api/v1/components/{id}"), "component");
@@ -400,21 +383,27 @@ fn shown(state: &State, snapshot: &Snapshot, subject: &Subject, editor: &Editor)
         // The public does not read of it: all of it is internal, or announced later.
         value = json!({ "id": id, "public": false });
     }
-    let mut internal = internal;
-    let new: Vec<String> = new_targets(record, catalogue, subject).into_iter().collect();
+    let town = match command {
+        Some(Command::Overlay(_, town, _)) if !may_change => {
+            internal = Some(json!({}));
+            Some(town)
+        }
+        _ => None,
+    };
+    let new = new_targets(catalogue, ways(record, subject, town));
     if let (Some(Value::Object(fields)), false) = (&mut internal, new.is_empty()) {
         fields.insert("new_targets".to_owned(), json!(new));
     }
     json!({ field: value, "internal": internal })
 }
 
-/// Numbers, addresses and pages that citizens are sent to and no file declares: worth a second
-/// look, because whoever has stolen a token would put one there.
-fn new_targets(record: &Record, catalogue: &Catalogue, subject: &Subject) -> BTreeSet<String> {
-    let text =
-        |way: &Alternative| way.target.iter().map(|link| escape::terminal_text(link.plain())).collect::<Vec<_>>();
-    let ways: Vec<&Alternative> = match subject {
+/// The ways that a subject names, or a town in its words beside it.
+fn ways<'a>(record: &'a Record, subject: &'a Subject, town: Option<&OrganisationId>) -> Vec<&'a Alternative> {
+    match subject {
         Subject::Incident(id) => record.incidents.get(id).map_or_else(Vec::new, |incident| {
+            if let Some(town) = town {
+                return incident.overlays.get(town).map_or_else(Vec::new, |own| own.alternatives.iter().collect());
+            }
             let overlays = incident.overlays.values().flat_map(|overlay| &overlay.alternatives);
             incident.alternatives.iter().chain(overlays).collect()
         }),
@@ -422,7 +411,14 @@ fn new_targets(record: &Record, catalogue: &Catalogue, subject: &Subject) -> BTr
             record.maintenance.get(id).map_or_else(Vec::new, |notice| notice.alternatives.iter().collect())
         }
         Subject::Component(id) => locals_of(record, id).flat_map(|local| &local.alternatives).collect(),
-    };
+    }
+}
+
+/// Numbers, addresses and pages that citizens are sent to and no file declares: worth a second
+/// look, because whoever has stolen a token would put one there.
+fn new_targets(catalogue: &Catalogue, ways: Vec<&Alternative>) -> BTreeSet<String> {
+    let text =
+        |way: &Alternative| way.target.iter().map(|link| escape::terminal_text(link.plain())).collect::<Vec<_>>();
     let mut new: BTreeSet<String> = ways.into_iter().flat_map(text).collect();
     let declared = catalogue.components.iter().flat_map(|component| &component.alternatives);
     let declared = declared.chain(catalogue.maintenances.iter().flat_map(|maintenance| &maintenance.alternatives));

@@ -9,7 +9,7 @@ use crate::app::core::Core;
 use crate::app::desk::internal::{alternatives, reach};
 use crate::engine::{Record, State};
 use crate::model::access::Editor;
-use crate::model::catalogue::{Component, Reach};
+use crate::model::catalogue::{Component, Organisation, Reach, reaches};
 use crate::model::editing::Subject;
 use crate::model::id::ComponentId;
 use crate::model::notice::LocalNotice;
@@ -55,20 +55,20 @@ impl Core {
 }
 
 /// What only editors read of a component. Whoever owns it reads all; who speaks for towns reads what
-/// is said for those.
+/// reaches those, whoever said it.
 pub(super) fn component_internal(state: &State, id: &ComponentId, editor: &Editor) -> Value {
     let record = &state.record;
     let owned = state.may_change(editor, &Subject::Component(id.clone()));
-    let speaks_for = |local: &&Arc<LocalNotice>| {
-        owned
-            || local.organisations.iter().all(|reach| match reach {
-                Reach::Organisation(id) => state.speaks_for(editor, id),
-                Reach::Prefix(_) => false,
-                Reach::Except(_) => true,
-            })
-    };
+    let catalogue = state.catalogue();
+    let index = catalogue.component_index(id.as_str());
+    let pages = index.and_then(|index| catalogue.node(index)).map(|node| &*node.shown_on).unwrap_or_default();
+    let towns: Vec<&Organisation> = pages
+        .iter()
+        .filter_map(|&page| catalogue.organisations.get(page as usize))
+        .filter(|organisation| state.speaks_for(editor, &organisation.id))
+        .collect();
     let locals: Vec<Value> = locals_of(record, id)
-        .filter(speaks_for)
+        .filter(|local| owned || towns.iter().any(|town| reaches(&local.organisations, town)))
         .map(|local| {
             json!({
                 "organisations": local.organisations.iter().map(reach).collect::<Vec<_>>(),
@@ -83,16 +83,16 @@ pub(super) fn component_internal(state: &State, id: &ComponentId, editor: &Edito
                 "until": local.until.map(|at| at.to_string()),
                 "declared": local.declared,
                 "by_owner": local.by_owner,
+                "may_remove": state.may_take_back(editor, local),
             })
         })
         .collect();
     if !owned {
         return json!({ "owned": false, "local": locals });
     }
-    let index = state.catalogue().component_index(id.as_str());
-    let known = index.and_then(|index| state.catalogue().component(index));
+    let known = index.and_then(|index| catalogue.component(index));
     let standing = index.and_then(|index| record.components.get(index as usize));
-    let language = state.catalogue().site.language();
+    let language = catalogue.site.language();
     json!({
         "owned": true,
         "name": known.map(|component| component.name.get(language, language)),

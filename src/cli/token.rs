@@ -46,11 +46,12 @@ pub(super) enum Command {
 /// Arguments of `token new`.
 #[derive(Debug, clap::Args)]
 pub(super) struct New {
-    /// What it is for.
+    /// What it is for: everything, the editors' work, or reading the operator's metrics at
+    /// /api/v1/admin/metrics.
     #[arg(long, value_parser = role())]
     role: Role,
     /// An organisation that it is for; may be given several times. An admin's without any is for
-    /// all.
+    /// all; one for metrics has none.
     #[arg(long = "organisation", value_name = "ID")]
     organisations: Vec<String>,
     /// When it ends by itself, such as 90d; without this it does not.
@@ -113,7 +114,7 @@ fn make(new: &New, store: &Path, config_file: &Path) -> Result<(), String> {
         "token {}: {} of {}, {end}; it is shown only now: {}",
         issued.id,
         order.role,
-        whom(order.role, &order.organisations),
+        whom(&order.organisations),
         issued.text.reveal()
     ));
     Ok(())
@@ -196,7 +197,7 @@ fn row(token: &Listed, now: Timestamp) -> [String; 8] {
         token.created_at.to_string(),
         time(token.expires_at),
         time(token.last_used_at),
-        whom(token.role, &token.organisations),
+        whom(&token.organisations),
         terminal(&token.label),
     ]
 }
@@ -224,9 +225,9 @@ fn state(token: &Listed, now: Timestamp) -> &'static str {
     }
 }
 
-fn whom(role: Role, organisations: &[OrganisationId]) -> String {
+fn whom(organisations: &[OrganisationId]) -> String {
     if organisations.is_empty() {
-        return if role == Role::Admin { "all" } else { "-" }.to_owned();
+        return "all".to_owned();
     }
     let ids: Vec<&str> = organisations.iter().map(OrganisationId::as_str).collect();
     ids.join(",")

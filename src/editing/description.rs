@@ -74,6 +74,8 @@ pub enum Shown {
     Probes,
     /// The audit log.
     Audit,
+    /// The operator's metrics, which are text.
+    Metrics,
     /// What whoever is on call looks at first.
     Operations,
     /// Who is sent a test.
@@ -194,6 +196,7 @@ pub const OPERATIONS: &[Operation] = &[
     )
     .with(of::<raw::NotificationTest>),
     Operation::read("getAudit", "/audit", "Shows the audit log", Shown::Audit),
+    Operation::read("getMetrics", "/metrics", "Gives the operator's metrics to a token for metrics", Shown::Metrics),
     Operation::read(
         "getOperations",
         "/operations",

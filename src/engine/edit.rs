@@ -42,18 +42,45 @@ impl State {
 
     /// Whether an editor may change a subject, and read what is internal to it.
     pub fn may_change(&self, editor: &Editor, subject: &Subject) -> bool {
-        let Ok(rights) = Rights::new(editor, &self.catalogue) else { return false };
+        Rights::new(editor, &self.catalogue).is_ok_and(|rights| self.is_in_hand(subject, &rights))
+    }
+
+    fn is_in_hand(&self, subject: &Subject, rights: &Rights<'_>) -> bool {
         match subject {
-            Subject::Incident(id) => {
-                self.record.incidents.get(id).is_some_and(|incident| rights.root(&incident.root).is_ok())
+            Subject::Incident(id) => self.record.incidents.get(id).is_some_and(|incident| rights.root(&incident.root)),
+            Subject::Maintenance(id) => self
+                .record
+                .maintenance
+                .get(id)
+                .is_some_and(|notice| notice.components.iter().all(|covered| rights.root(&covered.component))),
+            Subject::Component(id) => {
+                let component = self.catalogue.component_index(id.as_str()).and_then(|it| self.catalogue.component(it));
+                component.is_some_and(|component| rights.owns(component))
             }
-            Subject::Maintenance(id) => {
-                self.record.maintenance.get(id).is_some_and(|notice| {
-                    notice.components.iter().all(|covered| rights.root(&covered.component).is_ok())
-                })
-            }
-            Subject::Component(id) => rights.root(id).is_ok(),
         }
+    }
+
+    /// Whether an editor may know that there is such a subject.
+    pub fn may_read(&self, editor: &Editor, subject: &Subject, at: Timestamp) -> bool {
+        self.is_told(subject, at) || self.may_change(editor, subject)
+    }
+
+    /// Refuses an editor who may not change a subject. One that nobody may know of is unknown.
+    fn must_be_in_hand(&self, subject: &Subject, rights: &Rights<'_>, at: Timestamp) -> Result<(), Refusal> {
+        if self.is_in_hand(subject, rights) {
+            return Ok(());
+        }
+        if !self.is_told(subject, at) {
+            return Err(Refusal::unknown(subject));
+        }
+        Err(Refusal::forbidden(match subject {
+            Subject::Incident(_) => {
+                "its root belongs to somebody else; a town may put its own words beside it with \
+                 PUT /incidents/{id}/overlays/{organisation}"
+            }
+            Subject::Maintenance(_) => "it covers something that belongs to somebody else",
+            Subject::Component(_) => "it belongs to somebody else",
+        }))
     }
 
     /// Whether an editor speaks for an organisation: says what differs on its page.
@@ -67,8 +94,8 @@ impl State {
             Command::OpenIncident(new) => self.decide_open(new, &rights, at),
             Command::EditIncident(id, patch) => self.decide_change(id, patch, false, &rights, at),
             Command::AddUpdate(id, update) => self.decide_change(id, update, true, &rights, at),
-            Command::CorrectUpdate(id, number, text) => self.decide_correction(id, *number, text, &rights),
-            Command::RetractUpdate(id, number) => self.decide_retraction(id, *number, &rights),
+            Command::CorrectUpdate(id, number, text) => self.decide_correction(id, *number, text, &rights, at),
+            Command::RetractUpdate(id, number) => self.decide_retraction(id, *number, &rights, at),
             Command::Merge(id, into) => self.decide_merge(id, into, &rights, at),
             Command::Split(id, split) => self.decide_split(id, split, &rights, at),
             Command::Overlay(id, organisation, words) => {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use crate::engine::maintenance;
 use crate::engine::state::{PublicFaces, State};
 use crate::model::decision::Inputs;
+use crate::model::editing::Subject;
 use crate::model::id::{ComponentId, IncidentId};
 use crate::model::incident::{Body, CLOSED_INCIDENTS_MAX, Concerned, Incident, IncidentStatus};
 use crate::model::local::{Locals, PublicLocal};
@@ -362,6 +363,21 @@ impl State {
         }
     }
 
+    /// Whether the public may read of a subject.
+    pub fn is_told(&self, subject: &Subject, at: Timestamp) -> bool {
+        match subject {
+            Subject::Incident(id) => self
+                .record
+                .incidents
+                .get(id)
+                .is_some_and(|incident| incident.concerned.iter().any(|concerned| self.may_show(concerned))),
+            Subject::Maintenance(id) => self.record.maintenance.get(id).is_some_and(|notice| {
+                is_told(notice, at) && notice.components.iter().any(|covered| self.is_public(&covered.component))
+            }),
+            Subject::Component(id) => self.is_public(id),
+        }
+    }
+
     fn is_public(&self, id: &ComponentId) -> bool {
         let index = self.catalogue.component_index(id.as_str());
         index.and_then(|index| self.catalogue.component(index)).is_some_and(|component| component.public)
@@ -392,7 +408,7 @@ impl State {
             .record
             .maintenance
             .values()
-            .filter(|notice| notice.announced_at.at <= at && !is_past(notice, at))
+            .filter(|notice| !is_past(notice, at) && is_told(notice, at))
             .map(|notice| Arc::new(self.maintenance_face(notice)))
             .filter(|face| !face.components.is_empty())
             .collect();
@@ -403,9 +419,7 @@ impl State {
     /// They change no more, so each is made once for a catalogue.
     fn past_faces(&mut self, at: Timestamp) -> Vec<Arc<PublicMaintenance>> {
         let before = std::mem::take(&mut self.public.past_maintenances);
-        // What was called off before anybody was told of it stays untold.
-        let told = |notice: &MaintenanceNotice| notice.ended_at.is_some_and(|ended| notice.announced_at.at <= ended);
-        let past = self.record.maintenance.values().filter(|notice| is_past(notice, at) && told(notice));
+        let past = self.record.maintenance.values().filter(|notice| is_past(notice, at) && is_told(notice, at));
         let faces = past.map(|notice| {
             let known = before.get(&notice.id).filter(|face| face.revision == notice.revision);
             let face = known.map_or_else(|| Arc::new(self.maintenance_face(notice)), Arc::clone);
@@ -447,6 +461,12 @@ impl State {
             revision: notice.revision,
         }
     }
+}
+
+/// Whether a maintenance was announced. What was called off before anybody was told of it stays untold.
+fn is_told(notice: &MaintenanceNotice, at: Timestamp) -> bool {
+    let known_until = notice.ended_at.filter(|_| is_past(notice, at));
+    notice.announced_at.at <= known_until.unwrap_or(at)
 }
 
 /// Whether a maintenance has been over for so long that no list shows it.

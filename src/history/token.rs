@@ -105,6 +105,9 @@ pub enum TokenFault {
     /// An editor of nobody.
     #[error("an editor's token is for certain organisations; name one with `--organisation ID`")]
     NoOrganisation,
+    /// Metrics of somebody.
+    #[error("the metrics are of all organisations; leave `--organisation` out")]
+    NotForAll,
     /// Too many of them.
     #[error("a token is for at most {ORGANISATIONS_MAX} organisations; an admin's without any is for all")]
     TooManyOrganisations,
@@ -138,7 +141,12 @@ impl TokenFault {
     /// The HTTP status that such a refusal would have.
     const fn status(&self) -> u16 {
         match self {
-            Self::NoOrganisation | Self::TooManyOrganisations | Self::Label | Self::Expired | Self::NoId => 422,
+            Self::NoOrganisation
+            | Self::NotForAll
+            | Self::TooManyOrganisations
+            | Self::Label
+            | Self::Expired
+            | Self::NoId => 422,
             Self::TooMany => 409,
             Self::Unknown { .. } => 404,
             Self::Random(_) | Self::Store(_) => 503,
@@ -335,6 +343,9 @@ impl Tokens {
 fn check(order: &Order, now: Timestamp) -> Result<(), TokenFault> {
     if order.role == Role::Editor && order.organisations.is_empty() {
         return Err(TokenFault::NoOrganisation);
+    }
+    if order.role == Role::Metrics && !order.organisations.is_empty() {
+        return Err(TokenFault::NotForAll);
     }
     if order.organisations.len() > ORGANISATIONS_MAX {
         return Err(TokenFault::TooManyOrganisations);

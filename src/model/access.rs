@@ -24,7 +24,7 @@ pub enum Role {
     Admin,
     /// Incidents, maintenance, overrides and local words of the organisations it names.
     Editor,
-    /// Reading the operator's metrics.
+    /// Reading the operator's metrics, and nothing else.
     Metrics,
 }
 
@@ -44,9 +44,14 @@ pub struct Editor {
 }
 
 impl Editor {
-    /// Whether it is for every organisation. An editor's token that names none is for none.
+    /// Whether it is an admin's for every organisation. An editor's token that names none is for none.
     pub fn is_admin_of_all(&self) -> bool {
         self.role == Role::Admin && self.organisations.is_empty()
+    }
+
+    /// Whether it may read the operator's metrics, which tell of every organisation.
+    pub fn may_scrape(&self) -> bool {
+        matches!(self.role, Role::Admin | Role::Metrics) && self.organisations.is_empty()
     }
 }
 

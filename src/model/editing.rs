@@ -271,6 +271,15 @@ impl Refusal {
         Self::new(RefusalKind::NotFound, detail)
     }
 
+    /// There is no such subject, or the editor may not know of it: nobody is told which.
+    pub fn unknown(subject: &Subject) -> Self {
+        Self::not_found(match subject {
+            Subject::Incident(id) => format!("there is no incident `{id}`"),
+            Subject::Maintenance(id) => format!("there is no maintenance `{id}`"),
+            Subject::Component(id) => format!("there is no component `{id}`"),
+        })
+    }
+
     /// The editor may not.
     pub fn forbidden(detail: impl Into<String>) -> Self {
         Self::new(RefusalKind::Forbidden, detail)

@@ -1,12 +1,12 @@
-//! The editors' interface `/api/v1/admin/*`, and the way in to their desk `/admin` ([`entry`]), as far as it is HTTP: who may come in, what a request
-//! must look like, and the way to the loop and back.
+//! The editors' interface `/api/v1/admin/*`, and the way in to their desk `/admin` ([`entry`]), as far as it is
+//! HTTP: who may come in, what a request must look like, and the way to the loop and back.
 //!
 //! Nothing is decided here. A request that is in order goes to the loop ([`super::desk`]) as it is;
 //! what the store knows of tokens, earlier answers and the audit log comes through
-//! [`Authenticate`], so that this module knows no store.
+//! [`Authenticate`], so that this module knows no store. Metrics are written beside the loop.
 //!
 //! The order of refusals: host, method, encryption, browsers, failed attempts, token, role, path,
-//! query, header fields, body.
+//! query, header fields, body. Who is refused for the token or its role stands in the audit log.
 //!
 //! Architecture invariant: no token, query or body gets into the log, and no answer has a CORS
 //! header.
@@ -31,11 +31,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use http::request::Parts;
-use http::{HeaderMap, Method, Request, Response};
+use http::{Method, Request, Response};
 use http_body_util::BodyExt as _;
 use hyper::body::{Body as _, Incoming};
 use ipnet::IpNet;
 use prometheus::IntCounterVec;
+use serde_json::json;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use tokio::time::timeout;
 
@@ -46,7 +47,7 @@ use crate::model::settings::OidcSettings;
 use crate::publish::documents::Documents;
 use crate::server::admin::attempts::Attempts;
 use crate::server::admin::entrance::{Fields, Target};
-use crate::server::admin::journal::Ration;
+use crate::server::admin::journal::{NOBODY, Ration, What};
 use crate::server::admin::provider::Provider;
 use crate::server::admin::refusal::{Refusal, answered};
 use crate::server::admin::sessions::Sessions;
@@ -55,10 +56,15 @@ use crate::server::body::Body;
 use crate::server::desk::{AdminReply, AdminRequest, Asked, Desk};
 use crate::server::error::Problem;
 use crate::server::request;
-use crate::server::routes::Hosts;
+use crate::server::routes::{self, Hosts};
+use crate::server::scrape::Scrapes;
 
 /// Everything below this is the editors'.
 const PREFIX: &str = "/api/v1/admin";
+/// The audit log, below it.
+const AUDIT: &str = "/audit";
+/// The operator's metrics, below it.
+const METRICS: &str = "/metrics";
 /// The one word under which all of it is counted.
 const LABEL: &str = "admin";
 /// Most requests at a time, from the look-up of the token to the loop's reply. Each may hold a body.
@@ -157,11 +163,15 @@ pub(super) struct Interface {
     hosts: Hosts,
     public_url: String,
     documents: Arc<Documents>,
+    /// The operator's metrics.
+    scrapes: Arc<Scrapes>,
     /// Whether hosts that are not ours are answered, too: machines ask by address.
     any_host: bool,
     requests: IntCounterVec,
     limits: Limits,
     attempts: Attempts,
+    /// Those of people whom the provider sent back.
+    arrivals: Attempts,
     sessions: Sessions,
     provider: Option<Provider>,
     refused: Ration,
@@ -253,6 +263,7 @@ impl Interface {
         hosts: Hosts,
         public_url: &str,
         documents: Arc<Documents>,
+        scrapes: Arc<Scrapes>,
         requests: IntCounterVec,
         limits: Limits,
     ) -> Result<Self, String> {
@@ -260,6 +271,7 @@ impl Interface {
         Ok(Self {
             public_url: public_url.to_owned(),
             documents,
+            scrapes,
             tokens: Arc::clone(&admin.tokens),
             desk: admin.desk.clone(),
             trusted_proxies: admin.trusted_proxies.clone(),
@@ -268,6 +280,7 @@ impl Interface {
             requests,
             limits,
             attempts: Attempts::default(),
+            arrivals: Attempts::default(),
             sessions: Sessions::default(),
             provider,
             refused: Ration::default(),
@@ -286,6 +299,7 @@ impl Interface {
         loop {
             tokio::time::sleep(FORGET_EVERY).await;
             self.attempts.forget(monotonic());
+            self.arrivals.forget(monotonic());
             self.sessions.forget(monotonic());
         }
     }
@@ -299,6 +313,10 @@ impl Interface {
             Err(refusal) => Err(refusal),
         };
         let response = match entered {
+            Ok(entered) if entered.target.path == METRICS => {
+                let scraped = routes::scraped(&self.scrapes, &head.method, head.version, &head.headers).await;
+                refusal::dressed(scraped.map(Body::Routed))
+            }
             Ok(entered) => match self.read(&head, body).await {
                 Ok(bytes) => match self.carry_out(entered, bytes).await {
                     Ok(reply) => answered(reply),
@@ -328,14 +346,19 @@ impl Interface {
             return Err(Refusal::Browser);
         }
         let turn = Arc::clone(&self.in_progress).try_acquire_owned().map_err(|_| Refusal::Busy)?;
-        let editor = self.authenticate(peer, &head.headers).await?;
-        if editor.role == Role::Metrics {
-            return Err(Refusal::Role);
-        }
+        let Some(bearer) = entrance::bearer(&head.headers) else { return Err(Refusal::Unauthenticated) };
+        let client = request::client(peer, &head.headers, &self.trusted_proxies);
+        let asked = What { action: head.method.as_str(), subject: path.as_deref().unwrap_or_default() };
+        let editor = match self.authenticate(client, bearer).await {
+            Err(refusal @ Refusal::Unauthenticated) => {
+                let detail = json!({ "claims": entrance::claimed(bearer) });
+                self.record_refused(NOBODY, asked, refusal.status(), detail).await;
+                return Err(refusal);
+            }
+            authenticated => authenticated?,
+        };
+        self.may_ask(&editor, asked).await?;
         let target = Target::read(&head.method, path?, head.uri.query())?;
-        if target.audit.is_some() && !editor.is_admin_of_all() {
-            return Err(Refusal::NotForAll);
-        }
         let fields = Fields::read(&head.headers, &target)?;
         if target.method == "GET" && has_body {
             return Err(Refusal::Problem(Problem::BodyRefused));
@@ -354,24 +377,33 @@ impl Interface {
         }
     }
 
-    /// Whose token the request bears.
-    async fn authenticate(&self, peer: IpAddr, headers: &HeaderMap) -> Result<Editor, Refusal> {
-        let Some(bearer) = entrance::bearer(headers) else { return Err(Refusal::Unauthenticated) };
-        let client = request::client(peer, headers, &self.trusted_proxies);
-        if let Some(wait) = self.attempts.wait(client, bearer, monotonic()) {
+    /// Whose token this is.
+    async fn authenticate(&self, client: IpAddr, token: &str) -> Result<Editor, Refusal> {
+        if let Some(wait) = self.attempts.wait(client, token, monotonic()) {
             return Err(Refusal::TooManyFailures(wait));
         }
-        let token = bearer.to_owned();
-        match self.look_up(move |tokens| tokens.authenticate(&token)).await? {
-            Some(editor) => {
-                self.attempts.succeeded(bearer, monotonic());
-                Ok(editor)
-            }
-            None => {
-                self.attempts.failed(client, bearer, monotonic());
-                Err(Refusal::Unauthenticated)
-            }
+        let asked = token.to_owned();
+        let editor = match entrance::is_token(token) {
+            true => self.look_up(move |tokens| tokens.authenticate(&asked)).await?,
+            false => None,
+        };
+        match &editor {
+            Some(_) => self.attempts.succeeded(token, monotonic()),
+            None => self.attempts.failed(client, token, monotonic()),
         }
+        editor.ok_or(Refusal::Unauthenticated)
+    }
+
+    /// Refuses what a token is not for, whatever it asks there.
+    async fn may_ask(&self, editor: &Editor, asked: What<'_>) -> Result<(), Refusal> {
+        let refusal = match (asked.subject, editor.role) {
+            (METRICS, _) if editor.may_scrape() => return Ok(()),
+            (_, Role::Metrics) => Refusal::Role,
+            (AUDIT | METRICS, _) if !editor.is_admin_of_all() => Refusal::NotForAll,
+            _ => return Ok(()),
+        };
+        self.record_refused(&editor.token, asked, refusal.status(), json!({})).await;
+        Err(refusal)
     }
 
     /// Asks the store, on a thread that may block.

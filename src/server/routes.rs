@@ -42,7 +42,7 @@ use crate::server::health::Health;
 use crate::server::negotiate;
 use crate::server::prepared::{self, Prepared};
 use crate::server::request::{self, Asked};
-use crate::server::scrape::{Scrapes, WriteMetrics};
+use crate::server::scrape::Scrapes;
 
 /// The routes of operation; they answer under any host, because machines ask by address.
 const OPERATION: [&str; 3] = ["/healthz", "/readyz", "/metrics"];
@@ -427,12 +427,12 @@ pub(super) struct Operation {
 }
 
 /// The router of the routes of operation.
-pub(super) fn operation(documents: Arc<Documents>, health: Arc<Health>, metrics: WriteMetrics) -> Router {
+pub(super) fn operation(documents: Arc<Documents>, health: Arc<Health>, scrapes: Arc<Scrapes>) -> Router {
     Router::new()
         .route("/healthz", get(healthz))
         .route("/readyz", get(readyz))
         .route("/metrics", get(metrics_text))
-        .with_state(Arc::new(Operation { documents, health, scrapes: Scrapes::new(metrics) }))
+        .with_state(Arc::new(Operation { documents, health, scrapes }))
 }
 
 fn operate(site: &Arc<Site>, mut operation: Router, request: Request<Incoming>) -> Outcome {
@@ -484,13 +484,23 @@ async fn metrics_text(
     version: Version,
     headers: HeaderMap,
 ) -> impl IntoResponse {
+    scraped(&operation.scrapes, &method, version, &headers).await
+}
+
+/// The metrics as a scraper wants them.
+pub(super) async fn scraped(
+    scrapes: &Arc<Scrapes>,
+    method: &Method,
+    version: Version,
+    headers: &HeaderMap,
+) -> Response<axum::body::Body> {
     let field = |name| headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok());
     let openmetrics = negotiate::wants_openmetrics(field(ACCEPT));
     let gzip = field(ACCEPT_ENCODING)
         .is_some_and(|accepted| negotiate::encoding(accepted, |offered| offered == Encoding::Gzip).is_some());
     // HEAD tells the length. HTTP/1.0 has no other way to tell a broken answer from a whole one.
-    let whole = method == Method::HEAD || version < Version::HTTP_11;
-    let Some(scraped) = operation.scrapes.get(openmetrics, gzip, whole).await else {
+    let whole = *method == Method::HEAD || version < Version::HTTP_11;
+    let Some(scraped) = scrapes.get(openmetrics, gzip, whole).await else {
         return (StatusCode::SERVICE_UNAVAILABLE, "the metrics could not be written\n").into_response();
     };
     let content_type = if openmetrics {

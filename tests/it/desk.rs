@@ -10,6 +10,8 @@ mod operations;
 mod pages;
 mod refusals;
 mod running;
+mod scopes;
+mod sessions;
 
 use std::future::poll_fn;
 use std::pin::pin;

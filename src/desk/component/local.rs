@@ -99,7 +99,7 @@ fn in_force(seen: &Seen<'_>) -> Markup {
                     li {
                         h3 { (names(seen, reached)) }
                         @for word in words { (said(seen, word)) }
-                        @if words.iter().any(|word| !flag(word, "declared") && (seen.is_owned || !flag(word, "by_owner"))) {
+                        @if words.iter().any(|word| flag(word, "may_remove")) {
                             form method="post" action=(seen.action("remove")) {
                                 (seen.hidden())
                                 input type="hidden" name="key" value={ (seen.visit.nonce) (index) };
@@ -108,8 +108,10 @@ fn in_force(seen: &Seen<'_>) -> Markup {
                             }
                         } @else if words.iter().any(|word| flag(word, "declared")) {
                             p.hint { "Das steht in einer Datei des Betreibers. Sie können etwas Neueres sagen." }
+                        } @else if words.iter().any(|word| flag(word, "by_owner")) {
+                            p.hint { "Das hat die Stelle gesagt, der der Dienst gehört. Sie können für Ihren Ort etwas Neueres sagen." }
                         } @else {
-                            p.hint { "Das hat die Stelle gesagt, der der Dienst gehört." }
+                            p.hint { "Das ist für mehrere Orte zugleich gesagt. Sie können für Ihren Ort etwas Neueres sagen." }
                         }
                     }
                 }

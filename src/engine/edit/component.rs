@@ -6,6 +6,7 @@ use crate::engine::edit::Decision;
 use crate::engine::edit::rights::Rights;
 use crate::engine::schedule::stable_key;
 use crate::engine::state::State;
+use crate::model::access::Editor;
 use crate::model::catalogue::{Reach, reaches};
 use crate::model::decision::{Inputs, decide};
 use crate::model::editing::{NewLocal, Refusal, Subject};
@@ -26,11 +27,9 @@ impl State {
         rights: &Rights<'_>,
         at: Timestamp,
     ) -> Decision {
-        let (index, _) = self.addressed(id, rights)?;
-        if !rights.catalogue().component(index).is_some_and(|component| rights.owns(component)) {
-            return Err(Refusal::forbidden(format!("`{id}` belongs to somebody else")));
-        }
         let subject = Subject::Component(id.clone());
+        self.must_be_in_hand(&subject, rights, at)?;
+        let (index, _) = self.addressed(id, rights)?;
         let Some((status, until)) = set else {
             if !self.record.overrides.contains_key(id) {
                 return Err(Refusal::not_found(format!("the status of `{id}` is not set by hand")));
@@ -145,11 +144,7 @@ impl State {
             .filter(|local| local.component == *id)
             .filter(|local| organisations.is_empty() || local.organisations == organisations)
             .collect();
-        let said: Vec<_> = meant
-            .iter()
-            .filter(|local| !local.declared && self.may_speak(index, &local.organisations, rights).is_ok())
-            .filter(|local| !local.by_owner || rights.catalogue().component(index).is_some_and(|c| rights.owns(c)))
-            .collect();
+        let said: Vec<_> = meant.iter().filter(|local| self.is_theirs(index, local, rights)).collect();
         if said.is_empty() {
             return Err(if meant.iter().any(|local| local.declared) {
                 Refusal::conflict("it is declared in a file; change it there, or say something newer")
@@ -159,6 +154,18 @@ impl State {
         }
         let events = said.into_iter().map(|local| Event::LocalEnded { key: local.key }).collect();
         Ok((events, Subject::Component(id.clone())))
+    }
+
+    /// Whether an editor may take back what is said in some towns.
+    pub fn may_take_back(&self, editor: &Editor, local: &LocalNotice) -> bool {
+        let Ok(rights) = Rights::new(editor, &self.catalogue) else { return false };
+        let component = self.catalogue.component_index(local.component.as_str());
+        component.is_some_and(|component| self.is_theirs(component, local, &rights))
+    }
+
+    fn is_theirs(&self, component: u32, local: &LocalNotice, rights: &Rights<'_>) -> bool {
+        let owns = self.catalogue.component(component).is_some_and(|component| rights.owns(component));
+        !local.declared && (owns || !local.by_owner) && self.may_speak(component, &local.organisations, rights).is_ok()
     }
 
     /// Whoever owns a component says what differs for anybody it stands with; others only for

@@ -97,7 +97,7 @@ impl State {
         rights: &Rights<'_>,
         at: Timestamp,
     ) -> Decision {
-        let incident = self.editable(id, rights)?;
+        let incident = self.editable(id, rights, at)?;
         for (component, status) in &patch.components {
             rights.owned(component, "/components")?;
             status.map_or(Ok(()), may_give)?;
@@ -216,9 +216,16 @@ impl State {
         Ok(())
     }
 
-    pub(super) fn decide_correction(&self, id: &IncidentId, number: u32, text: &Text, rights: &Rights<'_>) -> Decision {
+    pub(super) fn decide_correction(
+        &self,
+        id: &IncidentId,
+        number: u32,
+        text: &Text,
+        rights: &Rights<'_>,
+        at: Timestamp,
+    ) -> Decision {
         self.must_read(text, "/text")?;
-        let update = self.published(id, number, rights)?;
+        let update = self.published(id, number, rights, at)?;
         if update.corrected.len() >= CORRECTIONS_MAX {
             return Err(Refusal::conflict("this update was corrected too often; retract it and publish a new one"));
         }
@@ -227,14 +234,20 @@ impl State {
         Ok((vec![event], Subject::Incident(id.clone())))
     }
 
-    pub(super) fn decide_retraction(&self, id: &IncidentId, number: u32, rights: &Rights<'_>) -> Decision {
-        self.published(id, number, rights)?;
+    pub(super) fn decide_retraction(
+        &self,
+        id: &IncidentId,
+        number: u32,
+        rights: &Rights<'_>,
+        at: Timestamp,
+    ) -> Decision {
+        self.published(id, number, rights, at)?;
         Ok((vec![Event::UpdateRetracted { id: id.clone(), number }], Subject::Incident(id.clone())))
     }
 
     /// An update that is published and not taken back.
-    fn published(&self, id: &IncidentId, number: u32, rights: &Rights<'_>) -> Result<Update, Refusal> {
-        let incident = self.editable(id, rights)?;
+    fn published(&self, id: &IncidentId, number: u32, rights: &Rights<'_>, at: Timestamp) -> Result<Update, Refusal> {
+        let incident = self.editable(id, rights, at)?;
         let update = incident.updates.iter().find(|update| update.number == number);
         match update {
             Some(update) if update.retracted_at.is_none() => Ok(update.clone()),
@@ -250,7 +263,7 @@ impl State {
         rights: &Rights<'_>,
         at: Timestamp,
     ) -> Decision {
-        let (incident, target) = (self.open_one(id, rights)?, self.open_one(into, rights)?);
+        let (incident, target) = (self.open_one(id, rights, at)?, self.open_one(into, rights, at)?);
         if id == into {
             return Err(Refusal::field("/into", "it is the same incident"));
         }
@@ -277,7 +290,7 @@ impl State {
     }
 
     pub(super) fn decide_split(&self, id: &IncidentId, split: &Split, rights: &Rights<'_>, at: Timestamp) -> Decision {
-        let incident = self.open_one(id, rights)?;
+        let incident = self.open_one(id, rights, at)?;
         self.must_read(&split.title, "/title")?;
         self.must_read(&split.text, "/text")?;
         let Some(root) = split.components.first() else {
@@ -376,18 +389,18 @@ impl State {
     }
 
     /// An incident that this editor may change.
-    fn editable(&self, id: &IncidentId, rights: &Rights<'_>) -> Result<Arc<Incident>, Refusal> {
-        let incident =
-            self.record.incidents.get(id).ok_or_else(|| Refusal::not_found(format!("there is no incident `{id}`")))?;
-        rights.root(&incident.root)?;
+    fn editable(&self, id: &IncidentId, rights: &Rights<'_>, at: Timestamp) -> Result<Arc<Incident>, Refusal> {
+        let subject = Subject::Incident(id.clone());
+        self.must_be_in_hand(&subject, rights, at)?;
+        let incident = self.record.incidents.get(id).ok_or_else(|| Refusal::unknown(&subject))?;
         if let Some(into) = &incident.merged_into {
             return Err(Refusal::conflict(format!("it is continued in `{into}`; change that one")));
         }
         Ok(Arc::clone(incident))
     }
 
-    fn open_one(&self, id: &IncidentId, rights: &Rights<'_>) -> Result<Arc<Incident>, Refusal> {
-        let incident = self.editable(id, rights)?;
+    fn open_one(&self, id: &IncidentId, rights: &Rights<'_>, at: Timestamp) -> Result<Arc<Incident>, Refusal> {
+        let incident = self.editable(id, rights, at)?;
         if incident.is_open() {
             return Ok(incident);
         }

@@ -76,7 +76,7 @@ impl State {
         rights: &Rights<'_>,
         at: Timestamp,
     ) -> Decision {
-        let known = self.changeable(id, rights)?;
+        let known = self.changeable(id, rights, at)?;
         if let Some(title) = &patch.title {
             self.must_read(title, "/title")?;
         }
@@ -127,7 +127,7 @@ impl State {
         rights: &Rights<'_>,
         at: Timestamp,
     ) -> Decision {
-        let known = self.changeable(id, rights)?;
+        let known = self.changeable(id, rights, at)?;
         if let Some(text) = &said.text {
             self.must_read(text, "/text")?;
         }
@@ -178,17 +178,15 @@ impl State {
     }
 
     /// A maintenance that this editor may change.
-    fn changeable(&self, id: &MaintenanceId, rights: &Rights<'_>) -> Result<Arc<MaintenanceNotice>, Refusal> {
-        let notice = self
-            .record
-            .maintenance
-            .get(id)
-            .ok_or_else(|| Refusal::not_found(format!("there is no maintenance `{id}`")))?;
-        for covered in &notice.components {
-            rights
-                .root(&covered.component)
-                .map_err(|_| Refusal::forbidden("it covers something that belongs to somebody else"))?;
-        }
+    fn changeable(
+        &self,
+        id: &MaintenanceId,
+        rights: &Rights<'_>,
+        at: Timestamp,
+    ) -> Result<Arc<MaintenanceNotice>, Refusal> {
+        let subject = Subject::Maintenance(id.clone());
+        self.must_be_in_hand(&subject, rights, at)?;
+        let notice = self.record.maintenance.get(id).ok_or_else(|| Refusal::unknown(&subject))?;
         if notice.is_over() {
             return Err(Refusal::conflict(format!("maintenance `{id}` is {}", notice.phase)));
         }

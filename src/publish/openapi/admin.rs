@@ -86,10 +86,13 @@ fn answers(operation: &Operation, changes: bool) -> Value {
             "content": { "application/problem+json": { "schema": { "$ref": "#/components/schemas/Refusal" } } },
         })
     };
-    let done = json!({
-        "description": "Done.",
-        "content": { "application/json": { "schema": shown(operation.shown) } },
-    });
+    let media: &[&str] = match operation.shown {
+        Shown::Metrics => &["text/plain", "application/openmetrics-text"],
+        _ => &["application/json"],
+    };
+    let schema = json!({ "schema": shown(operation.shown) });
+    let content: Map<String, Value> = media.iter().map(|media| ((*media).to_owned(), schema.clone())).collect();
+    let done = json!({ "description": "Done.", "content": content });
     let mut answers = members(json!({
         "401": refused("No token in force."),
         "403": refused("Outside the token's scope, unencrypted, or from a page in a browser."),
@@ -133,7 +136,7 @@ fn shown(shown: Shown) -> Value {
                     "description": "As the public reads it; `id` and `public: false` if it may not.",
                     "anyOf": [{ "$ref": format!("#/components/schemas/{schema}") }, { "type": "object" }],
                 },
-                "internal": { "type": ["object", "null"], "description": "What only editors read." },
+                "internal": { "type": ["object", "null"], "description": "What only those read who may change it." },
             },
         })
     };
@@ -154,6 +157,7 @@ fn shown(shown: Shown) -> Value {
         Shown::Components => list("components"),
         Shown::Probes => list("checks"),
         Shown::Audit => list("audit"),
+        Shown::Metrics => json!({ "type": "string" }),
         Shown::Operations => operations::schema(),
         Shown::Test => json!({
             "type": "object",

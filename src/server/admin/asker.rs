@@ -10,6 +10,7 @@ use crate::desk::{Ask, Asking, Telling, Told};
 use crate::editing;
 use crate::model::access::Editor;
 use crate::server::admin::entrance::{Fields, Target, is_key};
+use crate::server::admin::journal::What;
 use crate::server::admin::refusal::Refusal;
 use crate::server::admin::{Entered, Interface};
 use crate::server::desk::AdminReply;
@@ -39,11 +40,9 @@ impl Asker {
             None => (asking.path.clone(), None),
         };
         let method = Method::from_bytes(asking.method.as_bytes()).map_err(|_| Refusal::NoSuchPath)?;
+        self.interface.may_ask(&self.editor, What { action: method.as_str(), subject: &path }).await?;
         let mut target = Target::read(&method, path, query)?;
         target.dry_run |= asking.dry_run;
-        if target.audit.is_some() && !self.editor.is_admin_of_all() {
-            return Err(Refusal::NotForAll);
-        }
         if asking.idempotency_key.as_deref().is_some_and(|key| !is_key(key)) {
             return Err(Refusal::Field("`Idempotency-Key` is one field of 1 to 255 visible ASCII characters"));
         }
@@ -78,6 +77,7 @@ mod tests {
     use crate::server::admin::{Admin, Authenticate, Limits};
     use crate::server::desk::{AdminRequest, Asked};
     use crate::server::routes::Hosts;
+    use crate::server::scrape::Scrapes;
     use crate::telemetry::Metrics;
 
     #[derive(Default)]
@@ -124,9 +124,9 @@ mod tests {
         let documents = Documents::start(DocumentSettings::default(), Arc::new(|_, _| Rendered::NotFound)).unwrap();
         let limits =
             Limits { pause: Duration::from_secs(1), body: Duration::from_secs(1), reply: Duration::from_millis(100) };
-        let requests = Metrics::new().unwrap().http_requests;
+        let (scrapes, requests) = (Scrapes::new(Arc::new(|_, _, _| {})), Metrics::new().unwrap().http_requests);
         let interface =
-            Interface::new(&admin, Hosts::default(), "http://localhost", documents, requests, limits).unwrap();
+            Interface::new(&admin, Hosts::default(), "http://localhost", documents, scrapes, requests, limits).unwrap();
         let editor = Editor {
             token: "abcdefgh".to_owned(),
             label: "Presse".to_owned(),

@@ -6,6 +6,7 @@ use http::header::{CONTENT_ENCODING, CONTENT_TYPE, COOKIE, ORIGIN};
 use http::{HeaderMap, HeaderName};
 
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
+const SEC_FETCH_DEST: HeaderName = HeaderName::from_static("sec-fetch-dest");
 const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 
 /// The cookie of a session. Browsers keep one of this name only if it came over https, or from the
@@ -69,6 +70,12 @@ pub(super) fn is_from_here(headers: &HeaderMap, authority: Option<&str>, public:
 /// none of our cookies.
 pub(super) fn comes_from_elsewhere(headers: &HeaderMap) -> bool {
     headers.get_all(SEC_FETCH_SITE).iter().any(|site| site.as_bytes() == b"cross-site")
+}
+
+/// Whether a browser asks for this to show it, as far as it says for what: pictures and frames of other
+/// sites ask, too.
+pub(super) fn is_shown(headers: &HeaderMap) -> bool {
+    headers.get_all(SEC_FETCH_DEST).iter().all(|dest| dest.as_bytes() == b"document")
 }
 
 /// Whether a body is a form as browsers send it.

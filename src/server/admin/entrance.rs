@@ -9,6 +9,7 @@ use http::{HeaderMap, Method};
 use ipnet::IpNet;
 
 use crate::editing;
+use crate::server::admin::AUDIT;
 use crate::server::admin::refusal::Refusal;
 use crate::server::error::Problem;
 use crate::server::request;
@@ -93,6 +94,12 @@ pub(super) fn is_token(text: &str) -> bool {
     (1..=BEARER_BYTES_MAX).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic())
 }
 
+/// The public part of a token, if the text looks like one: which token somebody still uses.
+pub(super) fn claimed(token: &str) -> Option<&str> {
+    let (id, _) = token.strip_prefix("tw_")?.split_once('_')?;
+    (id.len() == 8 && id.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'2'..=b'7'))).then_some(id)
+}
+
 /// Whether a text may be an `Idempotency-Key`.
 pub(super) fn is_key(text: &str) -> bool {
     (1..=KEY_BYTES_MAX).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic())
@@ -122,8 +129,7 @@ impl Target {
             return Err(Refusal::Problem(Problem::TooLong));
         }
         let mut parameters = Parameters::of(query)?;
-        let is_audit = path == "/audit";
-        let audit = if is_audit {
+        let audit = if path == AUDIT {
             let before = parameters.take("before")?.map(|text| number(text, 1..=i64::MAX)).transpose();
             let limit =
                 parameters.take("limit")?.map(|text| number(text, 1..=i64::from(AUDIT_ENTRIES_MAX))).transpose();
@@ -272,6 +278,14 @@ mod tests {
         assert_eq!(bearer(&long), None);
         long.insert(AUTHORIZATION, HeaderValue::from_bytes(b"Bearer \xff").unwrap());
         assert_eq!(bearer(&long), None);
+    }
+
+    #[test]
+    fn of_a_wrong_token_only_its_public_part_is_recorded() {
+        assert_eq!(claimed("tw_abcdefg2_secret"), Some("abcdefg2"));
+        for text in ["", "password", "tw_short_secret", "tw_ABCDEFG2_secret", "tw_abcdefg2", "xx_abcdefg2_secret"] {
+            assert_eq!(claimed(text), None, "{text}");
+        }
     }
 
     #[test]

@@ -25,11 +25,11 @@ use crate::model::access::{Editor, Role};
 use crate::server::admin::asker::Asker;
 use crate::server::admin::browser::{self, PENDING, SESSION, SIGN_IN};
 use crate::server::admin::entrance;
-use crate::server::admin::journal::NOBODY;
+use crate::server::admin::journal::{NOBODY, What};
 use crate::server::admin::provider::{Denied, PENDING_SECONDS, Provider};
 use crate::server::admin::refusal::Refusal;
 use crate::server::admin::sessions::{Session, Who, is_word, word};
-use crate::server::admin::shown::{Shown, Turned};
+use crate::server::admin::shown::{Shown, Turned, sentence};
 use crate::server::admin::{Interface, is_below};
 use crate::server::body::Body;
 use crate::server::error::Problem;
@@ -44,8 +44,6 @@ const CALLBACK_BYTES_MAX: usize = 8 * 1024;
 /// Bytes of [`Visit::nonce`].
 const NONCE_BYTES: usize = 16;
 
-const WRONG: &str = "Dieser Zugangsschlüssel ist nicht gültig. Prüfen Sie bitte, ob er vollständig ist.";
-const METRICS: &str = "Dieser Zugangsschlüssel ist nur zum Lesen der Messwerte da.";
 const FORGOTTEN: &str =
     "Das Formular war abgelaufen, oder Ihr Browser nimmt keine Cookies an. Versuchen Sie es bitte noch einmal.";
 
@@ -222,34 +220,34 @@ impl Interface {
         if !is_of_sign_in(head, &form) {
             return again(FORGOTTEN, StatusCode::FORBIDDEN);
         }
-        let _turn = self.in_progress.try_acquire().map_err(|_| Refusal::Busy)?;
-        let token = form.text("token");
-        let client = request::client(request.peer, &head.headers, &self.trusted_proxies);
-        if let Some(wait) = self.attempts.wait(client, &token, monotonic()) {
-            return Err(Refusal::TooManyFailures(wait).into());
-        }
-        let asked = token.clone();
-        let editor = match entrance::is_token(&token) {
-            true => self.look_up(move |tokens| tokens.authenticate(&asked)).await?,
-            false => None,
+        let begun = match self.admit(request, &form.text("token")).await {
+            Ok(begun) => begun,
+            // What was typed waits there.
+            Err(Turned::Refused(refusal)) => {
+                return Ok(again(sentence(&refusal), refusal.status())?.with_retry_after(refusal.retry_after()));
+            }
+            Err(why) => return Err(why),
         };
-        let Some(editor) = editor else {
-            self.attempts.failed(client, &token, monotonic());
-            let detail = json!({ "with": "token", "claims": claimed(&token) });
-            self.record_refused(NOBODY, StatusCode::UNAUTHORIZED, detail).await;
-            return again(WRONG, StatusCode::UNAUTHORIZED);
-        };
-        self.attempts.succeeded(&token, monotonic());
-        if editor.role == Role::Metrics {
-            self.record_refused(&editor.token, StatusCode::FORBIDDEN, json!({ "with": "token" })).await;
-            return again(METRICS, StatusCode::FORBIDDEN);
-        }
-        let begun = self.begin(head, Who::Token(editor.token), "token").await?;
         let shown = match &kept {
             Some(kept) => Shown::page(StatusCode::OK, signin::resend(&begun.csrf, &onward, kept)),
             None => Shown::see(onward),
         };
         Ok(shown.with_cookie(begun.cookie))
+    }
+
+    /// Begins a session for whoever holds this token.
+    async fn admit(&self, request: &Asked<'_>, token: &str) -> Result<Begun, Turned> {
+        let _turn = self.in_progress.try_acquire().map_err(|_| Refusal::Busy)?;
+        let client = request::client(request.peer, &request.head.headers, &self.trusted_proxies);
+        let (actor, refusal, detail) = match self.authenticate(client, token).await {
+            Err(refusal @ Refusal::Unauthenticated) => {
+                (NOBODY.to_owned(), refusal, json!({ "with": "token", "claims": entrance::claimed(token) }))
+            }
+            Ok(Editor { token, role: Role::Metrics, .. }) => (token, Refusal::Role, json!({ "with": "token" })),
+            editor => return self.begin(request.head, Who::Token(editor?.token), "token").await,
+        };
+        self.record_refused(&actor, What::SIGN_IN, refusal.status(), detail).await;
+        Err(refusal.into())
     }
 
     /// Sends the browser to the provider.
@@ -275,8 +273,11 @@ impl Interface {
     /// Takes in whom the provider sends back.
     async fn arrive(&self, provider: &Provider, request: &Asked<'_>) -> Result<Shown, Turned> {
         let head = request.head;
+        if !browser::is_shown(&head.headers) {
+            return Err(Turned::Denied(Denied::Forgotten));
+        }
         let client = request::client(request.peer, &head.headers, &self.trusted_proxies);
-        if let Some(wait) = self.attempts.wait(client, SESSION, monotonic()) {
+        if let Some(wait) = self.arrivals.wait(client, SESSION, monotonic()) {
             return Err(Refusal::TooManyFailures(wait).into());
         }
         let query = Form::read(head.uri.query().unwrap_or_default().as_bytes()).unwrap_or_default();
@@ -284,13 +285,17 @@ impl Interface {
             Ok(arrived) => arrived,
             Err(denied) => {
                 let (actor, why) = match &denied {
-                    Denied::Busy | Denied::Random(_) | Denied::Unreachable(_) => return Err(Turned::Denied(denied)),
-                    Denied::Forgotten => (NOBODY, "forgotten"),
+                    // Any page on the web can lead a browser here without a sign-in that was begun: that tries
+                    // nothing, and costs neither the town hall behind this address nor a sign-in under way.
+                    Denied::Forgotten | Denied::Busy | Denied::Random(_) | Denied::Unreachable(_) => {
+                        return Err(Turned::Denied(denied));
+                    }
                     Denied::Refused(why) | Denied::Unproven(why) => (NOBODY, why.as_str()),
                     Denied::NoGroup(actor) => (actor.as_str(), "in no group that counts"),
                 };
-                self.attempts.failed(client, SESSION, monotonic());
-                self.record_refused(actor, StatusCode::FORBIDDEN, json!({ "with": "oidc", "why": why })).await;
+                self.arrivals.failed(client, SESSION, monotonic());
+                let detail = json!({ "with": "oidc", "why": why });
+                self.record_refused(actor, What::SIGN_IN, StatusCode::FORBIDDEN, detail).await;
                 return Ok(Shown::turned(&Turned::Denied(denied)).with_cookie(browser::removed(PENDING)));
             }
         };
@@ -372,12 +377,6 @@ fn onward(asked: &str) -> String {
     if is_ours && is_plain { asked.to_owned() } else { PREFIX.to_owned() }
 }
 
-/// The public part of a token, if the text looks like one: which token somebody still uses.
-fn claimed(token: &str) -> Option<&str> {
-    let (id, _) = token.strip_prefix("tw_")?.split_once('_')?;
-    (id.len() == 8 && id.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'2'..=b'7'))).then_some(id)
-}
-
 /// Compares in a time that tells nothing about where the two differ.
 fn is_same(expected: &str, given: &str) -> bool {
     bool::from(expected.as_bytes().ct_eq(given.as_bytes()))
@@ -410,13 +409,5 @@ mod tests {
             assert_eq!(onward(path), PREFIX, "{path}");
         }
         assert_eq!(onward(&format!("/admin/{}", "a".repeat(2_048))), PREFIX);
-    }
-
-    #[test]
-    fn of_a_wrong_token_only_its_public_part_is_recorded() {
-        assert_eq!(claimed("tw_abcdefg2_secret"), Some("abcdefg2"));
-        for text in ["", "password", "tw_short_secret", "tw_ABCDEFG2_secret", "tw_abcdefg2", "xx_abcdefg2_secret"] {
-            assert_eq!(claimed(text), None, "{text}");
-        }
     }
 }

@@ -1,4 +1,4 @@
-//! What the audit log learns of sign-ins and sign-outs.
+//! What the audit log learns of sign-ins and sign-outs, and of whoever was refused before the loop was asked.
 //!
 //! Anybody may be refused, so refusals have a ration: what goes beyond it is counted in the next
 //! entry. No address and no token is kept.
@@ -10,18 +10,35 @@ use http::StatusCode;
 use serde_json::{Value, json};
 
 use crate::clock::{monotonic, system_time};
+use crate::desk::PREFIX;
 use crate::model::access::{AuditRecord, Outcome};
 use crate::server::admin::Interface;
 use crate::server::admin::refusal::Refusal;
 
-/// The subject of these entries.
-const SUBJECT: &str = "/admin";
 /// Who it is called whom nobody knows.
 pub(super) const NOBODY: &str = "nobody";
-/// Most entries of refused sign-ins within [`WINDOW`].
+/// Most entries of refusals within [`WINDOW`].
 const REFUSED_MAX: u32 = 60;
 /// The time in which they are counted.
 const WINDOW: Duration = Duration::from_secs(60);
+
+/// What somebody wants.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct What<'a> {
+    /// The method, or what there is no method for.
+    pub(super) action: &'a str,
+    /// The path.
+    pub(super) subject: &'a str,
+}
+
+impl<'a> What<'a> {
+    /// To sign in.
+    pub(super) const SIGN_IN: What<'static> = What::at_the_desk("sign-in");
+
+    const fn at_the_desk(action: &'a str) -> Self {
+        Self { action, subject: PREFIX }
+    }
+}
 
 /// How many refusals were recorded lately.
 #[derive(Debug, Default)]
@@ -53,24 +70,25 @@ impl Ration {
 impl Interface {
     /// Records that somebody signed in or out. Nobody gets in unrecorded.
     pub(super) async fn record(&self, actor: &str, action: &str, with: &str) -> Result<(), Refusal> {
-        self.write(actor, action, Outcome::Done, StatusCode::SEE_OTHER, json!({ "with": with })).await
+        let what = What::at_the_desk(action);
+        self.write(actor, what, Outcome::Done, StatusCode::SEE_OTHER, json!({ "with": with })).await
     }
 
-    /// Records that somebody did not get in, as far as the ration goes. They are answered all the same
-    /// if that cannot be written.
-    pub(super) async fn record_refused(&self, actor: &str, status: StatusCode, mut detail: Value) {
+    /// Records that somebody was refused, as far as the ration goes. They are answered all the same if
+    /// that cannot be written.
+    pub(super) async fn record_refused(&self, actor: &str, what: What<'_>, status: StatusCode, mut detail: Value) {
         let Some(passed_over) = self.refused.take(monotonic()) else { return };
         if let (Value::Object(fields), 1..) = (&mut detail, passed_over) {
             fields.insert("passed_over".to_owned(), passed_over.into());
         }
         // A store that cannot be written was logged.
-        drop(self.write(actor, "sign-in", Outcome::Refused, status, detail).await);
+        drop(self.write(actor, what, Outcome::Refused, status, detail).await);
     }
 
     async fn write(
         &self,
         actor: &str,
-        action: &str,
+        what: What<'_>,
         outcome: Outcome,
         status: StatusCode,
         detail: Value,
@@ -78,8 +96,8 @@ impl Interface {
         let record = AuditRecord {
             at: system_time(),
             actor: actor.to_owned(),
-            action: action.to_owned(),
-            subject: SUBJECT.to_owned(),
+            action: what.action.to_owned(),
+            subject: what.subject.to_owned(),
             outcome,
             status: status.as_u16(),
             detail: detail.to_string(),

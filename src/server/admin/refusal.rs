@@ -40,7 +40,7 @@ pub(super) enum Refusal {
     Unauthenticated,
     /// The token is for something else.
     Role,
-    /// Only for admins of all organisations.
+    /// Only for whoever may read of all organisations.
     NotForAll,
     /// The interface has no such path.
     NoSuchPath,
@@ -105,8 +105,8 @@ impl Refusal {
             Self::Browser => "Pages in a browser cannot use this interface: send no Origin and no Sec-Fetch-Site.",
             Self::TooManyFailures(_) => "Too many attempts failed. Wait as long as Retry-After says.",
             Self::Unauthenticated => "A token in force is needed: Authorization: Bearer tw_…",
-            Self::Role => "This token is for reading metrics only.",
-            Self::NotForAll => "Only an admin of all organisations may read the audit log.",
+            Self::Role => "This token is for reading metrics only: GET /api/v1/admin/metrics.",
+            Self::NotForAll => "This tells of all organisations; the token is for some.",
             Self::NoSuchPath => "There is no such path in the admin interface.",
             Self::ContentType => "A body is JSON in UTF-8, uncompressed, with Content-Type: application/json.",
             Self::Slow => "The body came too slowly.",
@@ -211,6 +211,12 @@ pub(super) fn answered(reply: AdminReply) -> Response<Body> {
         }
     }
     usual(headers);
+    response
+}
+
+/// An answer that is no JSON, with what every answer has.
+pub(super) fn dressed(mut response: Response<Body>) -> Response<Body> {
+    usual(response.headers_mut());
     response
 }
 

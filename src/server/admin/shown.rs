@@ -96,7 +96,7 @@ impl Shown {
         let (status, title, sentence) = words(why);
         let mut shown = Self::page(status, signin::problem(title, sentence));
         if let Turned::Refused(refusal) = why {
-            shown.retry_after = refusal.retry_after();
+            shown = shown.with_retry_after(refusal.retry_after());
             shown.allow = matches!(refusal, Refusal::Method(_));
         }
         shown
@@ -105,6 +105,12 @@ impl Shown {
     /// The same with a cookie.
     pub(super) fn with_cookie(mut self, cookie: String) -> Self {
         self.cookies.push(cookie);
+        self
+    }
+
+    /// The same with the seconds until it is worth another try.
+    pub(super) const fn with_retry_after(mut self, seconds: Option<u64>) -> Self {
+        self.retry_after = seconds;
         self
     }
 
@@ -148,10 +154,12 @@ fn usual(headers: &mut HeaderMap) {
     headers.extend(HeaderValue::try_from(POLICY.as_str()).ok().map(|policy| (CONTENT_SECURITY_POLICY, policy)));
 }
 
+const NOT_NOW: &str = "Gerade nicht möglich";
+const NOT_UNDERSTOOD: &str = "Anfrage nicht verstanden";
+const NO_ENTRY: &str = "Kein Zugang";
+
 /// Status, heading and one sentence.
 fn words(why: &Turned) -> (StatusCode, &'static str, &'static str) {
-    const NOT_NOW: &str = "Gerade nicht möglich";
-    const NOT_UNDERSTOOD: &str = "Anfrage nicht verstanden";
     match why {
         Turned::Foreign => (
             StatusCode::FORBIDDEN,
@@ -193,54 +201,65 @@ fn words(why: &Turned) -> (StatusCode, &'static str, &'static str) {
         ),
         Turned::Denied(Denied::NoGroup(_)) => (
             StatusCode::FORBIDDEN,
-            "Kein Zugang",
+            NO_ENTRY,
             "Ihr Dienstkonto gehört zu keiner Gruppe, die hier arbeiten darf. Fragen Sie bitte den Betrieb dieser Seite.",
         ),
         Turned::Refused(refusal) => {
-            let (title, sentence) = match refusal {
-                Refusal::Unencrypted => (
-                    "Nur verschlüsselt",
-                    "Die Redaktion ist nur über https erreichbar. Rufen Sie diese Seite bitte mit https:// auf.",
-                ),
-                Refusal::TooManyFailures(_) => (
-                    "Zu viele Versuche",
-                    "Von Ihrem Anschluss kamen zu viele falsche Zugangsschlüssel. Warten Sie bitte eine Minute.",
-                ),
-                Refusal::Problem(Problem::NotFound) | Refusal::NoSuchPath => {
-                    ("Diese Seite gibt es nicht", "Unter dieser Adresse gibt es nichts.")
-                }
-                Refusal::Problem(Problem::Misdirected) => {
-                    ("Falsche Adresse", "Die Redaktion gibt es nur unter der Adresse der öffentlichen Seite.")
-                }
-                Refusal::Problem(Problem::Internal) => (
-                    "Fehler auf unserer Seite",
-                    "Das war nicht Ihr Fehler. Sehen Sie bitte nach, ob Ihre Änderung ankam, bevor Sie sie wiederholen.",
-                ),
-                Refusal::Method(_) => (NOT_UNDERSTOOD, "Hier werden nur Seiten gezeigt und Formulare angenommen."),
-                Refusal::TooLarge => ("Zu viel auf einmal", "Das Formular ist zu groß. Kürzen Sie bitte Ihre Texte."),
-                Refusal::Slow | Refusal::Broken => (
-                    "Verbindung zu langsam",
-                    "Das Formular kam nicht vollständig an. Es wurde nichts geändert. Versuchen Sie es bitte noch einmal.",
-                ),
-                Refusal::Busy | Refusal::Store | Refusal::Stopping => {
-                    (NOT_NOW, "Es wurde nichts geändert. Versuchen Sie es bitte in einigen Sekunden noch einmal.")
-                }
-                Refusal::Unanswered => (
-                    NOT_NOW,
-                    "Es kam keine Antwort. Sehen Sie bitte nach, ob Ihre Änderung ankam, bevor Sie sie wiederholen.",
-                ),
-                Refusal::Problem(_)
-                | Refusal::Browser
-                | Refusal::Unauthenticated
-                | Refusal::Role
-                | Refusal::NotForAll
-                | Refusal::Parameter(_)
-                | Refusal::Field(_)
-                | Refusal::ContentType
-                | Refusal::OtherRequest
-                | Refusal::UnderWay => (NOT_UNDERSTOOD, "Diese Anfrage war nicht zu verstehen."),
-            };
+            let (title, sentence) = refused(refusal);
             (refusal.status(), title, sentence)
         }
+    }
+}
+
+/// One sentence about a refusal.
+pub(super) fn sentence(refusal: &Refusal) -> &'static str {
+    refused(refusal).1
+}
+
+/// Heading and one sentence.
+fn refused(refusal: &Refusal) -> (&'static str, &'static str) {
+    match refusal {
+        Refusal::Unencrypted => (
+            "Nur verschlüsselt",
+            "Die Redaktion ist nur über https erreichbar. Rufen Sie diese Seite bitte mit https:// auf.",
+        ),
+        Refusal::TooManyFailures(_) => (
+            "Zu viele Versuche",
+            "Von Ihrem Anschluss sind zu viele Anmeldungen gescheitert. Warten Sie bitte eine Minute.",
+        ),
+        Refusal::Problem(Problem::NotFound) | Refusal::NoSuchPath => {
+            ("Diese Seite gibt es nicht", "Unter dieser Adresse gibt es nichts.")
+        }
+        Refusal::Problem(Problem::Misdirected) => {
+            ("Falsche Adresse", "Die Redaktion gibt es nur unter der Adresse der öffentlichen Seite.")
+        }
+        Refusal::Problem(Problem::Internal) => (
+            "Fehler auf unserer Seite",
+            "Das war nicht Ihr Fehler. Sehen Sie bitte nach, ob Ihre Änderung ankam, bevor Sie sie wiederholen.",
+        ),
+        Refusal::Method(_) => (NOT_UNDERSTOOD, "Hier werden nur Seiten gezeigt und Formulare angenommen."),
+        Refusal::TooLarge => ("Zu viel auf einmal", "Das Formular ist zu groß. Kürzen Sie bitte Ihre Texte."),
+        Refusal::Slow | Refusal::Broken => (
+            "Verbindung zu langsam",
+            "Das Formular kam nicht vollständig an. Es wurde nichts geändert. Versuchen Sie es bitte noch einmal.",
+        ),
+        Refusal::Busy | Refusal::Store | Refusal::Stopping => {
+            (NOT_NOW, "Es wurde nichts geändert. Versuchen Sie es bitte in einigen Sekunden noch einmal.")
+        }
+        Refusal::Unanswered => {
+            (NOT_NOW, "Es kam keine Antwort. Sehen Sie bitte nach, ob Ihre Änderung ankam, bevor Sie sie wiederholen.")
+        }
+        Refusal::Unauthenticated => {
+            (NO_ENTRY, "Dieser Zugangsschlüssel ist nicht gültig. Prüfen Sie bitte, ob er vollständig ist.")
+        }
+        Refusal::Role => (NO_ENTRY, "Dieser Zugangsschlüssel ist nur zum Lesen der Messwerte da."),
+        Refusal::Problem(_)
+        | Refusal::Browser
+        | Refusal::NotForAll
+        | Refusal::Parameter(_)
+        | Refusal::Field(_)
+        | Refusal::ContentType
+        | Refusal::OtherRequest
+        | Refusal::UnderWay => (NOT_UNDERSTOOD, "Diese Anfrage war nicht zu verstehen."),
     }
 }

@@ -16,6 +16,8 @@ pub(super) struct Browser<'a> {
     program: &'a Program,
     cookies: BTreeMap<String, String>,
     pub(super) token: String,
+    /// The host that it asks for, and a proxy's lines about where it comes from.
+    proxy: Option<(String, String)>,
 }
 
 /// A page.
@@ -42,14 +44,33 @@ pub(super) fn token(place: &Place, scope: &[&str]) -> String {
 impl<'a> Browser<'a> {
     /// Signs in with a new token of this scope.
     pub(super) fn sign_in(place: &Place, program: &'a Program, scope: &[&str]) -> Self {
-        let token = token(place, scope);
-        let mut browser = Self { program, cookies: BTreeMap::new(), token: token.clone() };
-        let page = browser.get("/admin");
+        Self { program, cookies: BTreeMap::new(), token: token(place, scope), proxy: None }.signed_in()
+    }
+
+    /// The same over https, through a proxy that calls the site so and the browser this address.
+    pub(super) fn sign_in_through(
+        place: &Place,
+        program: &'a Program,
+        scope: &[&str],
+        (host, client): (&str, &str),
+    ) -> Self {
+        let proxy = (host.to_owned(), format!("X-Forwarded-For: {client}\r\nX-Forwarded-Proto: https\r\n"));
+        Self { program, cookies: BTreeMap::new(), token: token(place, scope), proxy: Some(proxy) }.signed_in()
+    }
+
+    /// The same browser, as a proxy presents it that got this over something else.
+    pub(super) fn with_proto(&self, proto: &str) -> Self {
+        let proxy = self.proxy.as_ref().map(|(host, lines)| (host.clone(), lines.replace("https", proto)));
+        Self { program: self.program, cookies: self.cookies.clone(), token: self.token.clone(), proxy }
+    }
+
+    fn signed_in(mut self) -> Self {
+        let page = self.get("/admin");
         let mut form = page.form("/sign-in");
-        form.set("token", &token);
-        let page = browser.send(&form);
+        form.set("token", &self.token);
+        let page = self.send(&form);
         assert!(page.body.contains("Abmelden"), "{page:?}");
-        browser
+        self
     }
 
     pub(super) fn get(&mut self, path: &str) -> Page {
@@ -77,8 +98,11 @@ impl<'a> Browser<'a> {
             write!(head, "Cookie: {}\r\n", cookies.join("; ")).unwrap();
         }
         if body.is_some() {
-            let address = self.program.address();
-            write!(head, "Origin: http://{address}\r\nSec-Fetch-Site: same-origin\r\n").unwrap();
+            let origin = match &self.proxy {
+                Some((host, _)) => format!("https://{host}"),
+                None => format!("http://{}", self.program.address()),
+            };
+            write!(head, "Origin: {origin}\r\nSec-Fetch-Site: same-origin\r\n").unwrap();
             head.push_str("Content-Type: application/x-www-form-urlencoded\r\n");
         }
         let (status, answered, body) = self.raw(method, path, &head, body);
@@ -101,14 +125,16 @@ impl<'a> Browser<'a> {
         }
     }
 
-    fn raw(&self, method: &str, path: &str, head: &str, body: Option<&str>) -> (u16, String, String) {
+    /// Status, head and body of an answer.
+    pub(super) fn raw(&self, method: &str, path: &str, head: &str, body: Option<&str>) -> (u16, String, String) {
         let mut stream = TcpStream::connect(self.program.address()).unwrap();
+        let direct = (self.program.address().to_string(), String::new());
+        let (host, proxy) = self.proxy.as_ref().unwrap_or(&direct);
         let body = body.unwrap_or_default();
         let length = if method == "GET" { String::new() } else { format!("Content-Length: {}\r\n", body.len()) };
         write!(
             stream,
-            "{method} {path} HTTP/1.1\r\nHost: {}\r\n{head}{length}Connection: close\r\n\r\n{body}",
-            self.program.address()
+            "{method} {path} HTTP/1.1\r\nHost: {host}\r\n{proxy}{head}{length}Connection: close\r\n\r\n{body}",
         )
         .unwrap();
         let mut answer = Vec::new();

@@ -104,6 +104,8 @@ fn what_makes_no_sense_is_one_sentence_and_no_token() {
     let place = place();
     place.run(&["token", "new", "--role", "editor"]).assert_refuses(&["--organisation ID"]);
     let with = |organisation| place.run(&["token", "new", "--role", "editor", "--organisation", organisation]);
+    let metrics = place.run(&["token", "new", "--role", "metrics", "--organisation", "teststadt"]);
+    metrics.assert_refuses(&["of all organisations", "leave `--organisation` out"]);
     with("teststad").assert_refuses(&["no organisation `teststad`", "did you mean `teststadt`?"]);
     with("zz-zzz").assert_refuses(&["no organisation `zz-zzz`"]);
     with("Test\u{1b}[31m\nstadt").assert_refuses(&["is no organisation's id"]);
@@ -119,7 +121,7 @@ fn what_makes_no_sense_is_one_sentence_and_no_token() {
     assert_eq!(place.run(&["token", "list"]).stdout, "there are no tokens\n");
     // Refusals are recorded, but for those of a command line that cannot be read.
     let json: Value = serde_json::from_str(&place.run(&["audit", "verify", "--json"]).stdout).unwrap();
-    assert_eq!((&json["sound"], &json["entries"]), (&true.into(), &6.into()));
+    assert_eq!((&json["sound"], &json["entries"]), (&true.into(), &7.into()));
     let actors: Vec<String> = sql(&place)
         .prepare("SELECT DISTINCT actor || ' ' || outcome FROM audit")
         .unwrap()

@@ -2,7 +2,19 @@
 
 use serde_json::{Value, json};
 
+use turmwacht::model::access::{Editor, Role};
+
 use super::{World, admin, editor_of, text};
+
+impl World {
+    /// Two requests, for what is there and for what is not, are refused with the same words.
+    #[track_caller]
+    fn assert_alike(&mut self, editor: &Editor, requests: [&str; 2], body: &Value, ids: [&str; 2]) {
+        let [there, not_there] = requests.map(|request| self.ask(editor, request, body).unwrap_err());
+        assert_eq!((there.kind.status(), &there.kind, &there.pointer), (404, &not_there.kind, &not_there.pointer));
+        assert_eq!(there.detail.replace(ids[0], "?"), not_there.detail.replace(ids[1], "?"));
+    }
+}
 
 #[test]
 fn every_verb_keeps_to_its_scope() {
@@ -36,7 +48,7 @@ fn every_verb_keeps_to_its_scope() {
     for (request, body) in &verbs {
         world.refused(&editor_of(&["hattingen"]), request, body, 403, "");
     }
-    let metrics = turmwacht::model::access::Editor { role: turmwacht::model::access::Role::Metrics, ..admin() };
+    let metrics = Editor { role: Role::Metrics, ..admin() };
     for (request, body) in &verbs {
         world.refused(&metrics, request, body, 403, "metrics only");
     }
@@ -107,5 +119,46 @@ fn what_is_internal_to_others_is_unknown() {
         404,
         "no component `netz`",
     );
-    world.done(&editor_of(&["kreis"]), "POST /incidents", &body);
+    let open = world.done(&editor_of(&["kreis"]), "POST /incidents", &body);
+    world.done(
+        &editor_of(&["kreis"]),
+        "POST /maintenance",
+        &json!({ "id": "m1", "title": text("x"), "components": ["netz"], "from": "2023-12-01", "until": "2023-12-02" }),
+    );
+    let hattingen = editor_of(&["hattingen"]);
+    let words = json!({ "text": text("x") });
+    for (there, not_there, body) in [
+        (format!("PATCH /incidents/{open}"), "PATCH /incidents/none".to_owned(), &words),
+        (format!("PUT /incidents/{open}/overlays/hattingen"), "PUT /incidents/none/overlays/hattingen".into(), &words),
+        (
+            format!("DELETE /incidents/{open}/updates/{open}-1"),
+            "DELETE /incidents/none/updates/none-1".into(),
+            &Value::Null,
+        ),
+        ("PATCH /maintenance/m1".into(), "PATCH /maintenance/none".into(), &json!({ "title": text("y") })),
+        ("POST /maintenance/m1/updates".into(), "POST /maintenance/none/updates".into(), &json!({ "text": text("y") })),
+    ] {
+        world.assert_alike(
+            &hattingen,
+            [&there, &not_there],
+            body,
+            [if there.contains("m1") { "m1" } else { &open }, "none"],
+        );
+    }
+}
+
+#[test]
+fn planned_work_is_unknown_to_others_until_it_is_announced() {
+    let mut world = World::new();
+    let (kreis, hattingen) = (editor_of(&["kreis"]), editor_of(&["hattingen"]));
+    let window = json!({
+        "id": "m1", "title": text("x"), "components": ["portal"], "from": "2023-12-01", "until": "2023-12-02",
+        "announced_at": "2023-11-01T08:00",
+    });
+    world.done(&kreis, "POST /maintenance", &window);
+    let body = json!({ "title": text("y") });
+    world.assert_alike(&hattingen, ["PATCH /maintenance/m1", "PATCH /maintenance/none"], &body, ["m1", "none"]);
+    world.done(&kreis, "PATCH /maintenance/m1", &body);
+    world.pass(3 * 3_600);
+    world.refused(&hattingen, "PATCH /maintenance/m1", &body, 403, "somebody else");
 }

@@ -162,6 +162,7 @@ fn an_order_that_makes_no_sense_is_refused_and_recorded() {
     let many: Vec<OrganisationId> = (0..1_001).map(|n| OrganisationId::new(format!("o{n}"))).collect();
     let refused = [
         order(Role::Editor, &[]),
+        order(Role::Metrics, &["hattingen"]),
         Order { organisations: many, ..good.clone() },
         Order { label: "x".repeat(LABEL_LENGTH_MAX + 1), ..good.clone() },
         Order { label: "zwei\nZeilen".to_owned(), ..good.clone() },
@@ -173,7 +174,7 @@ fn an_order_that_makes_no_sense_is_refused_and_recorded() {
     assert!(matches!(tokens.revoke("abcdefgh", "cli:test", at(0)), Err(TokenFault::Unknown { .. })));
     assert!(matches!(tokens.revoke("nonsense!", "cli:test", at(0)), Err(TokenFault::NoId)));
     assert!(tokens.list().unwrap().is_empty());
-    assert_eq!(verify(&ground.path).unwrap().entries, 7);
+    assert_eq!(verify(&ground.path).unwrap().entries, 8);
     let sql = ground.sql();
     let told: Vec<(String, String, u16)> = sql
         .prepare("SELECT action || ' ' || subject, outcome, status FROM audit ORDER BY seq DESC LIMIT 3")

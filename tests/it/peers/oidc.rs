@@ -305,7 +305,6 @@ fn editors_sign_in_at_a_provider_and_have_the_scope_of_their_groups() {
     let expected = [
         (erika, "sign-in", "done"),
         (erika, "sign-in", "done"),
-        ("nobody", "sign-in", "refused"),
         ("oidc:otto+choir", "sign-in", "refused"),
         ("oidc:anna+admins", "sign-in", "done"),
         ("oidc:anna+admins", "sign-in", "done"),
@@ -389,7 +388,8 @@ fn a_provider_that_lies_lets_nobody_in() {
     assert_eq!(tell("none", &|query| query.push(("error".to_owned(), "access_denied\u{1b}[31m".to_owned()))), 403);
     let refused: Vec<Value> =
         site.audit().into_iter().filter(|(_, _, outcome, _)| outcome == "refused").map(|(.., detail)| detail).collect();
-    assert_eq!(refused.len(), 24, "{refused:?}");
+    // Without its state or code nothing was tried.
+    assert_eq!(refused.len(), 21, "{refused:?}");
     let said = serde_json::to_string(&refused).unwrap();
     assert!(!said.contains("\\u001b") && !said.contains("eyJ"), "{said}");
     let log = site.program.log();

@@ -49,8 +49,6 @@ struct Prometheus {
 impl Prometheus {
     /// Scrapes these addresses once a second, by job. `None` = it is not installed, which has been said.
     fn scraping(jobs: &[(&str, &[SocketAddr])]) -> Option<Self> {
-        let program = installed("prometheus")?;
-        let folder = tempfile::tempdir().unwrap();
         let scrapes: String = jobs
             .iter()
             .map(|(job, addresses)| {
@@ -58,6 +56,13 @@ impl Prometheus {
                 format!("  - job_name: {job}\n    static_configs: [{{ targets: {targets:?} }}]\n")
             })
             .collect();
+        Self::configured(&scrapes)
+    }
+
+    /// The same with a list of jobs as its configuration has it.
+    fn configured(scrapes: &str) -> Option<Self> {
+        let program = installed("prometheus")?;
+        let folder = tempfile::tempdir().unwrap();
         let rules = ["rules.yml", "alerts.yml"].map(|file| shipped().join(file));
         let configuration = format!(
             "global: {{ scrape_interval: 1s, evaluation_interval: 1s }}\nrule_files: {rules:?}\nscrape_configs:\n{scrapes}"
@@ -266,6 +271,32 @@ fn every_panel_of_every_dashboard_shows_something_of_a_running_program() {
     let certificates = prometheus.ask("turmwacht:certificate:ends_timestamp_seconds");
     assert_eq!(certificates.len(), 1, "{certificates:?}");
     assert_eq!(certificates[0]["metric"]["fingerprint_sha256"].as_str().map(str::len), Some(64));
+}
+
+#[test]
+fn with_a_token_the_operators_metrics_are_read_where_editors_are() {
+    let internal =
+        "[[component]]\nid = \"netz\"\nname = \"Netz\"\nkind = \"network\"\nowner = \"teststadt\"\npublic = false\n";
+    let place = Place::new(reference().address, &format!("{}{internal}", town(closed_port())));
+    place.write("ca.pem", &std::fs::read_to_string(&Authority::new("Prüfstelle").file).unwrap());
+    let program = place.serve();
+    let made = place.run(&["token", "new", "--role", "metrics"]);
+    assert!(made.stdout.contains(": metrics of all, "), "{made:?}");
+    let token = made.stdout.split_whitespace().last().unwrap();
+    place.write("token", token);
+    let job = format!(
+        "  - job_name: turmwacht\n    metrics_path: /api/v1/admin/metrics\n    authorization: {{ credentials_file: {:?} }}\n    \
+         static_configs: [{{ targets: [\"{}\"] }}]\n",
+        place.path("token"),
+        program.address()
+    );
+    let Some(prometheus) = Prometheus::configured(&job) else { return };
+    for query in ["turmwacht_component_info{component=\"netz\"}", "probe_success{component=\"portal\",target!=\"\"}"] {
+        until(query, || !prometheus.ask(query).is_empty());
+    }
+    assert!(!program.get("/metrics").contains("netz"));
+    assert_eq!(place.run(&["token", "revoke", token.split('_').nth(1).unwrap()]).code, Some(0));
+    until("it is refused", || prometheus.ask("up == 0").len() == 1);
 }
 
 #[test]

@@ -12,7 +12,7 @@ use std::time::Duration;
 use serde_json::json;
 use tokio::sync::{mpsc, oneshot};
 use turmwacht::editing::BODY_BYTES_MAX;
-use turmwacht::model::access::{AuditRecord, Editor, Role, StoredAnswer};
+use turmwacht::model::access::{AuditRecord, Editor, Outcome, Role, StoredAnswer};
 use turmwacht::model::id::OrganisationId;
 use turmwacht::model::time::Timestamp;
 use turmwacht::server::desk::{AdminReply, AdminRequest, Asked, WAITING_MAX};
@@ -25,6 +25,7 @@ const EDITOR: &str = "Authorization: Bearer tw_editor";
 const SCRAPER: &str = "Authorization: Bearer tw_scraper";
 const JSON: &str = "Content-Type: application/json";
 const INCIDENTS: &str = "/api/v1/admin/incidents";
+const METRICS: &str = "/api/v1/admin/metrics";
 
 /// What a look-up does instead of being quick.
 #[derive(Default)]
@@ -329,12 +330,68 @@ fn who_bears_no_token_in_force_learns_nothing_else() {
 }
 
 #[test]
-fn a_token_for_metrics_opens_nothing_here() {
+fn a_token_for_metrics_opens_those_and_nothing_else() {
     let town = Town::new();
-    for path in [INCIDENTS, "/api/v1/admin/audit", "/api/v1/admin/nothing"] {
-        refused(&town.ask("GET", path, &[SCRAPER]), 403);
+    for path in [INCIDENTS, "/api/v1/admin/audit", "/api/v1/admin/nothing", "/api/v1/admin/metrics/x"] {
+        assert!(refused(&town.ask("GET", path, &[SCRAPER]), 403).contains("GET /api/v1/admin/metrics"));
     }
-    assert_eq!(town.count(), 0);
+    for bearer in [SCRAPER, ADMIN] {
+        let reply = town.ask("GET", METRICS, &[bearer]);
+        assert_eq!((reply.status, reply.text()), (200, "internal 1\n"));
+        assert_eq!(reply.header("content-type"), Some("text/plain; version=0.0.4; charset=utf-8"));
+        bare(&reply);
+    }
+    let open = town.ask("HEAD", METRICS, &[SCRAPER, "Accept: application/openmetrics-text"]);
+    assert_eq!(open.header("content-type"), Some("application/openmetrics-text; version=1.0.0; charset=utf-8"));
+    refused(&town.ask("GET", METRICS, &[EDITOR]), 403);
+    refused(&town.ask("GET", METRICS, &[]), 401);
+    refused(&town.ask("POST", METRICS, &[SCRAPER]), 405);
+    refused(&town.ask("GET", &format!("{METRICS}?dry_run=x"), &[SCRAPER]), 400);
+    refused(&town.ask("GET", METRICS, &[SCRAPER, "Origin: https://evil.example"]), 403);
+    assert_eq!(town.count(), 0, "the loop is not asked");
+}
+
+#[test]
+fn who_is_refused_for_a_token_is_recorded() {
+    let town = Town::new();
+    refused(&town.ask("GET", INCIDENTS, &[]), 401);
+    refused(
+        &town.ask("DELETE", "/api/v1/admin/incidents/i1/updates/i1-1", &["Authorization: Bearer tw_abcdefg2_wrong"]),
+        401,
+    );
+    refused(&town.send("POST", INCIDENTS, &[SCRAPER, JSON], b"{\"title\":\"x\"}"), 403);
+    refused(&town.ask("GET", "/api/v1/admin/audit", &[EDITOR]), 403);
+    refused(&town.ask("GET", METRICS, &[EDITOR]), 403);
+    let records = town.keys.records.lock().unwrap();
+    let told: Vec<_> = records
+        .iter()
+        .map(|it| (it.actor.as_str(), it.action.as_str(), it.subject.as_str(), it.status, it.detail.as_str()))
+        .collect();
+    assert_eq!(
+        told,
+        [
+            ("nobody", "DELETE", "/incidents/i1/updates/i1-1", 401, "{\"claims\":\"abcdefg2\"}"),
+            ("scraper", "POST", "/incidents", 403, "{}"),
+            ("editor", "GET", "/audit", 403, "{}"),
+            ("editor", "GET", "/metrics", 403, "{}"),
+        ]
+    );
+    assert!(records.iter().all(|record| record.outcome == Outcome::Refused && record.position.is_none()));
+}
+
+#[test]
+fn refusals_are_recorded_up_to_a_ration() {
+    let proxies = |admin: &mut Admin| admin.trusted_proxies = vec!["127.0.0.0/8".parse().unwrap()];
+    let town = Town::with(config(), proxies);
+    for number in 0..70 {
+        // Of one address no more than ten are looked at.
+        let client = format!("X-Forwarded-For: 192.0.2.{}", number / 10);
+        refused(
+            &town.ask("GET", INCIDENTS, &["Authorization: Bearer tw_guess", &client, "X-Forwarded-Proto: https"]),
+            401,
+        );
+    }
+    assert_eq!(town.keys.records.lock().unwrap().len(), 60);
 }
 
 #[test]

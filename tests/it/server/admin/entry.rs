@@ -4,7 +4,9 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
+use sha2::{Digest, Sha256};
 use turmwacht::desk::form::BYTES_MAX;
+use turmwacht::model::settings::{OidcSettings, Secret};
 
 use super::*;
 
@@ -248,6 +250,57 @@ fn a_wrong_token_gets_one_sentence_and_is_counted() {
     assert_eq!(records.iter().filter(|record| record.actor == "scraper").count(), 1);
 }
 
+/// A provider that is never asked.
+fn with_provider() -> Town {
+    let (issuer, client_id) = ("https://id.example".to_owned(), "turmwacht".to_owned());
+    let oidc = OidcSettings {
+        issuer: issuer.clone(),
+        client_id,
+        client_secret: Secret::new("secret".to_owned()),
+        secret_origins: vec![issuer],
+        groups_claim: "groups".to_owned(),
+        scopes: Vec::new(),
+        groups: Vec::new(),
+    };
+    Town::with(config(), |admin| admin.oidc = Some(oidc))
+}
+
+#[test]
+fn a_page_elsewhere_locks_nobody_out_by_way_of_the_provider() {
+    let town = with_provider();
+    let mut browser = Browser::new(&town);
+    const PENDING: &str = "__Host-turmwacht-oidc";
+    let word = "ab".repeat(32);
+    browser.cookies.insert(PENDING.to_owned(), format!("{word}."));
+    for more in [&["Sec-Fetch-Site: cross-site", "Sec-Fetch-Dest: image"][..], &["Sec-Fetch-Dest: document"], &[]] {
+        for _ in 0..20 {
+            let reply = browser.ask("GET", "/admin/oidc/callback?error=x&state=y", more, None);
+            shows(&reply, 403, "Anmeldung abgelaufen");
+        }
+    }
+    assert!(browser.cookies.contains_key(PENDING), "a sign-in under way goes on");
+    assert!(town.keys.records.lock().unwrap().is_empty(), "nothing was tried");
+    assert_eq!(town.ask("GET", INCIDENTS, &[ADMIN]).status, 200);
+
+    // What comes back with the right state was begun here, and counts: but only on this way in.
+    let state = data_encoding::HEXLOWER.encode(&Sha256::digest(format!("turmwacht state {word}")));
+    let mut back = |dest: &str| {
+        browser.cookies.insert(PENDING.to_owned(), format!("{word}."));
+        let path = format!("/admin/oidc/callback?error=access_denied&state={state}");
+        browser.ask("GET", &path, &[&format!("Sec-Fetch-Dest: {dest}")], None)
+    };
+    for _ in 0..20 {
+        shows(&back("image"), 403, "Anmeldung abgelaufen");
+    }
+    for _ in 0..10 {
+        shows(&back("document"), 403, "abgebrochen oder abgelehnt");
+    }
+    shows(&back("document"), 429, "Warten Sie bitte");
+    assert_eq!(actions(&town), vec![recorded("nobody", "sign-in", 403); 10]);
+    Browser::new(&town).sign_in("tw_editor");
+    assert_eq!(town.ask("GET", INCIDENTS, &[EDITOR]).status, 200);
+}
+
 #[test]
 fn a_form_counts_with_the_word_of_its_session_only() {
     let town = Town::new();
@@ -390,6 +443,21 @@ fn what_was_typed_outlives_its_session() {
     };
     let page = send(&mut browser, &page, "tw_wrong");
     shows(&page, 401, "Ihre Eingaben sind noch da");
+    // Nor is it lost to a store that does not answer, to a full disk, or to a neighbour who guesses.
+    for lever in [&town.keys.lever.broken, &town.keys.full] {
+        lever.store(true, Ordering::SeqCst);
+        let waits = send(&mut browser, &page, "tw_editor");
+        lever.store(false, Ordering::SeqCst);
+        shows(&waits, 503, "Ihre Eingaben sind noch da");
+        assert!(waits.text().contains("in einigen Sekunden") && waits.header("retry-after").is_some(), "{waits:?}");
+        assert_eq!(hidden(&waits, "kept.title"), "Störung &quot;A&quot;");
+    }
+    for _ in 0..10 {
+        town.ask("GET", INCIDENTS, &["Authorization: Bearer tw_guess"]);
+    }
+    let page = send(&mut browser, &page, "tw_admin");
+    shows(&page, 429, "Ihre Eingaben sind noch da");
+    assert!(page.text().contains("Warten Sie bitte eine Minute") && page.header("retry-after").is_some(), "{page:?}");
     let page = send(&mut browser, &page, "tw_editor");
     shows(&page, 200, "noch nicht abgesendet");
     assert!(page.text().contains(&format!("action=\"{PAGE}?x=1\"")), "{page:?}");
