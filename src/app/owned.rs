@@ -9,7 +9,7 @@ use crate::app::core::Core;
 use crate::app::desk::internal::{alternatives, reach};
 use crate::engine::{Record, State};
 use crate::model::access::Editor;
-use crate::model::catalogue::{Component, Organisation, Reach, reaches};
+use crate::model::catalogue::{Component, Organisation, reaches};
 use crate::model::editing::Subject;
 use crate::model::id::ComponentId;
 use crate::model::notice::LocalNotice;
