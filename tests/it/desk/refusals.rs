@@ -25,6 +25,7 @@ const SOURCES: &[&str] = &[
 /// What no visitor of the desk is ever told: of other clients, of forms that nobody filled in, and what
 /// is no refusal at all.
 const NOT_OF_FORMS: &[&str] = &[
+    "the server answers this without the engine",
     "A token must not travel unencrypted",
     "Pages in a browser cannot use",
     "This path knows",
