@@ -13,6 +13,7 @@ pub const SENTENCES: &[(&str, &str, &str)] = &[
     ("A token in force is needed", "", "Ihre Anmeldung gilt nicht mehr. Melden Sie sich bitte neu an."),
     ("metrics only", "", "Ihr Zugang darf nur Messwerte lesen. Den richtigen gibt Ihnen der Betreiber."),
     ("admin of all organisations", "", "Das dürfen nur Zugänge, die für alle Stellen gelten."),
+    ("tells of all organisations", "", "Das dürfen nur Zugänge, die für alle Stellen gelten."),
     (
         "its root belongs to somebody else",
         "",
