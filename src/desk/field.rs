@@ -5,12 +5,13 @@ use jiff::tz::TimeZone;
 use maud::{Markup, html};
 use serde_json::{Map, Value, json};
 
+use crate::desk::Visit;
 use crate::desk::form::Form;
 use crate::desk::page::{Fault, Field, Kind};
-use crate::desk::{Visit, refusal};
 use crate::model::alternative::{Alternative, AlternativeKind};
 use crate::model::catalogue::Reach;
 use crate::model::text::{Plain, Text};
+use crate::model::time::Timestamp;
 use crate::model::window::When;
 use crate::publish::escape;
 use crate::publish::wording::{Words, language_name};
@@ -230,6 +231,17 @@ pub fn shown_when(when: &When, zone: &TimeZone) -> (String, String) {
     )
 }
 
+/// An end as its fields show it: one that lies between two days was said as a day, which is the last.
+pub fn shown_end(at: Timestamp, zone: &str) -> (String, String) {
+    let zone = TimeZone::get(zone).unwrap_or(TimeZone::UTC);
+    let (day, time) = shown_when(&When::instant(at), &zone);
+    let last = day.parse::<jiff::civil::Date>().and_then(jiff::civil::Date::yesterday);
+    match last {
+        Ok(last) if time == "00:00" => (last.to_string(), String::new()),
+        _ => (day, time),
+    }
+}
+
 /// A time as the interface takes it, exactly as it is.
 pub fn exact_when(when: &When) -> String {
     when.date.map_or_else(|| when.at.to_string(), |date| date.to_string())
@@ -385,9 +397,16 @@ fn target(typed: &str) -> String {
     format!("tel:{}", abroad.or_else(here).unwrap_or_else(|| digits.clone()))
 }
 
+/// Which field each pointer into the ways of a request stands for.
+pub fn way_pointers(sent: &Form) -> Vec<(String, String)> {
+    let parts = ["kind", "label", "target", "hours_text", ""];
+    let all = (0..WAYS_MAX).flat_map(|index| parts.map(|part| format!("/alternatives/{index}/{part}")));
+    all.filter_map(|pointer| way_field(sent, &pointer).map(|field| (pointer, field))).collect()
+}
+
 /// The field that a pointer into the ways of a request stands for. Places left empty are no ways of
 /// the request, so its numbers are not those of the form.
-pub fn way_field(sent: &Form, pointer: &str) -> Option<String> {
+fn way_field(sent: &Form, pointer: &str) -> Option<String> {
     let (index, part) = pointer.strip_prefix("/alternatives/")?.split_once('/')?;
     let place = (0..WAYS_MAX).filter(|place| is_way(sent, *place)).nth(index.parse().ok()?)?;
     let part = match part.split('/').next().unwrap_or_default() {
@@ -419,14 +438,6 @@ pub fn line(value: Option<&Value>) -> String {
 /// A closed word of the interface as the type that it stands for.
 pub fn word<T>(parse: impl Fn(&str) -> Option<T>, value: Option<&Value>) -> Option<T> {
     parse(value?.as_str()?)
-}
-
-/// The faults of what the interface refused, at the fields of a form.
-pub fn refused(told: &crate::desk::Told, sent: &Form, fields: &[(&str, &str)]) -> Vec<Fault> {
-    let (pointer, sentence) = refusal::said(told);
-    let known = fields.iter().find(|(at, _)| !pointer.is_empty() && pointer.starts_with(at));
-    let field = way_field(sent, &pointer).or_else(|| known.map(|(_, name)| (*name).to_owned()));
-    vec![Fault { field, sentence }]
 }
 
 #[cfg(test)]

@@ -6,9 +6,7 @@ mod fields;
 mod join;
 mod open;
 mod overlay;
-mod publishing;
-mod reading;
-mod refusal;
+pub(super) mod refusal;
 mod show;
 mod ways;
 

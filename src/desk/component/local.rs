@@ -4,17 +4,19 @@
 use std::collections::BTreeMap;
 
 use maud::{Markup, html};
+use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 
 use crate::desk::component::{Seen, Sent, choices, show};
 use crate::desk::components::{instant, short_moment, state};
 use crate::desk::form::Form;
 use crate::desk::page::{Fault, Kind};
-use crate::desk::preview::{self, Preview, Step};
-use crate::desk::{Ask, Asking, Reply, field, page, refusal, scope};
+use crate::desk::publishing::{Confirm, Course, Sheet, carry, confirm, end};
+use crate::desk::{Ask, Asking, Reply, field, page, scope, words};
+use crate::model::alternative::Alternative;
 use crate::model::snapshot::PublicOrganisation;
 use crate::model::status::{ComponentKind, DeliveryState, Mode, Processing, Status};
-use crate::model::text::Plain;
+use crate::model::text::{Plain, Text};
 use crate::publish::escape;
 use crate::publish::wording::{Words, mode_meaning};
 
@@ -79,24 +81,23 @@ fn in_force(seen: &Seen<'_>) -> Markup {
     }
     groups.sort_by_key(|(_, words)| std::cmp::Reverse(words.first().and_then(|word| instant(word.get("since")))));
     let more = groups.len().saturating_sub(WORDS_MAX);
-    let flag = |word: &Value, name: &str| word.get(name).and_then(Value::as_bool) == Some(true);
     html! {
         @if groups.is_empty() {
             p { "Bisher ist hier nichts anders gesagt." }
         } @else {
             ul.rows {
-                @for (index, (reached, words)) in groups.iter().take(WORDS_MAX).enumerate() {
+                @for (reached, words) in groups.iter().take(WORDS_MAX) {
                     li {
                         h3 { (names(seen, reached)) }
                         @for word in words { (said(seen, word)) }
-                        @if words.iter().any(|word| !flag(word, "declared") && (seen.is_owned || !flag(word, "by_owner"))) {
-                            form method="post" action=(seen.action("remove")) {
-                                (seen.hidden())
-                                input type="hidden" name="key" value={ (seen.visit.nonce) (index) };
+                        @if words.iter().any(|word| may_change(seen, word)) {
+                            form.act method="post" action=(seen.action("remove")) {
+                                (seen.begin_asking())
                                 @for reach in reached { input type="hidden" name="reach" value=(reach); }
-                                p.buttons { button.quiet { "Zurücknehmen" span.hidden { ": " (names(seen, reached)) } } }
+                                button.quiet name="do" value="ask" formaction={ (seen.action("change")) "#say" } { "Ändern" span.hidden { ": " (names(seen, reached)) } }
+                                button.quiet name="do" value="ask" { "Zurücknehmen" span.hidden { ": " (names(seen, reached)) } }
                             }
-                        } @else if words.iter().any(|word| flag(word, "declared")) {
+                        } @else if words.iter().any(|word| words::flag(word, "/declared")) {
                             p.hint { "Das steht in einer Datei des Betreibers. Sie können etwas Neueres sagen." }
                         } @else {
                             p.hint { "Das hat die Stelle gesagt, der der Dienst gehört." }
@@ -110,8 +111,42 @@ fn in_force(seen: &Seen<'_>) -> Markup {
 }
 
 fn reached(word: &Value) -> Vec<String> {
-    let all = word.get("organisations").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
-    all.iter().filter_map(Value::as_str).map(str::to_owned).collect()
+    words::list(word, "/organisations").iter().filter_map(Value::as_str).map(str::to_owned).collect()
+}
+
+/// Whether the visitor may change a word or take it back.
+fn may_change(seen: &Seen<'_>, word: &Value) -> bool {
+    !words::flag(word, "/declared") && (seen.is_owned || !words::flag(word, "/by_owner"))
+}
+
+/// The words that are for exactly these, newest first.
+fn said_for<'s>(seen: &'s Seen<'_>, reached_by: &[String]) -> Vec<&'s Value> {
+    let all = words::list(&seen.told.body, "/internal/local").iter();
+    let mut meant: Vec<&Value> = all.filter(|word| may_change(seen, word) && reached(word) == reached_by).collect();
+    meant.sort_by_key(|word| std::cmp::Reverse(instant(word.get("since"))));
+    meant
+}
+
+/// Whom the word is for that a form changes; nobody if it says something new.
+fn changed(sent: &Form) -> Vec<String> {
+    sent.all("reach").map(str::to_owned).collect()
+}
+
+/// What the word says so far that a form changes.
+fn before<T: DeserializeOwned>(seen: &Seen<'_>, sent: Option<&Form>, field: &str) -> Option<T> {
+    let said = said_for(seen, &changed(sent?));
+    serde_json::from_value(said.first()?.get(field)?.clone()).ok()
+}
+
+/// Whether a word for these is one for a town.
+fn reaches(reached: &[String], town: &PublicOrganisation) -> bool {
+    let is_prefix = |reach: &str| !reach.is_empty() && reach.bytes().all(|byte| byte.is_ascii_digit());
+    let is_in = |reach: &String| {
+        *reach == town.id.as_str()
+            || is_prefix(reach) && town.ars.as_deref().is_some_and(|ars| ars.starts_with(reach.as_str()))
+    };
+    let is_out = |reach: &String| reach.strip_prefix('!') == Some(town.id.as_str());
+    reached.iter().any(is_in) && !reached.iter().any(is_out)
 }
 
 /// Whom a word is for, in names.
@@ -138,7 +173,7 @@ fn said(seen: &Seen<'_>, word: &Value) -> Markup {
     let processing = field::word(Processing::parse, word.get("processing"));
     let delivery = field::word(DeliveryState::parse, word.get("delivery"));
     let texts = word.get("text").and_then(Value::as_object);
-    let ways = word.get("alternatives").and_then(Value::as_array).map_or(0, Vec::len);
+    let (ways, language) = (words::list(word, "/alternatives"), seen.visit.snapshot.catalogue.site.language());
     html! {
         div.word {
             @if let Some(status) = status { p { (state(status, seen.kind())) } }
@@ -149,7 +184,12 @@ fn said(seen: &Seen<'_>, word: &Value) -> Markup {
             @for (language, text) in texts.into_iter().flatten() {
                 p.text lang=(Plain::new(language)) { (Plain::new(text.as_str().unwrap_or_default())) }
             }
-            @if ways > 0 { p { (ways) @if ways == 1 { " anderer Weg" } @else { " andere Wege" } } }
+            @for way in ways {
+                p {
+                    (way.pointer(&format!("/label/{language}")).and_then(Value::as_str).map(Plain::new).unwrap_or_default())
+                    @for target in words::list(way, "/target") { " " (field::line(Some(target))) }
+                }
+            }
             p.meta {
                 @if let Some(since) = instant(word.get("since")) { "seit " (short_moment(seen.visit, since)) }
                 @if let Some(until) = instant(word.get("until")) { ", bis " (short_moment(seen.visit, until)) }
@@ -160,37 +200,82 @@ fn said(seen: &Seen<'_>, word: &Value) -> Markup {
 
 fn new_word(seen: &Seen<'_>, sent: &Sent<'_>, towns: &[&PublicOrganisation]) -> Markup {
     let (fields, faults) = (sent.fields_of("local"), sent.faults_of("local"));
+    let reached = fields.map(changed).unwrap_or_default();
+    let ways: Vec<Alternative> = before(seen, fields, "alternatives").unwrap_or_default();
+    // A form that was filled in here was not sent by anybody yet.
+    let typed = fields.filter(|fields| fields.has("do"));
+    let shows_ways = !ways.is_empty()
+        || typed.is_some_and(|typed| typed.filled("way-0-label").is_some())
+        || faults.iter().any(|fault| fault.field.as_deref().is_some_and(|field| field.starts_with("way-")));
     html! {
-        details open[!seen.is_owned || fields.is_some()] {
-            summary { "Etwas Neues sagen" }
-            p.hint { "Sagen Sie etwas Neues für dieselben Orte, ersetzt es das Alte ganz." }
-            (form(seen, fields, faults, sent, towns))
+        details id="say" open[!seen.is_owned || fields.is_some()] {
+            summary { @if reached.is_empty() { "Etwas Neues sagen" } @else { "Ändern: " (names(seen, &reached)) } }
+            p.hint {
+                @if reached.is_empty() { "Sagen Sie etwas Neues für dieselben Orte, ersetzt es das Alte ganz." }
+                @else { "Wen Sie unten herausnehmen, für den gilt weiter, was bisher gesagt ist." }
+            }
+            form method="post" action=(seen.action("local")) {
+                (seen.begin(fields, sent.status))
+                @for reach in &reached { input type="hidden" name="reach" value=(Plain::new(reach)); }
+                (who(seen, fields, faults, towns))
+                (what(seen, fields, faults))
+                (field::Texts { name: "local-text", label: "Hinweis für die Leute", hint: "Was heißt das hier? In einfachen Sätzen.", kind: Kind::Lines(4), required: false, now: None }.show(seen.visit, fields, faults))
+                details open[shows_ways] {
+                    summary { "Andere Wege: So geht es trotzdem" }
+                    (field::ways(seen.visit, typed, &ways, faults))
+                }
+                (field::DayTime { name: "local-until", label: "Bis wann?", hint: "Ohne Angabe gilt es, bis Sie es zurücknehmen. Der Tag zählt noch ganz dazu, wenn Sie keine Uhrzeit angeben.", required: false, now: ("", "") }.show(fields, faults))
+                (end())
+            }
         }
     }
 }
 
-fn form(
-    seen: &Seen<'_>,
-    fields: Option<&Form>,
-    faults: &[Fault],
-    sent: &Sent<'_>,
-    towns: &[&PublicOrganisation],
-) -> Markup {
-    html! {
-        form method="post" action=(seen.action("local")) {
-            (seen.hidden())
-            (preview::kept_key(fields, sent.told.as_ref()))
-            (who(seen, fields, faults, towns))
-            (what(seen, fields, faults))
-            (field::Texts { name: "local-text", label: "Hinweis für die Leute", hint: "Was heißt das hier? In einfachen Sätzen.", kind: Kind::Lines(4), required: false, now: None }.show(seen.visit, fields, faults))
-            details open[fields.is_some_and(|fields| fields.filled("way-0-label").is_some()) || faults.iter().any(|fault| fault.field.as_deref().is_some_and(|field| field.starts_with("way-")))] {
-                summary { "Andere Wege: So geht es trotzdem" }
-                (field::ways(seen.visit, fields, &[], faults))
-            }
-            (field::DayTime { name: "local-until", label: "Bis wann?", hint: "Ohne Angabe gilt es, bis Sie es zurücknehmen. Der Tag zählt noch ganz dazu, wenn Sie keine Uhrzeit angeben.", required: false, now: ("", "") }.show(fields, faults))
-            p.buttons { button { "Vorschau" } }
+/// The form as it was filled in for a word that is there.
+fn filled_in(seen: &Seen<'_>, reached: &[String], word: &Value) -> Form {
+    let towns = towns(seen);
+    let mut fields: Vec<(String, String)> = Vec::new();
+    let mut put = |name: &str, value: &str| {
+        if !value.is_empty() {
+            fields.push((name.to_owned(), value.to_owned()));
+        }
+    };
+    reached.iter().for_each(|reach| put("reach", reach));
+    if towns.len() > TOWNS_MAX {
+        reached.iter().for_each(|reach| put("county", reach));
+    } else {
+        towns.iter().filter(|town| reaches(reached, town)).for_each(|town| put("town", town.id.as_str()));
+    }
+    for (field, pointer) in
+        [("mode", "/mode"), ("local-status", "/status"), ("processing", "/processing"), ("delivery", "/delivery")]
+    {
+        put(field, words::text(word, pointer));
+    }
+    match word.get("released").and_then(Value::as_bool) {
+        Some(true) => put("released", "yes"),
+        Some(false) => put("released", "no"),
+        None => {}
+    }
+    for (language, text) in word.get("text").and_then(Value::as_object).into_iter().flatten() {
+        put(&format!("local-text-{language}"), text.as_str().unwrap_or_default());
+    }
+    for (field, pointer) in [("local-until", "until"), ("delivery-until", "delivery_until")] {
+        if let Some(until) = instant(word.get(pointer)) {
+            let (day, time) = field::shown_end(until, seen.zone());
+            put(field, &day);
+            put(&format!("{field}-time"), &time);
         }
     }
+    Form::of(fields)
+}
+
+/// The form to change a word that is there.
+pub(super) async fn change(seen: &Seen<'_>, ask: &dyn Ask, sent: &Form) -> Reply {
+    let reached = changed(sent);
+    let Some(form) = said_for(seen, &reached).first().map(|word| filled_in(seen, &reached, word)) else {
+        return Reply::see(seen.path());
+    };
+    show(seen, ask, Sent { form: "local", fields: Some(&form), ..Sent::default() }).await
 }
 
 /// For whom.
@@ -287,7 +372,7 @@ fn what(seen: &Seen<'_>, fields: Option<&Form>, faults: &[Fault]) -> Markup {
 
 /// The organisations that are meant, as the interface takes them.
 fn meant(seen: &Seen<'_>, sent: &Form) -> Vec<String> {
-    let towns = towns(seen);
+    let (towns, said_for) = (towns(seen), changed(sent));
     let all = sent.has("all");
     if towns.len() > TOWNS_MAX {
         let counties = by_county(&towns).into_iter().filter_map(|(county, _)| county);
@@ -300,6 +385,10 @@ fn meant(seen: &Seen<'_>, sent: &Form) -> Vec<String> {
         let in_county = scope::county(town).is_some_and(|county| sent.all("county").any(|given| given == county));
         all || in_county || sent.all("town").any(|given| given == town.id.as_str())
     };
+    // A word that is changed for the same ones takes the place of the old one.
+    if !said_for.is_empty() && towns.iter().all(|town| is_meant(&town) == reaches(&said_for, town)) {
+        return said_for;
+    }
     towns.iter().filter(is_meant).map(|town| town.id.to_string()).collect()
 }
 
@@ -337,8 +426,13 @@ fn read(seen: &Seen<'_>, sent: &Form) -> Result<Map<String, Value>, Vec<Fault>> 
         body.insert("delivery".to_owned(), delivery.into());
     }
     body.extend(when("local-until").map(|until| ("until".to_owned(), until.into())));
-    body.extend(field::read_texts(seen.visit, sent, "local-text").map(|text| ("text".to_owned(), text)));
-    match field::read_ways(seen.visit, sent, &[]) {
+    let text: Option<Text> = before(seen, Some(sent), "text");
+    body.extend(
+        field::read_texts(seen.visit, sent, "local-text")
+            .map(|typed| ("text".to_owned(), field::kept_languages(seen.visit, Some(typed), text.as_ref()))),
+    );
+    let ways: Vec<Alternative> = before(seen, Some(sent), "alternatives").unwrap_or_default();
+    match field::read_ways(seen.visit, sent, &ways) {
         Ok(ways) if ways.is_empty() => {}
         Ok(ways) => drop(body.insert("alternatives".to_owned(), ways.into())),
         Err(wrong) => faults.extend(wrong),
@@ -356,74 +450,71 @@ fn read(seen: &Seen<'_>, sent: &Form) -> Result<Map<String, Value>, Vec<Fault>> 
 }
 
 pub(super) async fn carry_out(seen: &Seen<'_>, ask: &dyn Ask, sent: &Form) -> Reply {
-    let again = |faults: Vec<Fault>, told| Sent { form: "local", fields: Some(sent), faults, told, ..Sent::default() };
-    let step = Step::of(sent);
-    if step == Step::Change {
-        return show(seen, ask, again(Vec::new(), None)).await;
-    }
-    let body = match preview::request(sent).map_or_else(|| read(seen, sent).map(Value::Object), Ok) {
-        Ok(body) => body,
-        Err(faults) => return show(seen, ask, again(faults, None)).await,
+    let (body, faults) = match read(seen, sent) {
+        Ok(body) => (Value::Object(body), Vec::new()),
+        Err(faults) => (Value::Null, faults),
     };
-    let organisations: Vec<String> = reached(&body);
-    let asking = Asking {
-        dry_run: step == Step::Preview,
-        idempotency_key: (step == Step::Publish).then(|| preview::key(seen.visit, sent)),
-        ..Asking::new("PUT", seen.asked("local"), Some(body.clone()))
+    let mut pointers = field::way_pointers(sent);
+    let text = field::first_of(seen.visit, "local-text");
+    let fields = [
+        ("/organisations", "town"),
+        ("/status", "local-status"),
+        ("/mode", "mode"),
+        ("/until", "local-until"),
+        ("/delivery", "delivery-until"),
+        ("/text", &*text),
+    ];
+    pointers.extend(fields.map(|(at, field)| (at.to_owned(), field.to_owned())));
+    let sheet = Sheet {
+        faults,
+        pointers,
+        summary: summary(seen, &reached(&body)),
+        ..Sheet::new("Was vor Ort anders ist", seen.to("local"), Asking::new("PUT", seen.asked("local"), Some(body)))
     };
-    let told = ask.ask(asking).await;
-    if !told.is_well() {
-        let text = field::first_of(seen.visit, "local-text");
-        let fields = [
-            ("/organisations", "town"),
-            ("/status", "local-status"),
-            ("/mode", "mode"),
-            ("/until", "local-until"),
-            ("/delivery", "delivery-until"),
-            ("/text", &*text),
-        ];
-        let faults = field::refused(&told, sent, &fields);
-        return show(seen, ask, again(faults, Some(told))).await;
+    match carry(seen.visit, ask, sent, sheet).await {
+        Course::Again(status, faults) => {
+            show(seen, ask, Sent { form: "local", fields: Some(sent), faults, status, ..Sent::default() }).await
+        }
+        Course::Page(page) => page,
+        Course::Done(_) => seen.done("ort"),
     }
-    if step == Step::Publish {
-        return seen.done("ort");
-    }
-    let summary = html! {
-        p { "„" (seen.name()) "“ für " strong { (names(seen, &organisations)) } "." }
+}
+
+/// For whom it is said.
+fn summary(seen: &Seen<'_>, organisations: &[String]) -> Markup {
+    html! {
+        p { "„" (seen.name()) "“ für " strong { (names(seen, organisations)) } "." }
         @if organisations.len() > NAMES_MAX {
             details {
                 summary { "Alle " (organisations.len()) " ansehen" }
-                ul { @for id in &organisations { li { (names(seen, std::slice::from_ref(id))) } } }
+                ul { @for id in organisations { li { (names(seen, std::slice::from_ref(id))) } } }
             }
         }
-        @if organisations.len() > 1 { p.hint { "Unten sehen Sie die Seite der ersten Stadt; bei den anderen steht dasselbe." } }
-    };
-    let preview = Preview {
-        heading: "Vorschau: Was vor Ort anders ist",
-        action: &seen.action("local"),
-        publish: "Veröffentlichen",
-        summary,
-        told: &told,
-        sent,
-        request: Some(&body),
-    };
-    preview::page(seen.visit, &preview)
+        @if organisations.len() > 1 { p.hint { "Hier sehen Sie die Seite der ersten Stadt; bei den anderen steht dasselbe." } }
+    }
 }
 
 pub(super) async fn remove(seen: &Seen<'_>, ask: &dyn Ask, sent: &Form) -> Reply {
-    let reached: Vec<&str> = sent.all("reach").collect();
+    let reached = changed(sent);
     if reached.is_empty() {
         return page::not_found(seen.visit);
     }
-    let asking = Asking {
-        idempotency_key: Some(preview::key(seen.visit, sent)),
-        ..Asking::new("DELETE", seen.asked("local"), Some(json!({ "organisations": reached })))
+    let body = json!({ "organisations": reached });
+    let asking = Asking::new("DELETE", seen.asked("local"), Some(body));
+    let name = seen.name();
+    let asked = Confirm {
+        sheet: Sheet {
+            button: "Zurücknehmen",
+            ..Sheet::new("Angaben vor Ort zurücknehmen", seen.to("remove"), asking)
+        },
+        etag: seen.etag(),
+        says: "Es gilt dann nicht mehr, und zwar für alle, für die es gesagt wurde:",
+        what: html! {
+            (summary(seen, &reached))
+            @for word in said_for(seen, &reached) { (said(seen, word)) }
+        },
+        back: (seen.below(), &name),
+        done: seen.done("weg"),
     };
-    let told = ask.ask(asking).await;
-    // Somebody else may have taken it back a moment ago: then it is as it was wanted.
-    if told.is_well() || told.status == 404 {
-        return seen.done("weg");
-    }
-    let faults = vec![Fault { field: None, sentence: refusal::said(&told).1 }];
-    show(seen, ask, Sent { form: "remove", fields: Some(sent), faults, told: Some(told), ..Sent::default() }).await
+    confirm(seen.visit, ask, asked).await
 }

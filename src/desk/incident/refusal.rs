@@ -112,7 +112,7 @@ const SENTENCES: &[(u16, &str, &str, &str)] = &[
 
 /// A refusal as a fault of a form. `pointers` says which field a pointer of the request stands for: the
 /// first that it begins with.
-pub(super) fn fault(told: &Told, pointers: &[(String, String)]) -> Fault {
+pub(in crate::desk) fn fault(told: &Told, pointers: &[(String, String)]) -> Fault {
     let pairs: Vec<(&str, &str)> = pointers.iter().map(|(at, field)| (at.as_str(), field.as_str())).collect();
     let fault = Fault::refused(told, &pairs);
     let pointer = words::text(&told.body, "/errors/0/pointer");

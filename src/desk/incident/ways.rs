@@ -48,7 +48,7 @@ pub(super) fn show(visit: &Visit, sent: Option<&Form>, faults: &[Fault], now: &[
                 (show_row(visit, sent, faults, row, now.get(row).unwrap_or(&Value::Null), &kinds))
             }
             @if rows < ROWS_MAX {
-                p { button.quiet name="do" value="row" formnovalidate { "Noch eine Möglichkeit" } }
+                p { button.quiet name="do" value="row" formnovalidate formaction="#ways" { "Noch eine Möglichkeit" } }
             }
         }
     }
