@@ -1,7 +1,7 @@
 //! The components that a visitor may name, to be chosen from: all if they are few, else those that are
 //! chosen, disturbed or sought.
 
-use maud::{Markup, Render, html};
+use maud::{Markup, html};
 use serde_json::Value;
 
 use crate::desk::form::Form;
@@ -10,6 +10,7 @@ use crate::desk::{Visit, field, scope, words};
 use crate::model::snapshot::PublicComponent;
 use crate::model::status::{ComponentKind, Status};
 use crate::model::text::Plain;
+use crate::publish::escape;
 use crate::publish::wording::Words;
 
 /// Most components that a form lists without being asked for more of them.
@@ -182,7 +183,7 @@ impl Boxes<'_> {
         let fault = faults.iter().find(|fault| fault.field.as_deref() == Some(name));
         // What was chosen and cannot be chosen here any more is not lost.
         let gone = ticked.iter().filter(|id| !self.all.0.iter().any(|choice| choice.id == **id));
-        let one = |id: &str, label: &dyn Render, kind: Option<ComponentKind>| {
+        let one = |id: &str, label: &str, kind: Option<ComponentKind>| {
             let shown = Plain::new(id);
             html! {
                 div {
@@ -202,9 +203,9 @@ impl Boxes<'_> {
                 @if self.finds { (self.all.finder(name, sent)) }
                 @for (owner, choices) in self.all.listed(sent, |choice| ticked.contains(&choice.id.as_str())) {
                     @if let Some(owner) = owner { p.group { (owner) } }
-                    @for choice in choices { (one(&choice.id, &choice.name.as_str(), choice.kind)) }
+                    @for choice in choices { (one(&choice.id, &choice.name, choice.kind)) }
                 }
-                @for id in gone { (one(id, &Plain::new(id), None)) }
+                @for id in gone { (one(id, &escape::line(&Plain::new(id)), None)) }
             }
         }
     }

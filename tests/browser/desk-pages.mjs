@@ -103,8 +103,10 @@ class Walk {
       // Where a list of faults has the focus, the way begins there.
       const begin = document.querySelector("[autofocus]");
       const is_after = (one) => !begin || begin.compareDocumentPosition(one) & Node.DOCUMENT_POSITION_FOLLOWING;
+      // Of radio buttons Tab reaches the chosen one; the arrow keys lead to the others.
+      const is_meant = (one) => one.type !== "hidden" && (one.type !== "radio" || one.checked);
       const all = [...document.querySelectorAll(usable)].filter(
-        (one) => one.tabIndex >= 0 && one.type !== "hidden" && one.checkVisibility() && is_after(one),
+        (one) => one.tabIndex >= 0 && is_meant(one) && one.checkVisibility() && is_after(one),
       );
       all.forEach((one, place) => { one.dataset.walk = place; });
       scrollTo(0, 0);
@@ -232,11 +234,11 @@ async function things(walk, base) {
   await walk.look("components");
   await Promise.all([page.waitForNavigation(), page.locator(".rows .head a").first().click()]);
   await walk.look("component");
-  await page.selectOption("#status", "partial_outage");
+  await page.selectOption("#status", "major_outage");
   await walk.press("Vorschau ansehen", "/status");
   await walk.look("component-preview");
   await walk.press("Zurück und ändern");
-  walk.must("component", (await page.inputValue("#status")) === "partial_outage", "going back loses what was chosen");
+  walk.must("component", (await page.inputValue("#status")) === "major_outage", "going back loses what was chosen");
   await walk.press("Vorschau ansehen", "/status");
   await walk.press("Veröffentlichen");
   walk.must("component", (await page.locator(".done").count()) === 1, "it does not say that it was done");
