@@ -224,7 +224,6 @@ pub(super) fn readings(visit: &Visit, body: &Value, place: Option<&str>) -> Mark
     let notice: Option<MaintenanceNotice> =
         body.pointer("/internal/notice").and_then(|notice| serde_json::from_value(notice.clone()).ok());
     html! {
-        @if let Some(notice) = notice { p { strong { (window_said(&notice.zone, &notice.from, &notice.until)) } } }
         (new_targets(body))
         @for (index, (language, lines)) in read.iter().enumerate().filter(|(_, (_, lines))| !lines.is_empty()) {
             @if index == 0 { (read_aloud(language, lines)) }
@@ -236,6 +235,7 @@ pub(super) fn readings(visit: &Visit, body: &Value, place: Option<&str>) -> Mark
             }
         }
         @if read.iter().all(|(_, lines)| lines.is_empty()) {
+            @if let Some(notice) = notice { p { strong { (window_said(&notice.zone, &notice.from, &notice.until)) } } }
             p.note { "Öffentlich ist davon vorerst nichts zu lesen: Es wird später angekündigt, oder es betrifft nur Internes." }
         }
     }
@@ -383,8 +383,8 @@ pub(super) fn documents(body: &Value, place: Option<&str>) -> Markup {
         .collect();
     html! {
         @if !all.is_empty() {
-            section.formats {
-                h2 { "So lesen es andere Programme und Seiten" }
+            details.more.formats {
+                summary { "So lesen es andere Programme und Seiten (" (all.len()) ")" }
                 p.hint { "Nur zum Nachsehen. Das entsteht von selbst aus Ihrem Text." }
                 @for one in all {
                     @let format = words::text(one, "/format");

@@ -454,6 +454,7 @@ pub(super) async fn carry_out(seen: &Seen<'_>, ask: &dyn Ask, sent: &Form) -> Re
         Ok(body) => (Value::Object(body), Vec::new()),
         Err(faults) => (Value::Null, faults),
     };
+    let meant = reached(&body);
     let mut pointers = field::way_pointers(sent);
     let text = field::first_of(seen.visit, "local-text");
     let fields = [
@@ -468,7 +469,10 @@ pub(super) async fn carry_out(seen: &Seen<'_>, ask: &dyn Ask, sent: &Form) -> Re
     let sheet = Sheet {
         faults,
         pointers,
-        summary: summary(seen, &reached(&body)),
+        summary: html! {
+            (whom(seen, &meant))
+            @if meant.len() > 1 { p.hint { "Hier sehen Sie die Seite der ersten Stadt; bei den anderen steht dasselbe." } }
+        },
         ..Sheet::new("Was vor Ort anders ist", seen.to("local"), Asking::new("PUT", seen.asked("local"), Some(body)))
     };
     match carry(seen.visit, ask, sent, sheet).await {
@@ -481,7 +485,7 @@ pub(super) async fn carry_out(seen: &Seen<'_>, ask: &dyn Ask, sent: &Form) -> Re
 }
 
 /// For whom it is said.
-fn summary(seen: &Seen<'_>, organisations: &[String]) -> Markup {
+fn whom(seen: &Seen<'_>, organisations: &[String]) -> Markup {
     html! {
         p { "„" (seen.name()) "“ für " strong { (names(seen, organisations)) } "." }
         @if organisations.len() > NAMES_MAX {
@@ -490,7 +494,6 @@ fn summary(seen: &Seen<'_>, organisations: &[String]) -> Markup {
                 ul { @for id in organisations { li { (names(seen, std::slice::from_ref(id))) } } }
             }
         }
-        @if organisations.len() > 1 { p.hint { "Hier sehen Sie die Seite der ersten Stadt; bei den anderen steht dasselbe." } }
     }
 }
 
@@ -510,7 +513,7 @@ pub(super) async fn remove(seen: &Seen<'_>, ask: &dyn Ask, sent: &Form) -> Reply
         etag: seen.etag(),
         says: "Es gilt dann nicht mehr, und zwar für alle, für die es gesagt wurde:",
         what: html! {
-            (summary(seen, &reached))
+            (whom(seen, &reached))
             @for word in said_for(seen, &reached) { (said(seen, word)) }
         },
         back: (seen.below(), &name),

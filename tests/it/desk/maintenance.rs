@@ -113,7 +113,7 @@ fn a_closure_is_looked_at_in_every_format_before_it_is_published() {
     form.set("way-0-label", "Notfälle").set("way-0-target", "04152 13-9").set("programme", "Umzug 2027");
     let preview = browser.send(&form);
     preview.assert_says(&[
-        "von Montag, 25. Oktober 2027 bis einschließlich Sonntag, 31. Oktober 2027",
+        "Von Montag, 25. Oktober 2027 bis einschließlich Sonntag, 31. Oktober 2027",
         "So lesen es die Leute:",
         "Auf Englisch",
         "From Monday, 25 October 2027 up to and including Sunday, 31 October 2027",
@@ -421,7 +421,7 @@ fn a_part_may_end_earlier_and_is_announced_later() {
         .set("until", "2031-01-06");
     form.set("announced", "2030-12-24");
     let preview = browser.send(&form);
-    preview.assert_says(&["Öffentlich ist davon vorerst nichts zu lesen"]);
+    preview.assert_says(&["von Sonntag, 5. Januar 2031", "Öffentlich ist davon vorerst nichts zu lesen"]);
     browser
         .send(preview.form("/new").set("do", "publish"))
         .assert_says(&["Davon ist öffentlich noch nichts zu lesen."]);
