@@ -11,6 +11,7 @@
 //! two visits but what stands in the forms.
 
 pub mod audit;
+mod choice;
 pub mod component;
 pub mod components;
 pub mod field;
@@ -20,7 +21,8 @@ pub mod maintenance;
 pub mod operations;
 mod overview;
 pub mod page;
-pub mod preview;
+mod publishing;
+mod reading;
 pub mod refusal;
 pub mod scope;
 pub mod signin;
@@ -36,8 +38,7 @@ use serde_json::Value;
 
 use crate::desk::form::Form;
 use crate::model::access::Editor;
-use crate::model::id::OrganisationId;
-use crate::model::snapshot::{PublicOrganisation, Snapshot};
+use crate::model::snapshot::Snapshot;
 
 /// The path of the desk; everything below it is the desk's.
 pub const PREFIX: &str = "/admin";
@@ -59,15 +60,6 @@ pub struct Visit {
     pub query: Form,
     /// The fields of the form that is sent; `None` if a page is only asked for.
     pub sent: Option<Form>,
-}
-
-impl Visit {
-    /// Whether the visitor speaks for an organisation.
-    pub fn speaks_for(&self, organisation: &PublicOrganisation) -> bool {
-        let former = &self.snapshot.catalogue.former_organisations;
-        let is_named = |id: &OrganisationId| *id == organisation.id || former.get(id) == Some(&organisation.id);
-        self.editor.is_admin_of_all() || self.editor.organisations.iter().any(is_named)
-    }
 }
 
 /// A question to the editors' interface, in the visitor's name.

@@ -77,6 +77,7 @@ pub(super) fn component_internal(state: &State, id: &ComponentId, editor: &Edito
                 "released": local.released,
                 "processing": local.processing,
                 "delivery": local.delivery.as_ref().map(|delivery| delivery.state),
+                "delivery_until": local.delivery.as_ref().and_then(|delivery| delivery.until).map(|at| at.to_string()),
                 "text": local.text,
                 "alternatives": alternatives(&local.alternatives),
                 "since": local.since.to_string(),

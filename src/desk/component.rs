@@ -11,11 +11,12 @@ use serde_json::{Value, json};
 use crate::desk::components::{by_hand, state};
 use crate::desk::form::Form;
 use crate::desk::page::{Fault, Field, Kind};
-use crate::desk::preview::{self, Preview, Step};
-use crate::desk::{Ask, Asking, PREFIX, Reply, Told, Visit, field, page, refusal, scope, words};
+use crate::desk::publishing::{Confirm, Course, Sheet, begin, carry, confirm, end, revision};
+use crate::desk::{Ask, Asking, PREFIX, Reply, Told, Visit, field, page, scope, words};
 use crate::model::local::{Town, View};
 use crate::model::snapshot::{PublicComponent, PublicOrganisation};
 use crate::model::status::{ComponentKind, Status};
+use crate::model::text::Plain;
 use crate::model::window::When;
 use crate::publish::html::when_said;
 use crate::publish::wording::{Words, capitalised};
@@ -41,7 +42,8 @@ struct Sent<'a> {
     form: &'a str,
     fields: Option<&'a Form>,
     faults: Vec<Fault>,
-    told: Option<Told>,
+    /// The status of the answer; 0 if nothing was sent.
+    status: u16,
     outcomes: Vec<parts::Outcome>,
 }
 
@@ -65,12 +67,13 @@ pub async fn visit(visit: &Visit, ask: &dyn Ask, id: &str, action: Option<&str>)
     match (action, &visit.sent) {
         (None, None) => show(&seen, ask, Sent::default()).await,
         (Some("status"), Some(sent)) => set(&seen, ask, sent).await,
-        (Some("back"), Some(sent)) => give_back(&seen, ask, sent).await,
+        (Some("back"), Some(_)) => give_back(&seen, ask).await,
         (Some("parts"), Some(sent)) => parts::carry_out(&seen, ask, sent).await,
         (Some("local"), Some(sent)) => local::carry_out(&seen, ask, sent).await,
+        (Some("change"), Some(sent)) => local::change(&seen, ask, sent).await,
         (Some("remove"), Some(sent)) => local::remove(&seen, ask, sent).await,
         // Whoever comes back to the address of a form gets the page.
-        (Some("status" | "back" | "parts" | "local" | "remove"), None) => Reply::see(seen.path()),
+        (Some("status" | "back" | "parts" | "local" | "change" | "remove"), None) => Reply::see(seen.path()),
         _ => page::not_found(visit),
     }
 }
@@ -97,9 +100,19 @@ impl<'a> Seen<'a> {
         Self { visit, id: id.to_owned(), public, town, is_owned, told }
     }
 
-    fn path(&self) -> String {
+    /// Below [`PREFIX`], with the eyes of the same town.
+    fn below(&self) -> String {
         let town = self.town.map(|(_, town)| format!("?organisation={}", town.id)).unwrap_or_default();
-        format!("{PREFIX}/components/{}{town}", self.id)
+        format!("/components/{}{town}", self.id)
+    }
+
+    fn path(&self) -> String {
+        format!("{PREFIX}{}", self.below())
+    }
+
+    /// What it is known by as it is now.
+    fn etag(&self) -> &str {
+        self.told.etag.as_deref().unwrap_or_default()
     }
 
     /// The same with a word on what was done.
@@ -109,8 +122,13 @@ impl<'a> Seen<'a> {
         Reply::see(format!("{path}{sign}getan={what}"))
     }
 
+    /// Where a form is sent to, below [`PREFIX`].
+    fn to(&self, form: &str) -> String {
+        format!("/components/{}/{form}", self.id)
+    }
+
     fn action(&self, form: &str) -> String {
-        format!("{PREFIX}/components/{}/{form}", self.id)
+        format!("{PREFIX}{}", self.to(form))
     }
 
     /// The interface's path of something of it.
@@ -156,10 +174,26 @@ impl<'a> Seen<'a> {
         owner.map_or(&self.visit.snapshot.catalogue.site.timezone, |owner| &owner.timezone)
     }
 
-    /// The hidden fields of each form here: the way back to the same town's eyes.
-    fn hidden(&self) -> Markup {
+    /// How a form here begins that is looked at before it is published.
+    fn begin(&self, sent: Option<&Form>, status: u16) -> Markup {
+        html! {
+            (begin(self.visit, &revision(self.etag(), sent, status)))
+            (self.eyes())
+        }
+    }
+
+    /// How a form here begins that is asked about first.
+    fn begin_asking(&self) -> Markup {
         html! {
             (page::token(self.visit))
+            input type="hidden" name="revision" value=(Plain::new(self.etag()));
+            (self.eyes())
+        }
+    }
+
+    /// The way back to the same town's eyes.
+    fn eyes(&self) -> Markup {
+        html! {
             @if let Some((_, town)) = self.town { input type="hidden" name="organisation" value=(town.id); }
         }
     }
@@ -185,7 +219,6 @@ async fn show(seen: &Seen<'_>, ask: &dyn Ask, sent: Sent<'_>) -> Reply {
         false => None,
     };
     let name = seen.name();
-    let status = sent.told.as_ref().map_or(if sent.faults.is_empty() { 200 } else { 422 }, |told| told.status);
     let main = html! {
         p.over { a href={ (PREFIX) "/components" } { "Dienste" } }
         h1 { (name) }
@@ -198,7 +231,7 @@ async fn show(seen: &Seen<'_>, ask: &dyn Ask, sent: Sent<'_>) -> Reply {
         @if seen.is_owned { (by_hand_section(seen, &sent)) }
         (local::section(seen, &sent))
     };
-    Reply::page(status, page::page(visit, &name, &main))
+    Reply::page(sent.status.max(200), page::page(visit, &page::titled(&name, &sent.faults), &main))
 }
 
 /// What the public reads.
@@ -226,6 +259,7 @@ fn standing(seen: &Seen<'_>) -> Markup {
             @if let (Some((_, town)), true) = (seen.town, seen.public.is_some()) {
                 p { a href={ "/" (town.id) "/" (seen.id) } { "So steht es auf der Seite von " (scope::name(visit, town)) } }
             }
+            @if seen.is_owned { p { a href={ (PREFIX) "/incidents/new?component=" (seen.id) } { "Störung melden" } } }
         }
     }
 }
@@ -253,36 +287,22 @@ fn by_hand_section(seen: &Seen<'_>, sent: &Sent<'_>) -> Markup {
             p { (RULE) }
             @if let (Some(set), Some(now)) = (set, now) {
                 p { strong { (capitalised(Words::German.status(now, seen.kind()))) } ", " (by_hand(seen.visit, words::instant(set, "/until"))) "." }
-                form method="post" action=(seen.action("back")) {
-                    (seen.hidden())
-                    input type="hidden" name="key" value=(seen.visit.nonce);
-                    p.buttons { button.quiet { "An die Prüfungen zurückgeben" } }
+                form.act method="post" action=(seen.action("back")) {
+                    (seen.begin_asking())
+                    button.quiet name="do" value="ask" { "An die Prüfungen zurückgeben" }
                 }
             }
             form method="post" action=(seen.action("status")) {
-                (seen.hidden())
-                (preview::etag(&seen.told, fields, sent.told.as_ref()))
-                (preview::kept_key(fields, sent.told.as_ref()))
+                (seen.begin(fields, sent.status))
                 (Field { name: "status", label: "Neuer Stand", hint: "", kind: Kind::OneOf(&all), required: true, now: "" }.show(fields, faults))
                 (field::DayTime { name: "until", label: "Bis wann?", hint: field::INCLUSIVE, required: false, now: ("", "") }.show(fields, faults))
-                p.buttons { button { "Vorschau" } }
+                (end())
             }
         }
     }
 }
 
 async fn set(seen: &Seen<'_>, ask: &dyn Ask, sent: &Form) -> Reply {
-    let fault = |faults: Vec<Fault>, told: Option<Told>| Sent {
-        form: "status",
-        fields: Some(sent),
-        faults,
-        told,
-        ..Sent::default()
-    };
-    let step = Step::of(sent);
-    if step == Step::Change {
-        return show(seen, ask, fault(Vec::new(), None)).await;
-    }
     let mut faults = Vec::new();
     let status = Status::parse(&sent.text("status"));
     if status.is_none() {
@@ -292,51 +312,50 @@ async fn set(seen: &Seen<'_>, ask: &dyn Ask, sent: &Form) -> Reply {
         faults.push(fault);
         None
     });
-    let (Some(status), true) = (status, faults.is_empty()) else {
-        return show(seen, ask, fault(faults, None)).await;
+    let path = seen.asked("override");
+    let sheet = Sheet {
+        faults,
+        pointers: [("/status", "status"), ("/until", "until")]
+            .map(|(at, field)| (at.to_owned(), field.to_owned()))
+            .into(),
+        summary: html! { p { "Neuer Stand von „" (seen.name()) "“: " @if let Some(status) = status { (state(status, seen.kind())) } } },
+        ..Sheet::new(
+            "Stand von Hand",
+            seen.to("status"),
+            Asking::new("PUT", path, Some(by_hand_request(status, until))),
+        )
     };
-    let mut body = json!({ "status": status.as_str() });
+    match carry(seen.visit, ask, sent, sheet).await {
+        Course::Again(status, faults) => {
+            show(seen, ask, Sent { form: "status", fields: Some(sent), faults, status, ..Sent::default() }).await
+        }
+        Course::Page(page) => page,
+        Course::Done(_) => seen.done("status"),
+    }
+}
+
+/// A status by hand as the interface takes it.
+fn by_hand_request(status: Option<Status>, until: Option<String>) -> Value {
+    let mut body = json!({ "status": status.map(Status::as_str) });
     if let (Some(until), Some(fields)) = (until, body.as_object_mut()) {
         fields.insert("until".to_owned(), until.into());
     }
-    let asking = Asking {
-        dry_run: step == Step::Preview,
-        if_match: sent.filled("etag"),
-        idempotency_key: (step == Step::Publish).then(|| preview::key(seen.visit, sent)),
-        ..Asking::new("PUT", seen.asked("override"), Some(body))
-    };
-    let told = ask.ask(asking).await;
-    if !told.is_well() {
-        let pointers =
-            [("/status", "status"), ("/until", "until")].map(|(at, field)| (at.to_owned(), field.to_owned()));
-        return show(seen, ask, fault(vec![refusal::fault(&told, &pointers)], Some(told))).await;
-    }
-    if step == Step::Publish {
-        return seen.done("status");
-    }
-    let summary = html! { p { "Neuer Stand von „" (seen.name()) "“: " (state(status, seen.kind())) } };
-    let preview = Preview {
-        heading: "Vorschau: Stand von Hand",
-        action: &seen.action("status"),
-        publish: "Veröffentlichen",
-        summary,
-        told: &told,
-        sent,
-        request: None,
-    };
-    preview::page(seen.visit, &preview)
+    body
 }
 
-async fn give_back(seen: &Seen<'_>, ask: &dyn Ask, sent: &Form) -> Reply {
-    let asking = Asking {
-        idempotency_key: Some(preview::key(seen.visit, sent)),
-        ..Asking::new("DELETE", seen.asked("override"), None)
+async fn give_back(seen: &Seen<'_>, ask: &dyn Ask) -> Reply {
+    let set = seen.internal("override").and_then(|set| Status::parse(words::text(set, "/status")));
+    let name = seen.name();
+    let asking = Asking::new("DELETE", seen.asked("override"), None);
+    let asked = Confirm {
+        sheet: Sheet {
+            button: "Zurückgeben", ..Sheet::new("An die Prüfungen zurückgeben", seen.to("back"), asking)
+        },
+        etag: seen.etag(),
+        says: "Der Stand von Hand gilt dann nicht mehr. Auf allen Seiten steht wieder, was die Prüfungen sehen.",
+        what: html! { p { (name) ": " @if let Some(set) = set { (state(set, seen.kind())) } } },
+        back: (seen.below(), &name),
+        done: seen.done("zurueck"),
     };
-    let told = ask.ask(asking).await;
-    // Somebody else may have given it back a moment ago: then it is as it was wanted.
-    if told.is_well() || told.status == 404 {
-        return seen.done("zurueck");
-    }
-    let faults = vec![refusal::fault(&told, &[])];
-    show(seen, ask, Sent { form: "back", fields: Some(sent), faults, told: Some(told), ..Sent::default() }).await
+    confirm(seen.visit, ask, asked).await
 }

@@ -8,6 +8,7 @@ use serde_json::Value;
 use crate::desk::form::Form;
 use crate::desk::page::{Fault, Field, Kind};
 use crate::desk::{Visit, template, words};
+use crate::model::time::Timestamp;
 use crate::model::window::When;
 
 /// A text that stands in a form, one field for each language of the site. The others than the first
@@ -227,6 +228,17 @@ pub fn shown_when(when: &When, zone: &TimeZone) -> (String, String) {
         },
         |date| (date.to_string(), String::new()),
     )
+}
+
+/// An end as its fields show it: one that lies between two days was said as a day, which is the last.
+pub fn shown_end(at: Timestamp, zone: &str) -> (String, String) {
+    let zone = TimeZone::get(zone).unwrap_or(TimeZone::UTC);
+    let (day, time) = shown_when(&When::instant(at), &zone);
+    let last = day.parse::<jiff::civil::Date>().and_then(jiff::civil::Date::yesterday);
+    match last {
+        Ok(last) if time == "00:00" => (last.to_string(), String::new()),
+        _ => (day, time),
+    }
 }
 
 /// A time as the interface takes it, exactly as it is.

@@ -29,6 +29,13 @@ impl Form {
         Self(fields.into_iter().collect())
     }
 
+    /// The same with other values of these fields.
+    pub fn with(&self, fields: impl IntoIterator<Item = (String, String)>) -> Self {
+        let new: Vec<(String, String)> = fields.into_iter().collect();
+        let kept = self.0.iter().filter(|(name, _)| !new.iter().any(|(known, _)| known == name)).cloned();
+        Self(kept.chain(new.iter().cloned()).collect())
+    }
+
     /// The first value of a field, with the line ends of forms made ours and no space around it;
     /// empty if it is not there.
     pub fn text(&self, name: &str) -> String {

@@ -6,8 +6,6 @@ mod fields;
 mod join;
 mod open;
 mod overlay;
-mod publishing;
-mod reading;
 mod show;
 
 use maud::{Markup, html};

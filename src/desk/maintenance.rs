@@ -1,6 +1,5 @@
 //! `/admin/maintenance`: planned work and closures. The list, and the page of one.
 
-mod choice;
 mod plan;
 mod word;
 
@@ -60,7 +59,8 @@ struct Planned<'a> {
 struct Sent<'a> {
     fields: Option<&'a Form>,
     faults: Vec<Fault>,
-    told: Option<Told>,
+    /// The status of the answer; 0 if nothing was sent.
+    status: u16,
 }
 
 impl<'a> Planned<'a> {
@@ -78,8 +78,18 @@ impl<'a> Planned<'a> {
         }
     }
 
+    /// Below [`PREFIX`].
+    fn below(&self, rest: &str) -> String {
+        format!("/maintenance/{}{rest}", self.notice.id)
+    }
+
     fn path(&self) -> String {
-        format!("{PREFIX}/maintenance/{}", self.notice.id)
+        format!("{PREFIX}{}", self.below(""))
+    }
+
+    /// What it is known by as it is now.
+    fn etag(&self) -> &str {
+        self.told.etag.as_deref().unwrap_or_default()
     }
 
     fn title(&self) -> String {
@@ -235,13 +245,19 @@ fn said(done: &str) -> Option<&'static str> {
 fn show(planned: &Planned<'_>, sent: Sent<'_>) -> Reply {
     let visit = planned.visit;
     let notice = &planned.notice;
-    let status = sent.told.as_ref().map_or(if sent.faults.is_empty() { 200 } else { 422 }, |told| told.status);
     let title = planned.title();
+    // Somebody else may have ended it while a form was filled in.
+    let late = sent.fields.filter(|_| notice.is_over());
+    let faults = match late {
+        None => sent.faults.clone(),
+        Some(_) => vec![Fault { field: None, sentence: OVER.to_owned() }],
+    };
     let main = html! {
         p.over { a href={ (PREFIX) "/maintenance" } { "Wartungen" } }
         h1 { (title) }
         @if let Some(said) = said(&visit.query.text("getan")) { p.done role="status" { (said) } }
-        (page::faults(&sent.faults))
+        (page::faults(&faults))
+        @if let Some(fields) = late { (unsent(fields)) }
         @if notice.phase == MaintenancePhase::Overrunning {
             div.warning {
                 p { strong { "Das angekündigte Ende ist vorbei." } " Läuft alles wieder? Dann sagen Sie es unten. Dauert es länger? Dann ändern Sie das Ende." }
@@ -255,7 +271,38 @@ fn show(planned: &Planned<'_>, sent: Sent<'_>) -> Reply {
         }
         (course(planned))
     };
-    Reply::page(status, page::page(visit, &title, &main))
+    let status = if late.is_some() { 409 } else { sent.status.max(200) };
+    Reply::page(status, page::page(visit, &page::titled(&title, &faults), &main))
+}
+
+const OVER: &str = "Diese Wartung ist inzwischen beendet oder abgesagt. Veröffentlicht ist von Ihnen nichts. Was Sie \
+                    geschrieben haben, steht hier noch.";
+
+/// What was typed, by what the names of its fields begin with.
+const TYPED: [(&str, &str); 8] = [
+    ("word-", "Meldung"),
+    ("title-", "Überschrift"),
+    ("text-", "Text"),
+    ("from", "Beginn"),
+    ("until", "Ende"),
+    ("last", "Letzter Tag vorher"),
+    ("way-", "Andere Wege"),
+    ("programme", "Vorhaben"),
+];
+
+/// What was typed into a form that is not there any more: to be copied, not to be sent.
+fn unsent(form: &Form) -> Markup {
+    let all: Vec<(&str, &str)> = form
+        .fields()
+        .filter(|(name, value)| !value.trim().is_empty() && !name.ends_with("-kind") && !name.ends_with("-rest"))
+        .filter_map(|(name, value)| Some((TYPED.iter().find(|(begin, _)| name.starts_with(begin))?.1, value)))
+        .collect();
+    html! {
+        section {
+            h2 { "Das haben Sie geschrieben" }
+            dl.facts { @for (name, value) in all { dt { (name) } dd.text { (Plain::new(&value.replace("\r\n", "\n"))) } } }
+        }
+    }
 }
 
 /// What the public reads of it, and what it rests on.

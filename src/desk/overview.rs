@@ -133,7 +133,7 @@ fn unknown_ones(visit: &Visit, unknown: &[Value]) -> Markup {
                 ul.plain {
                     @for one in unknown.iter().take(UNKNOWN_MAX) {
                         li {
-                            strong { (words::text(one, "/name")) }
+                            a href={ (PREFIX) "/components/" (words::text(one, "/id")) } { (words::text(one, "/name")) }
                             span.meta { " " (wall.ago(words::text(one, "/since"))) }
                             @if let Some(reason) = Reason::parse(words::text(one, "/reason")) {
                                 " " (Words::German.reason(reason))

@@ -62,7 +62,7 @@ pub fn page(visit: &Visit, title: &str, main: &Markup) -> String {
                         button.quiet type="submit" { "Abmelden" }
                     }
                 }
-                main.(area(visit)) id="main" tabindex="-1" { (main) }
+                main id="main" tabindex="-1" { (main) }
                 footer {
                     a href="/" { "Öffentliche Seite" }
                     a href={ (PREFIX) "/audit" } { "Protokoll" }
@@ -73,17 +73,14 @@ pub fn page(visit: &Visit, title: &str, main: &Markup) -> String {
     .into_string()
 }
 
-/// Which part of the looks a page has: what is told to citizens, or the things that are kept.
-fn area(visit: &Visit) -> &'static str {
-    match visit.path.split('/').find(|segment| !segment.is_empty()) {
-        Some("components" | "maintenance" | "audit") => "things",
-        _ => "news",
-    }
-}
-
 /// The hidden field that every form of the desk has.
 pub fn token(visit: &Visit) -> Markup {
     html! { input type="hidden" name="csrf" value=(visit.csrf); }
+}
+
+/// The title of a page with a form: that something is wrong comes first.
+pub fn titled(heading: &str, faults: &[Fault]) -> String {
+    if faults.is_empty() { heading.to_owned() } else { format!("Fehler: {heading}") }
 }
 
 /// What stands in the way, each linked to its field. Nothing if nothing does.
@@ -168,22 +165,6 @@ impl Field<'_> {
                     Kind::Line | Kind::Time => input id=(self.name) name=(self.name) value=(shown)
                         type=(if matches!(self.kind, Kind::Time) { "datetime-local" } else { "text" })
                         required[self.required] aria-describedby=[&by] aria-invalid=[wrong];
-                }
-            }
-        }
-    }
-}
-
-/// Boxes of which any number may be ticked, under one heading: value and name of each.
-pub fn boxes(name: &str, legend: &str, all: &[(String, Markup)], ticked: &[String]) -> Markup {
-    html! {
-        fieldset.boxes id=(name) {
-            legend { (legend) }
-            @for (index, (value, label)) in all.iter().enumerate() {
-                div {
-                    @let id = format!("{name}-{index}");
-                    input type="checkbox" id=(id) name=(name) value=(value) checked[ticked.contains(value)];
-                    label for=(id) { (label) }
                 }
             }
         }

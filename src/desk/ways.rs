@@ -4,11 +4,11 @@
 use maud::{Markup, html};
 use serde_json::{Map, Value};
 
-use crate::desk::Visit;
 use crate::desk::field::{Texts, choices, show_texts};
 use crate::desk::form::Form;
 use crate::desk::page::{Fault, Field, Kind};
 use crate::desk::words;
+use crate::desk::{PREFIX, Visit};
 use crate::model::alternative::AlternativeKind;
 use crate::model::text::Plain;
 use crate::publish::wording::Words;
@@ -50,9 +50,9 @@ pub fn asks_for_more(form: &Form) -> bool {
     form.text("do") == "row"
 }
 
-/// The rows of a form that is sent to `action`: those of `now` (in the shape of a request) or those
-/// sent, and an empty one.
-pub fn show(visit: &Visit, sent: Option<&Form>, faults: &[Fault], now: &[Value], action: &str) -> Markup {
+/// The rows of a form that is sent to `path`, below [`PREFIX`]: those of `now` (in the shape of a
+/// request) or those sent, and an empty one.
+pub fn show(visit: &Visit, sent: Option<&Form>, faults: &[Fault], now: &[Value], path: &str) -> Markup {
     let rows = match sent {
         Some(form) => count(form).saturating_add(usize::from(asks_for_more(form))),
         None => now.len().saturating_add(1),
@@ -72,7 +72,7 @@ pub fn show(visit: &Visit, sent: Option<&Form>, faults: &[Fault], now: &[Value],
             }
             @if rows < ROWS_MAX {
                 // Whoever asks for another row is taken to it, also on a long page.
-                p { button.quiet name="do" value="row" formaction={ (action) "#way-" (rows) } formnovalidate { "Noch eine Möglichkeit" } }
+                p { button.quiet name="do" value="row" formaction={ (PREFIX) (path) "#way-" (rows) } formnovalidate { "Noch eine Möglichkeit" } }
             }
         }
     }

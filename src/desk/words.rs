@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use crate::model::incident::{Cause, Impact, IncidentStatus};
 use crate::model::status::{ComponentKind, Status};
-use crate::model::text::{Plain, Text};
+use crate::model::text::Plain;
 use crate::model::time::Timestamp;
 use crate::publish::escape;
 use crate::publish::wording::Words;
@@ -37,11 +37,6 @@ pub(super) fn list<'a>(value: &'a Value, pointer: &str) -> &'a [Value] {
 /// Whether an answer says so.
 pub(super) fn flag(value: &Value, pointer: &str) -> bool {
     value.pointer(pointer).and_then(Value::as_bool).unwrap_or_default()
-}
-
-/// A name of the catalogue on one line.
-pub(super) fn name(text: &Text, language: &str) -> String {
-    escape::line(&text.get(language, language))
 }
 
 /// Where an incident stands.

@@ -1,5 +1,6 @@
-// Writes an incident at the desk in Chromium, from the call that something is wrong to its end, and
-// looks at each page on the way as its readers would.
+// Writes an incident at the desk in Chromium, from the call that something is wrong to its end, sets a
+// component by hand and gives it back, announces work and calls it off, and looks at each page on the way
+// as its readers would.
 //
 // At each stop: axe-core (WCAG 2.0 to 2.2, A and AA, and best practice) and sideways scroll on a phone,
 // at 320 px, on a desktop, in the dark and with text at 200 %; a walk with the Tab key to whatever can
@@ -102,8 +103,10 @@ class Walk {
       // Where a list of faults has the focus, the way begins there.
       const begin = document.querySelector("[autofocus]");
       const is_after = (one) => !begin || begin.compareDocumentPosition(one) & Node.DOCUMENT_POSITION_FOLLOWING;
+      // Of radio buttons Tab reaches the chosen one; the arrow keys lead to the others.
+      const is_meant = (one) => one.type !== "hidden" && (one.type !== "radio" || one.checked);
       const all = [...document.querySelectorAll(usable)].filter(
-        (one) => one.tabIndex >= 0 && one.type !== "hidden" && one.checkVisibility() && is_after(one),
+        (one) => one.tabIndex >= 0 && is_meant(one) && one.checkVisibility() && is_after(one),
       );
       all.forEach((one, place) => { one.dataset.walk = place; });
       scrollTo(0, 0);
@@ -135,8 +138,10 @@ class Walk {
     this.must(where, inOrder, `Tab leaves the order of the page: ${reached}`);
   }
 
-  async press(name) {
-    await Promise.all([this.page.waitForNavigation(), this.page.getByRole("button", { name, exact: true }).last().click()]);
+  // Presses the last button of a name on the page, or in the form that goes to an address with this end.
+  async press(name, to = "") {
+    const place = to ? this.page.locator(`form[action$="${to}"]`) : this.page;
+    await Promise.all([this.page.waitForNavigation(), place.getByRole("button", { name, exact: true }).last().click()]);
   }
 }
 
@@ -222,6 +227,64 @@ async function story(walk, base, token) {
   walk.must("resolved", (await page.textContent("main")).includes("behoben"), "it is not over");
 }
 
+// A status by hand, words of a town, and planned work.
+async function things(walk, base) {
+  const { page } = walk;
+  await page.goto(`${base}/admin/components`);
+  await walk.look("components");
+  await Promise.all([page.waitForNavigation(), page.locator(".rows .head a").first().click()]);
+  await walk.look("component");
+  await page.selectOption("#status", "major_outage");
+  await walk.press("Vorschau ansehen", "/status");
+  await walk.look("component-preview");
+  await walk.press("Zurück und ändern");
+  walk.must("component", (await page.inputValue("#status")) === "major_outage", "going back loses what was chosen");
+  await walk.press("Vorschau ansehen", "/status");
+  await walk.press("Veröffentlichen");
+  walk.must("component", (await page.locator(".done").count()) === 1, "it does not say that it was done");
+  await walk.press("An die Prüfungen zurückgeben", "/back");
+  await walk.look("component-back");
+  await walk.press("Zurückgeben");
+  walk.must("component", (await page.locator(".done").count()) === 1, "it does not say that it was given back");
+
+  if (!(await page.locator("#local-text-de").isVisible())) await page.getByText("Etwas Neues sagen").click();
+  if (await page.locator("#town-all").count()) await page.check("#town-all");
+  await page.fill("#local-text-de", "Nur mit Termin.");
+  await walk.press("Vorschau ansehen", "/local");
+  await walk.press("Veröffentlichen");
+  await walk.look("local");
+  await Promise.all([page.waitForNavigation(), page.getByRole("button", { name: /^Ändern/ }).first().click()]);
+  walk.must("local", (await page.inputValue("#local-text-de")) === "Nur mit Termin.", "it is not filled in with what is said");
+  await walk.look("local-change");
+  await page.goBack();
+  await Promise.all([page.waitForNavigation(), page.getByRole("button", { name: /^Zurücknehmen/ }).first().click()]);
+  await walk.look("local-remove");
+  await walk.press("Zurücknehmen");
+  walk.must("local", (await page.locator(".done").count()) === 1, "it does not say that it was taken back");
+
+  await page.goto(`${base}/admin/maintenance`);
+  await walk.look("maintenance");
+  await page.goto(`${base}/admin/maintenance/new`);
+  await walk.look("plan");
+  await page.fill("#title-de", "Neue Software");
+  if (await page.locator("#find").count()) {
+    await page.fill("#find", "Rathaus");
+    await walk.press("Suchen");
+    walk.must("plan", (await page.inputValue("#title-de")) === "Neue Software", "seeking loses what was typed");
+  }
+  await page.locator("#components input[type=checkbox]").first().check();
+  await page.fill("#from", "2099-12-05");
+  await page.fill("#until", "2099-12-08");
+  await walk.press("Vorschau ansehen");
+  await walk.look("plan-preview");
+  await walk.press("Veröffentlichen");
+  await walk.look("planned");
+  await walk.press("Absagen: erst ansehen");
+  await walk.look("cancel");
+  await walk.press("Wirklich absagen");
+  walk.must("cancel", (await page.textContent("main")).includes("Es ist abgesagt"), "it is not called off");
+}
+
 async function main() {
   let chosen;
   try {
@@ -247,6 +310,7 @@ async function main() {
   });
   try {
     await story(walk, chosen.base, chosen.token);
+    await things(walk, chosen.base);
   } catch (error) {
     walk.say(page.url(), error.message);
   } finally {

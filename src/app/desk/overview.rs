@@ -170,7 +170,10 @@ impl Core {
         internal
             .filter(|component| self.state.may_change(editor, &Subject::Component(component.id.clone())))
             .take(LISTED_MAX)
-            .map(|component| json!({ "id": component.id, "name": component.name.get(language, language), "kind": component.kind }))
+            .map(|component| {
+                let owner = catalogue.organisations.get(component.owner as usize).map(|owner| &owner.id);
+                json!({ "id": component.id, "name": component.name.get(language, language), "kind": component.kind, "owner": owner })
+            })
             .collect()
     }
 }

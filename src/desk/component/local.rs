@@ -11,9 +11,9 @@ use crate::desk::components::state;
 use crate::desk::field::{self, DayTime, Texts, choices};
 use crate::desk::form::Form;
 use crate::desk::page::{Fault, Field, Kind};
-use crate::desk::preview::{self, Preview, Step};
+use crate::desk::publishing::{Confirm, Course, Sheet, carry, confirm, end};
 use crate::desk::time::Wall;
-use crate::desk::{Ask, Asking, Reply, Visit, page, refusal, scope, ways, words};
+use crate::desk::{Ask, Asking, Reply, Visit, page, scope, ways, words};
 use crate::model::snapshot::PublicOrganisation;
 use crate::model::status::{ComponentKind, DeliveryState, Mode, Processing, Status};
 use crate::model::text::Plain;
@@ -89,26 +89,25 @@ fn in_force(seen: &Seen<'_>) -> Markup {
     }
     groups.sort_by_key(|(_, all)| std::cmp::Reverse(all.first().and_then(|word| words::instant(word, "/since"))));
     let more = groups.len().saturating_sub(WORDS_MAX);
-    let flag = |word: &Value, name: &str| word.get(name).and_then(Value::as_bool) == Some(true);
     html! {
         @if groups.is_empty() {
             p { "Bisher ist hier nichts anders gesagt." }
         } @else {
             ul.rows {
-                @for (index, (reached, words)) in groups.iter().take(WORDS_MAX).enumerate() {
+                @for (reached, words) in groups.iter().take(WORDS_MAX) {
                     li {
                         h3 { (names(seen, reached)) }
                         @for word in words { (said(seen, word)) }
-                        @if words.iter().any(|word| flag(word, "may_remove")) {
-                            form method="post" action=(seen.action("remove")) {
-                                (seen.hidden())
-                                input type="hidden" name="key" value={ (seen.visit.nonce) (index) };
+                        @if words.iter().any(|word| words::flag(word, "/may_remove")) {
+                            form.act method="post" action=(seen.action("remove")) {
+                                (seen.begin_asking())
                                 @for reach in reached { input type="hidden" name="reach" value=(reach); }
-                                p.buttons { button.quiet { "Zurücknehmen" span.hidden { ": " (names(seen, reached)) } } }
+                                button.quiet name="do" value="ask" formaction={ (seen.action("change")) "#say" } { "Ändern" span.hidden { ": " (names(seen, reached)) } }
+                                button.quiet name="do" value="ask" { "Zurücknehmen" span.hidden { ": " (names(seen, reached)) } }
                             }
-                        } @else if words.iter().any(|word| flag(word, "declared")) {
+                        } @else if words.iter().any(|word| words::flag(word, "/declared")) {
                             p.hint { "Das steht in einer Datei des Betreibers. Sie können etwas Neueres sagen." }
-                        } @else if words.iter().any(|word| flag(word, "by_owner")) {
+                        } @else if words.iter().any(|word| words::flag(word, "/by_owner")) {
                             p.hint { "Das hat die Stelle gesagt, der der Dienst gehört. Sie können für Ihren Ort etwas Neueres sagen." }
                         } @else {
                             p.hint { "Das ist für mehrere Orte zugleich gesagt. Sie können für Ihren Ort etwas Neueres sagen." }
@@ -123,6 +122,36 @@ fn in_force(seen: &Seen<'_>) -> Markup {
 
 fn reached(word: &Value) -> Vec<String> {
     words::list(word, "/organisations").iter().filter_map(Value::as_str).map(str::to_owned).collect()
+}
+
+/// The words that are for exactly these, newest first.
+fn said_for<'s>(seen: &'s Seen<'_>, reached_by: &[String]) -> Vec<&'s Value> {
+    let all = words::list(&seen.told.body, "/internal/local").iter();
+    let mut meant: Vec<&Value> =
+        all.filter(|word| words::flag(word, "/may_remove") && reached(word) == reached_by).collect();
+    meant.sort_by_key(|word| std::cmp::Reverse(words::instant(word, "/since")));
+    meant
+}
+
+/// Whom the word is for that a form changes; nobody if it says something new.
+fn changed(sent: &Form) -> Vec<String> {
+    sent.all("reach").map(str::to_owned).collect()
+}
+
+/// The word that a form changes; null if it says something new.
+fn before<'s>(seen: &'s Seen<'_>, sent: Option<&Form>) -> &'s Value {
+    sent.and_then(|sent| said_for(seen, &changed(sent)).first().copied()).unwrap_or(&Value::Null)
+}
+
+/// Whether a word for these is one for a town.
+fn reaches(reached: &[String], town: &PublicOrganisation) -> bool {
+    let is_prefix = |reach: &str| !reach.is_empty() && reach.bytes().all(|byte| byte.is_ascii_digit());
+    let is_in = |reach: &String| {
+        *reach == town.id.as_str()
+            || is_prefix(reach) && town.ars.as_deref().is_some_and(|ars| ars.starts_with(reach.as_str()))
+    };
+    let is_out = |reach: &String| reach.strip_prefix('!') == Some(town.id.as_str());
+    reached.iter().any(is_in) && !reached.iter().any(is_out)
 }
 
 /// Whom a word is for, in names.
@@ -149,7 +178,7 @@ fn said(seen: &Seen<'_>, word: &Value) -> Markup {
     let processing = Processing::parse(words::text(word, "/processing"));
     let delivery = DeliveryState::parse(words::text(word, "/delivery"));
     let texts = word.get("text").and_then(Value::as_object);
-    let ways = word.get("alternatives").and_then(Value::as_array).map_or(0, Vec::len);
+    let (ways, language) = (words::list(word, "/alternatives"), seen.visit.snapshot.catalogue.site.language());
     html! {
         div.word {
             @if let Some(status) = status { p { (state(status, seen.kind())) } }
@@ -160,7 +189,12 @@ fn said(seen: &Seen<'_>, word: &Value) -> Markup {
             @for (language, text) in texts.into_iter().flatten() {
                 p.text lang=(Plain::new(language)) { (Plain::new(text.as_str().unwrap_or_default())) }
             }
-            @if ways > 0 { p { (ways) @if ways == 1 { " anderer Weg" } @else { " andere Wege" } } }
+            @for way in ways {
+                p {
+                    (way.pointer(&format!("/label/{language}")).and_then(Value::as_str).map(Plain::new).unwrap_or_default())
+                    @for target in words::list(way, "/target") { " " (words::line(target, "")) }
+                }
+            }
             p.meta {
                 "seit " (wall.moment(words::text(word, "/since")))
                 @if !words::text(word, "/until").is_empty() { ", bis " (wall.end(words::text(word, "/until"))) }
@@ -171,39 +205,77 @@ fn said(seen: &Seen<'_>, word: &Value) -> Markup {
 
 fn new_word(seen: &Seen<'_>, sent: &Sent<'_>, towns: &[&PublicOrganisation]) -> Markup {
     let (fields, faults) = (sent.fields_of("local"), sent.faults_of("local"));
+    let reached = fields.map(changed).unwrap_or_default();
+    let before = before(seen, fields);
+    let ways = words::list(before, "/alternatives");
+    // A form that was filled in here was not sent by anybody yet.
+    let typed = fields.filter(|fields| fields.has("do"));
     html! {
-        details open[!seen.is_owned || fields.is_some()] {
-            summary { "Etwas Neues sagen" }
-            p.hint { "Sagen Sie etwas Neues für dieselben Orte, ersetzt es das Alte ganz." }
-            (form(seen, fields, faults, sent, towns))
+        details id="say" open[!seen.is_owned || fields.is_some()] {
+            summary { @if reached.is_empty() { "Etwas Neues sagen" } @else { "Ändern: " (names(seen, &reached)) } }
+            p.hint {
+                @if reached.is_empty() { "Sagen Sie etwas Neues für dieselben Orte, ersetzt es das Alte ganz." }
+                @else { "Wen Sie unten herausnehmen, für den gilt weiter, was bisher gesagt ist." }
+            }
+            form method="post" action=(seen.action("local")) {
+                (seen.begin(fields, sent.status))
+                @for reach in &reached { input type="hidden" name="reach" value=(Plain::new(reach)); }
+                (who(seen, fields, faults, towns))
+                (what(seen, fields, faults))
+                (TEXT.show(seen.visit, typed, faults, before.get("text").unwrap_or(&Value::Null)))
+                details open[ways::is_open(typed, faults, ways)] {
+                    summary { "Andere Wege: So geht es trotzdem" }
+                    (ways::show(seen.visit, typed, faults, ways, &seen.to("local")))
+                }
+                (DayTime { name: "local-until", label: "Bis wann?", hint: "Ohne Angabe gilt es, bis Sie es zurücknehmen. Der Tag zählt noch ganz dazu, wenn Sie keine Uhrzeit angeben.", required: false, now: ("", "") }.show(fields, faults))
+                (end())
+            }
         }
     }
 }
 
-fn form(
-    seen: &Seen<'_>,
-    fields: Option<&Form>,
-    faults: &[Fault],
-    sent: &Sent<'_>,
-    towns: &[&PublicOrganisation],
-) -> Markup {
-    html! {
-        form method="post" action=(seen.action("local")) {
-            (seen.hidden())
-            // What the Enter key presses: the first button of a form.
-            button.first tabindex="-1" aria-hidden="true" { "Vorschau" }
-            (preview::kept_key(fields, sent.told.as_ref()))
-            (who(seen, fields, faults, towns))
-            (what(seen, fields, faults))
-            (TEXT.show(seen.visit, fields, faults, &Value::Null))
-            details open[ways::is_open(fields, faults, &[])] {
-                summary { "Andere Wege: So geht es trotzdem" }
-                (ways::show(seen.visit, fields, faults, &[], &seen.action("local")))
-            }
-            (DayTime { name: "local-until", label: "Bis wann?", hint: "Ohne Angabe gilt es, bis Sie es zurücknehmen. Der Tag zählt noch ganz dazu, wenn Sie keine Uhrzeit angeben.", required: false, now: ("", "") }.show(fields, faults))
-            p.buttons { button { "Vorschau" } }
+/// The form as it was filled in for a word that is there.
+fn filled_in(seen: &Seen<'_>, reached: &[String], word: &Value) -> Form {
+    let towns = towns(seen);
+    let mut fields: Vec<(String, String)> = Vec::new();
+    let mut put = |name: &str, value: &str| {
+        if !value.is_empty() {
+            fields.push((name.to_owned(), value.to_owned()));
+        }
+    };
+    reached.iter().for_each(|reach| put("reach", reach));
+    if towns.len() > TOWNS_MAX {
+        reached.iter().for_each(|reach| put("county", reach));
+    } else {
+        towns.iter().filter(|town| reaches(reached, town)).for_each(|town| put("town", town.id.as_str()));
+    }
+    for (field, pointer) in
+        [("mode", "/mode"), ("local-status", "/status"), ("processing", "/processing"), ("delivery", "/delivery")]
+    {
+        put(field, words::text(word, pointer));
+    }
+    match word.get("released").and_then(Value::as_bool) {
+        Some(true) => put("released", "yes"),
+        Some(false) => put("released", "no"),
+        None => {}
+    }
+    for (field, pointer) in [("local-until", "/until"), ("delivery-until", "/delivery_until")] {
+        if let Some(until) = words::instant(word, pointer) {
+            let (day, time) = field::shown_end(until, seen.zone());
+            put(field, &day);
+            put(&format!("{field}-time"), &time);
         }
     }
+    Form::of(fields)
+}
+
+/// The form to change a word that is there.
+pub(super) async fn change(seen: &Seen<'_>, ask: &dyn Ask, sent: &Form) -> Reply {
+    let reached = changed(sent);
+    let Some(form) = said_for(seen, &reached).first().map(|word| filled_in(seen, &reached, word)) else {
+        return Reply::see(seen.path());
+    };
+    show(seen, ask, Sent { form: "local", fields: Some(&form), ..Sent::default() }).await
 }
 
 /// For whom.
@@ -299,7 +371,7 @@ fn what(seen: &Seen<'_>, fields: Option<&Form>, faults: &[Fault]) -> Markup {
 
 /// The organisations that are meant, as the interface takes them.
 fn meant(seen: &Seen<'_>, sent: &Form) -> Vec<String> {
-    let towns = towns(seen);
+    let (towns, said_for) = (towns(seen), changed(sent));
     let all = sent.has("all");
     if towns.len() > TOWNS_MAX {
         let counties = by_county(&towns).into_iter().filter_map(|(county, _)| county);
@@ -312,6 +384,10 @@ fn meant(seen: &Seen<'_>, sent: &Form) -> Vec<String> {
         let in_county = scope::county(town).is_some_and(|county| sent.all("county").any(|given| given == county));
         all || in_county || sent.all("town").any(|given| given == town.id.as_str())
     };
+    // A word that is changed for the same ones takes the place of the old one.
+    if !said_for.is_empty() && towns.iter().all(|town| is_meant(&town) == reaches(&said_for, town)) {
+        return said_for;
+    }
     towns.iter().filter(is_meant).map(|town| town.id.to_string()).collect()
 }
 
@@ -349,7 +425,9 @@ fn read(seen: &Seen<'_>, sent: &Form) -> Result<Map<String, Value>, Vec<Fault>> 
         body.insert("delivery".to_owned(), delivery.into());
     }
     body.extend(when("local-until").map(|until| ("until".to_owned(), until.into())));
-    body.extend(TEXT.filled(seen.visit, sent).map(|text| ("text".to_owned(), text)));
+    let before = before(seen, Some(sent));
+    let text = TEXT.replacing(seen.visit, sent, before.get("text").unwrap_or(&Value::Null));
+    body.extend(text.map(|text| ("text".to_owned(), text)));
     let ways = ways::read(seen.visit, sent);
     faults.extend(ways.faults);
     if !ways.all.is_empty() {
@@ -383,65 +461,63 @@ fn pointers(visit: &Visit, sent: &Form) -> Vec<(String, String)> {
 }
 
 pub(super) async fn carry_out(seen: &Seen<'_>, ask: &dyn Ask, sent: &Form) -> Reply {
-    let again = |faults: Vec<Fault>, told| Sent { form: "local", fields: Some(sent), faults, told, ..Sent::default() };
-    let step = Step::of(sent);
-    if step == Step::Change || ways::asks_for_more(sent) {
-        return show(seen, ask, again(Vec::new(), None)).await;
-    }
-    let body = match preview::request(sent).map_or_else(|| read(seen, sent).map(Value::Object), Ok) {
-        Ok(body) => body,
-        Err(faults) => return show(seen, ask, again(faults, None)).await,
+    let (body, faults) = match read(seen, sent) {
+        Ok(body) => (Value::Object(body), Vec::new()),
+        Err(faults) => (Value::Null, faults),
     };
-    let organisations: Vec<String> = reached(&body);
-    let asking = Asking {
-        dry_run: step == Step::Preview,
-        idempotency_key: (step == Step::Publish).then(|| preview::key(seen.visit, sent)),
-        ..Asking::new("PUT", seen.asked("local"), Some(body.clone()))
+    let meant = reached(&body);
+    let sheet = Sheet {
+        faults,
+        pointers: pointers(seen.visit, sent),
+        summary: html! {
+            (whom(seen, &meant))
+            @if meant.len() > 1 { p.hint { "Hier sehen Sie die Seite der ersten Stadt; bei den anderen steht dasselbe." } }
+        },
+        ..Sheet::new("Was vor Ort anders ist", seen.to("local"), Asking::new("PUT", seen.asked("local"), Some(body)))
     };
-    let told = ask.ask(asking).await;
-    if !told.is_well() {
-        let faults = vec![refusal::fault(&told, &pointers(seen.visit, sent))];
-        return show(seen, ask, again(faults, Some(told))).await;
+    match carry(seen.visit, ask, sent, sheet).await {
+        Course::Again(status, faults) => {
+            show(seen, ask, Sent { form: "local", fields: Some(sent), faults, status, ..Sent::default() }).await
+        }
+        Course::Page(page) => page,
+        Course::Done(_) => seen.done("ort"),
     }
-    if step == Step::Publish {
-        return seen.done("ort");
-    }
-    let summary = html! {
-        p { "„" (seen.name()) "“ für " strong { (names(seen, &organisations)) } "." }
+}
+
+/// For whom it is said.
+fn whom(seen: &Seen<'_>, organisations: &[String]) -> Markup {
+    html! {
+        p { "„" (seen.name()) "“ für " strong { (names(seen, organisations)) } "." }
         @if organisations.len() > NAMES_MAX {
             details {
                 summary { "Alle " (organisations.len()) " ansehen" }
-                ul { @for id in &organisations { li { (names(seen, std::slice::from_ref(id))) } } }
+                ul { @for id in organisations { li { (names(seen, std::slice::from_ref(id))) } } }
             }
         }
-        @if organisations.len() > 1 { p.hint { "Unten sehen Sie die Seite der ersten Stadt; bei den anderen steht dasselbe." } }
-    };
-    let preview = Preview {
-        heading: "Vorschau: Was vor Ort anders ist",
-        action: &seen.action("local"),
-        publish: "Veröffentlichen",
-        summary,
-        told: &told,
-        sent,
-        request: Some(&body),
-    };
-    preview::page(seen.visit, &preview)
+    }
 }
 
 pub(super) async fn remove(seen: &Seen<'_>, ask: &dyn Ask, sent: &Form) -> Reply {
-    let reached: Vec<&str> = sent.all("reach").collect();
+    let reached = changed(sent);
     if reached.is_empty() {
         return page::not_found(seen.visit);
     }
-    let asking = Asking {
-        idempotency_key: Some(preview::key(seen.visit, sent)),
-        ..Asking::new("DELETE", seen.asked("local"), Some(json!({ "organisations": reached })))
+    let body = json!({ "organisations": reached });
+    let asking = Asking::new("DELETE", seen.asked("local"), Some(body));
+    let name = seen.name();
+    let asked = Confirm {
+        sheet: Sheet {
+            button: "Zurücknehmen",
+            ..Sheet::new("Angaben vor Ort zurücknehmen", seen.to("remove"), asking)
+        },
+        etag: seen.etag(),
+        says: "Es gilt dann nicht mehr, und zwar für alle, für die es gesagt wurde:",
+        what: html! {
+            (whom(seen, &reached))
+            @for word in said_for(seen, &reached) { (said(seen, word)) }
+        },
+        back: (seen.below(), &name),
+        done: seen.done("weg"),
     };
-    let told = ask.ask(asking).await;
-    // Somebody else may have taken it back a moment ago: then it is as it was wanted.
-    if told.is_well() || told.status == 404 {
-        return seen.done("weg");
-    }
-    let faults = vec![refusal::fault(&told, &[])];
-    show(seen, ask, Sent { form: "remove", fields: Some(sent), faults, told: Some(told), ..Sent::default() }).await
+    confirm(seen.visit, ask, asked).await
 }

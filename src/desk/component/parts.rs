@@ -3,13 +3,14 @@
 //! chosen is lost.
 
 use maud::{Markup, html};
-use serde_json::json;
+use serde_json::Value;
 
-use crate::desk::component::{Seen, Sent, show, statuses};
+use crate::desk::component::{Seen, Sent, by_hand_request, show, statuses};
 use crate::desk::components::state;
 use crate::desk::form::Form;
 use crate::desk::page::Fault;
-use crate::desk::{Ask, Asking, PREFIX, Reply, field, preview, refusal, scope};
+use crate::desk::publishing::{Wish, carrying, documents, end, key, look, readings};
+use crate::desk::{Ask, Asking, PREFIX, Reply, field, refusal, scope};
 use crate::model::local::View;
 use crate::model::snapshot::PublicComponent;
 use crate::model::status::Status;
@@ -71,8 +72,7 @@ pub(super) fn section(seen: &Seen<'_>, sent: &Sent<'_>) -> Markup {
                 @if seen.is_owned {
                     p { "Setzen Sie mehrere auf einmal. „Wie geprüft“ heißt: nicht von Hand gesetzt." }
                     form method="post" action=(seen.action("parts")) {
-                        (seen.hidden())
-                        input type="hidden" name="key" value=(seen.visit.nonce);
+                        (seen.begin(None, 0))
                         @for part in &parts {
                             @let id = part.component.id.as_str();
                             @let name = select_of(id);
@@ -94,7 +94,7 @@ pub(super) fn section(seen: &Seen<'_>, sent: &Sent<'_>) -> Markup {
                             }
                         }
                         (field::DayTime { name: "parts-until", label: "Bis wann?", hint: "Gilt für alles, was Sie jetzt neu setzen. Nötig für das, was besser ist, als die Prüfungen sagen: höchstens 7 Tage.", required: false, now: ("", "") }.show(fields, faults))
-                        p.buttons { button { "Alle Teile veröffentlichen" } }
+                        (end())
                     }
                 } @else {
                     ul.rows {
@@ -113,6 +113,10 @@ pub(super) fn section(seen: &Seen<'_>, sent: &Sent<'_>) -> Markup {
     }
 }
 
+fn wanted_said(outcome: &Outcome) -> &'static str {
+    outcome.wanted.map_or("wie geprüft", |status| Words::German.status(status, None))
+}
+
 /// What was done and what was not.
 pub(super) fn outcomes(all: &[Outcome]) -> Markup {
     let done: Vec<&Outcome> = all.iter().filter(|outcome| outcome.refused.is_none()).collect();
@@ -122,10 +126,7 @@ pub(super) fn outcomes(all: &[Outcome]) -> Markup {
                 p { strong { "Das ist veröffentlicht:" } }
                 ul {
                     @for outcome in done {
-                        li { (outcome.name) ": " @match outcome.wanted {
-                            Some(status) => (Words::German.status(status, None)),
-                            None => "wie geprüft",
-                        } }
+                        li { (outcome.name) ": " (wanted_said(outcome)) }
                     }
                 }
             }
@@ -133,66 +134,120 @@ pub(super) fn outcomes(all: &[Outcome]) -> Markup {
     }
 }
 
+/// What is wanted of one part, and what the interface said to it.
+struct Wanted {
+    outcome: Outcome,
+    /// What the part was known by when it was looked at.
+    revision: String,
+    told: Value,
+}
+
+/// Sets each part that was chosen otherwise, or tries to.
+async fn each(seen: &Seen<'_>, ask: &dyn Ask, sent: &Form, until: Option<&String>) -> Vec<Wanted> {
+    let publishes = Wish::of(sent) == Wish::Publish;
+    let key = key(seen.visit, sent);
+    let mut all = Vec::new();
+    for part in parts(seen) {
+        let id = part.component.id.as_str();
+        let (name, before) = (select_of(id), sent.text(&format!("was-{id}")));
+        let word_wanted = sent.text(&name);
+        // What somebody has set so meanwhile need not be looked at.
+        let is_so = word(part.set) == word_wanted && !publishes;
+        if word_wanted == before || !sent.has(&name) || is_so {
+            continue;
+        }
+        let wanted = Status::parse(&word_wanted);
+        let mut one = Wanted {
+            outcome: Outcome {
+                id: id.to_owned(),
+                name: scope::component_name(seen.visit, part.component),
+                wanted,
+                refused: None,
+            },
+            revision: sent.text(&format!("revision-{id}")),
+            told: Value::Null,
+        };
+        if !word_wanted.is_empty() && wanted.is_none() {
+            one.outcome.refused = Some("Diesen Stand gibt es nicht.".to_owned());
+        } else if word(part.set) == word_wanted {
+            // Somebody, or this very form, has done it already.
+        } else if word(part.set) != before {
+            one.outcome.refused =
+                Some("Inzwischen hat jemand anderes diesen Teil gesetzt. Bitte sehen Sie nach.".to_owned());
+        } else {
+            if !publishes {
+                one.revision = ask.ask(Asking::get(format!("/components/{id}"))).await.etag.unwrap_or_default();
+            }
+            let path = format!("/components/{id}/override");
+            let asking = match wanted {
+                Some(_) => Asking::new("PUT", path, Some(by_hand_request(wanted, until.cloned()))),
+                None => Asking::new("DELETE", path, None),
+            };
+            let told = ask
+                .ask(Asking {
+                    dry_run: !publishes,
+                    if_match: Some(one.revision.clone()).filter(|revision| !revision.is_empty()),
+                    idempotency_key: publishes.then(|| format!("{key}-{id}")),
+                    ..asking
+                })
+                .await;
+            one.outcome.refused = (!told.is_well()).then(|| refusal::fault(&told, &[]).sentence);
+            one.told = told.body;
+        }
+        all.push(one);
+    }
+    all
+}
+
 pub(super) async fn carry_out(seen: &Seen<'_>, ask: &dyn Ask, sent: &Form) -> Reply {
     let again = |faults: Vec<Fault>, outcomes: Vec<Outcome>| Sent {
         form: "parts",
         fields: Some(sent),
+        status: if faults.is_empty() { 200 } else { 422 },
         faults,
         outcomes,
-        ..Sent::default()
     };
+    let wish = Wish::of(sent);
+    if wish == Wish::Write {
+        return show(seen, ask, again(Vec::new(), Vec::new())).await;
+    }
     let until = match field::read_when(sent, "parts-until") {
         Ok(until) => until,
         Err(fault) => return show(seen, ask, again(vec![fault], Vec::new())).await,
     };
-    let key = preview::key(seen.visit, sent);
-    let mut outcomes = Vec::new();
-    for part in parts(seen) {
-        let id = part.component.id.as_str();
-        let (wanted, before) = (sent.text(&select_of(id)), sent.text(&format!("was-{id}")));
-        if wanted == before || !sent.has(&select_of(id)) {
-            continue;
-        }
-        let mut outcome = Outcome {
-            id: id.to_owned(),
-            name: scope::component_name(seen.visit, part.component),
-            wanted: Status::parse(&wanted),
-            refused: None,
-        };
-        if !wanted.is_empty() && outcome.wanted.is_none() {
-            outcome.refused = Some("Diesen Stand gibt es nicht.".to_owned());
-        } else if word(part.set) == wanted {
-            // Somebody, or this very form, has done it already.
-        } else if word(part.set) != before {
-            outcome.refused =
-                Some("Inzwischen hat jemand anderes diesen Teil gesetzt. Bitte sehen Sie nach.".to_owned());
-        } else {
-            let path = format!("/components/{id}/override");
-            let asking = match outcome.wanted {
-                Some(status) => {
-                    let mut body = json!({ "status": status.as_str() });
-                    if let (Some(until), Some(fields)) = (&until, body.as_object_mut()) {
-                        fields.insert("until".to_owned(), until.clone().into());
-                    }
-                    Asking::new("PUT", path, Some(body))
-                }
-                None => Asking::new("DELETE", path, None),
-            };
-            let told = ask.ask(Asking { idempotency_key: Some(format!("{key}-{id}")), ..asking }).await;
-            outcome.refused = (!told.is_well()).then(|| refusal::fault(&told, &[]).sentence);
-        }
-        outcomes.push(outcome);
-    }
-    let faults: Vec<Fault> = outcomes
+    let all = each(seen, ask, sent, until.as_ref()).await;
+    let faults: Vec<Fault> = all
         .iter()
-        .filter_map(|outcome| {
-            let why = outcome.refused.as_ref()?;
-            Some(Fault { field: Some(select_of(&outcome.id)), sentence: format!("{}: {why}", outcome.name) })
+        .filter_map(|Wanted { outcome, .. }| {
+            let sentence = format!("{}: {}", outcome.name, outcome.refused.as_ref()?);
+            Some(Fault { field: Some(select_of(&outcome.id)), sentence })
         })
         .collect();
-    match (outcomes.is_empty(), faults.is_empty()) {
-        (true, _) => seen.done("nichts"),
-        (false, true) => seen.done("teile"),
-        (false, false) => show(seen, ask, again(faults, outcomes)).await,
+    match (all.is_empty(), faults.is_empty(), wish) {
+        (true, ..) => seen.done("nichts"),
+        (false, true, Wish::Publish) => seen.done("teile"),
+        (false, true, _) => preview(seen, sent, &all),
+        (false, false, Wish::Publish) => {
+            show(seen, ask, again(faults, all.into_iter().map(|one| one.outcome).collect())).await
+        }
+        (false, false, _) => show(seen, ask, again(faults, Vec::new())).await,
     }
+}
+
+/// The page before they are published: each part as it will be read.
+fn preview(seen: &Seen<'_>, sent: &Form, all: &[Wanted]) -> Reply {
+    let visit = seen.visit;
+    let revisions = all.iter().map(|one| (format!("revision-{}", one.outcome.id), one.revision.clone()));
+    let form = sent.with(revisions);
+    let read = html! {
+        @for Wanted { outcome, told, .. } in all {
+            details.more open[all.len() == 1] {
+                summary { (outcome.name) ": " (wanted_said(outcome)) }
+                (readings(visit, told, None))
+                (documents(told, None))
+            }
+        }
+        (carrying(visit, &form, &seen.to("parts"), None, &visit.nonce, "Veröffentlichen"))
+    };
+    look(visit, "Teile", &read)
 }

@@ -3,15 +3,14 @@
 use maud::{Markup, html};
 use serde_json::{Value, json};
 
+use crate::desk::choice::Choices;
 use crate::desk::field::Texts;
 use crate::desk::form::Form;
 use crate::desk::incident::Known;
-use crate::desk::incident::fields::{
-    Part, States, ending, owned, promise, read_ending, read_promise, same_ending, shown, ticks,
-};
-use crate::desk::incident::open::{INTERNAL, TEXT, TITLE, causes, opens, pointers, titled};
-use crate::desk::incident::publishing::{Course, Sheet, begin, carry, end};
-use crate::desk::page::{self, Fault, Field, Kind};
+use crate::desk::incident::fields::{States, ending, promise, read_ending, read_promise, same_ending};
+use crate::desk::incident::open::{INTERNAL, TEXT, TITLE, causes, opens, pointers, unaffected};
+use crate::desk::page::{self, Fault, Field, Kind, titled};
+use crate::desk::publishing::{Course, Sheet, begin, carry, end, revision};
 use crate::desk::time::Wall;
 use crate::desk::{Ask, Asking, PREFIX, Reply, Visit, ways, words};
 use crate::model::incident::{Impact, IncidentStatus};
@@ -20,7 +19,7 @@ use crate::publish::wording::Words;
 /// A new update, or with `ends` the last one.
 pub(super) async fn update(visit: &Visit, ask: &dyn Ask, incident: &Known, ends: bool) -> Reply {
     let overview = ask.ask(Asking::get("/overview")).await;
-    let parts = owned(visit, words::list(&overview.body, "/internal_components"));
+    let parts = Choices::owned(visit, words::list(&overview.body, "/internal_components"));
     let sheet = Update { visit, incident, ends, parts: &parts };
     let Some(form) = &visit.sent else { return sheet.show(None, &[], 200) };
     match carry(visit, ask, form, sheet.read(form)).await {
@@ -30,20 +29,11 @@ pub(super) async fn update(visit: &Visit, ask: &dyn Ask, incident: &Known, ends:
     }
 }
 
-/// What the revision field of a form says: what it was filled in for, or what is there now if that
-/// has changed and the visitor was told so.
-pub(super) fn revision(incident: &Known, sent: Option<&Form>, status: u16) -> String {
-    match sent {
-        Some(form) if status != 412 => form.text("revision"),
-        _ => incident.etag.clone(),
-    }
-}
-
 struct Update<'a> {
     visit: &'a Visit,
     incident: &'a Known,
     ends: bool,
-    parts: &'a [Part],
+    parts: &'a Choices,
 }
 
 impl Update<'_> {
@@ -90,14 +80,8 @@ impl Update<'_> {
             }
         }
         let path = format!("/incidents/{}/updates", self.incident.id);
-        Sheet {
-            title: self.heading(),
-            path: self.path(),
-            asking: Asking::new("POST", path, Some(body)),
-            faults,
-            pointers: pointers(visit, at),
-            place: None,
-        }
+        let asking = Asking::new("POST", path, Some(body));
+        Sheet { faults, pointers: pointers(visit, at), ..Sheet::new(self.heading(), self.path(), asking) }
     }
 
     fn read_rest(
@@ -108,7 +92,7 @@ impl Update<'_> {
         at: &mut Vec<(String, String)>,
     ) {
         let visit = self.visit;
-        let states = States { all: self.parts, given: &self.given(), concerned: &[] }.read(form);
+        let states = States { all: self.parts, given: &self.given(), concerned: &[], reported: "" }.read(form);
         if !states.is_empty() {
             give("components", states.into());
         }
@@ -146,7 +130,7 @@ impl Update<'_> {
             p.over { a href={ (PREFIX) (incident.path("")) } { (incident.title()) } }
             (so_far(visit, incident))
             form method="post" action={ (PREFIX) (self.path()) } novalidate {
-                (begin(visit, &revision(incident, sent, status)))
+                (begin(visit, &revision(&incident.etag, sent, status)))
                 (TEXT.show(visit, sent, faults, &Value::Null))
                 @if self.ends { (self.end_fields(sent, faults)) } @else { (self.fields(sent, faults)) }
                 (end())
@@ -193,11 +177,10 @@ impl Update<'_> {
         };
         let given = self.given();
         let concerned = incident.concerned();
-        let states = States { all: self.parts, given: &given, concerned: &concerned };
+        let states = States { all: self.parts, given: &given, concerned: &concerned, reported: "" };
         let overdue = words::flag(&incident.body, "/incident/overdue");
         let promised = if overdue { "" } else { incident.text("/internal/next_update_by") };
-        let ticked = sent.map_or_else(|| self.unaffected(), |form| form.all("unaffected").map(str::to_owned).collect());
-        let on_pages = shown(visit);
+        let (on_pages, well) = (Choices::shown(visit), self.unaffected());
         let ways = words::list(&incident.body, "/internal/alternatives");
         let is_open = opens(sent, faults) && sent.is_some();
         let seeks = sent.is_some_and(|form| form.text("do") == "find")
@@ -207,7 +190,7 @@ impl Update<'_> {
             @if incident.is_open() { (promise(visit, sent, faults, promised)) }
             details.more open[ways::is_open(sent, faults, ways)] {
                 summary { "So geht es trotzdem: Telefon, Formular, Schalter" }
-                (ways::show(visit, sent, faults, ways, &format!("{PREFIX}{}", self.path())))
+                (ways::show(visit, sent, faults, ways, &self.path()))
             }
             details.more open[seeks] {
                 summary { "Was ist wie gestört?" }
@@ -220,7 +203,7 @@ impl Update<'_> {
                 summary { "Mehr angeben: Ende, Ursache, nicht betroffen, Internes" }
                 (ending(visit, sent, faults, self.expected()))
                 (cause.show(sent, faults))
-                @if !on_pages.is_empty() { (ticks("unaffected", "Nicht betroffen", &on_pages, &ticked, sent)) }
+                (unaffected(&on_pages, &well).show(sent, faults))
                 (INTERNAL.show(visit, sent, faults, &Value::Null))
             }
         }
@@ -242,7 +225,7 @@ pub(super) fn so_far(visit: &Visit, incident: &Known) -> Markup {
 /// What was said of it as a whole: title, impact, cause, root.
 pub(super) async fn edit(visit: &Visit, ask: &dyn Ask, incident: &Known) -> Reply {
     let overview = ask.ask(Asking::get("/overview")).await;
-    let parts = owned(visit, words::list(&overview.body, "/internal_components"));
+    let parts = Choices::owned(visit, words::list(&overview.body, "/internal_components"));
     let Some(form) = &visit.sent else { return show_edit(visit, incident, &parts, None, &[], 200) };
     match carry(visit, ask, form, read_edit(visit, incident, form)).await {
         Course::Again(status, faults) => show_edit(visit, incident, &parts, Some(form), &faults, status),
@@ -287,20 +270,15 @@ fn read_edit(visit: &Visit, incident: &Known, form: &Form) -> Sheet<'static> {
     if body.as_object().is_some_and(serde_json::Map::is_empty) {
         faults.push(Fault { field: None, sentence: "Sie haben nichts geändert.".to_owned() });
     }
-    Sheet {
-        title: "Störung ändern",
-        path: incident.path("/edit"),
-        asking: Asking::new("PATCH", format!("/incidents/{}", incident.id), Some(body)),
-        faults,
-        pointers: pointers(visit, Vec::new()),
-        place: None,
-    }
+    let asking = Asking::new("PATCH", format!("/incidents/{}", incident.id), Some(body));
+    let pointers = pointers(visit, Vec::new());
+    Sheet { faults, pointers, ..Sheet::new("Störung ändern", incident.path("/edit"), asking) }
 }
 
 fn show_edit(
     visit: &Visit,
     incident: &Known,
-    parts: &[Part],
+    parts: &Choices,
     sent: Option<&Form>,
     faults: &[Fault],
     status: u16,
@@ -311,14 +289,9 @@ fn show_edit(
     let root = incident.text("/internal/root");
     let concerned = incident.concerned();
     // What is disturbed comes first; a root that is not the visitor's stays as it is.
-    let mut roots: Vec<(&str, &str)> = parts
-        .iter()
-        .filter(|part| concerned.contains(&part.id))
-        .map(|part| (part.id.as_str(), part.name.as_str()))
-        .collect();
-    roots.extend(
-        parts.iter().filter(|part| !concerned.contains(&part.id)).map(|part| (part.id.as_str(), part.name.as_str())),
-    );
+    let (first, others): (Vec<_>, Vec<_>) = parts.all().iter().partition(|part| concerned.contains(&part.id));
+    let mut roots: Vec<(&str, &str)> =
+        first.into_iter().chain(others).map(|part| (part.id.as_str(), part.name.as_str())).collect();
     roots.truncate(ROOTS_MAX);
     if !roots.iter().any(|(id, _)| *id == root) {
         roots.insert(0, (root, root));
@@ -334,7 +307,7 @@ fn show_edit(
         (page::faults(faults))
         p.over { a href={ (PREFIX) (incident.path("")) } { (incident.title()) } }
         form method="post" action={ (PREFIX) (incident.path("/edit")) } novalidate {
-            (begin(visit, &revision(incident, sent, status)))
+            (begin(visit, &revision(&incident.etag, sent, status)))
             (TITLE.show(visit, sent, faults, &title_now(visit, incident)))
             (field("impact", "Wie schwer ist es?", "", &impacts, incident.field("impact")).show(sent, faults))
             (field("cause", "Art der Ursache", "", &causes, incident.field("cause")).show(sent, faults))

@@ -4,139 +4,25 @@
 use maud::{Markup, html};
 use serde_json::{Map, Value, json};
 
+use crate::desk::choice::{Choice, Choices};
 use crate::desk::field::{self, DayTime, Texts};
 use crate::desk::form::Form;
 use crate::desk::page::{Fault, Field, Kind};
 use crate::desk::time::Wall;
 use crate::desk::{Visit, words};
-use crate::model::status::{ComponentKind, Status};
-use crate::model::text::Plain;
-
-/// Most components that a form lists without being asked for more of them.
-const LISTED_MAX: usize = 25;
-
-/// Most components that are found at once.
-const FOUND_MAX: usize = 50;
-
-/// What a form must not lose between two looks, whatever it shows.
-pub(super) const OWN_FIELDS: [&str; 3] = ["csrf", "do", "key"];
-
-/// A component that the visitor may name.
-#[derive(Debug, Clone)]
-pub(super) struct Part {
-    /// Its id.
-    pub(super) id: String,
-    /// Its name, with that of its whole.
-    pub(super) name: String,
-    /// What it is.
-    pub(super) kind: Option<ComponentKind>,
-    /// How it stands, as a word of the interface; empty if the public does not know it.
-    pub(super) now: &'static str,
-}
-
-impl Part {
-    fn is_well(&self) -> bool {
-        self.now.is_empty() || self.now == Status::Operational.as_str()
-    }
-}
-
-/// The components that the visitor's organisations own: the public ones, and `internal` ones that the
-/// interface named.
-pub(super) fn owned(visit: &Visit, internal: &[Value]) -> Vec<Part> {
-    parts(visit, internal, |visit, component| {
-        let owner = visit.snapshot.catalogue.organisations.get(component.owner as usize);
-        owner.is_some_and(|owner| visit.speaks_for(owner))
-    })
-}
-
-/// The components on pages that the visitor speaks for.
-pub(super) fn shown(visit: &Visit) -> Vec<Part> {
-    let all = visit.snapshot.catalogue.organisations.iter().zip(0u32..);
-    let mine: Vec<u32> = all.filter(|(one, _)| visit.speaks_for(one)).map(|(_, index)| index).collect();
-    parts(visit, &[], |_, component| mine.iter().any(|index| component.shown_on.binary_search(index).is_ok()))
-}
-
-fn parts(
-    visit: &Visit,
-    internal: &[Value],
-    is_meant: impl Fn(&Visit, &crate::model::snapshot::PublicComponent) -> bool,
-) -> Vec<Part> {
-    let catalogue = &visit.snapshot.catalogue;
-    let language = catalogue.site.language();
-    let public = catalogue.components.iter().zip(0u32..).filter(|(component, _)| is_meant(visit, component)).map(
-        |(component, index)| {
-            let whole = component.part_of.and_then(|whole| catalogue.components.get(whole as usize));
-            let own = words::name(&component.name, language);
-            Part {
-                id: component.id.to_string(),
-                name: whole
-                    .map_or_else(|| own.clone(), |whole| format!("{} – {own}", words::name(&whole.name, language))),
-                kind: Some(component.kind),
-                now: visit.snapshot.view(index, None).map_or("", |view| view.status.as_str()),
-            }
-        },
-    );
-    let hidden = internal.iter().map(|one| Part {
-        id: words::text(one, "/id").to_owned(),
-        name: format!("{} (intern)", words::text(one, "/name")),
-        kind: ComponentKind::parse(words::text(one, "/kind")),
-        now: "",
-    });
-    public.chain(hidden).collect()
-}
-
-/// The parts that a form lists: all if they are few, else those that are `chosen`, disturbed or found.
-fn listed<'p>(all: &'p [Part], sent: Option<&Form>, chosen: impl Fn(&Part) -> bool) -> Vec<&'p Part> {
-    if all.len() <= LISTED_MAX {
-        return all.iter().collect();
-    }
-    let wanted = sent.map(|form| form.text("find").to_lowercase()).unwrap_or_default();
-    let is_found = |part: &Part| !wanted.is_empty() && part.name.to_lowercase().contains(&wanted);
-    let mut found = 0;
-    let mut unwell = 0;
-    all.iter()
-        .filter(|part| {
-            if chosen(part) {
-                return true;
-            }
-            if is_found(part) {
-                found += 1;
-                return found <= FOUND_MAX;
-            }
-            unwell += usize::from(!part.is_well());
-            !part.is_well() && unwell <= LISTED_MAX
-        })
-        .collect()
-}
-
-/// A field to find components with, where there are too many to list.
-fn finder(all: &[Part], sent: Option<&Form>) -> Markup {
-    let field = Field {
-        name: "find",
-        label: "Dienst suchen",
-        hint: "Ein Teil des Namens genügt.",
-        kind: Kind::Line,
-        required: false,
-        now: "",
-    };
-    html! {
-        @if all.len() > LISTED_MAX {
-            p.hint { "Es sind " (all.len()) " Dienste. Hier stehen die gestörten und die, die Sie suchen." }
-            (field.show(sent, &[]))
-            p { button.quiet name="do" value="find" formnovalidate { "Suchen" } }
-        }
-    }
-}
+use crate::model::status::Status;
 
 /// States that an editor gives components.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct States<'a> {
     /// Whatever the visitor may name.
-    pub(super) all: &'a [Part],
+    pub(super) all: &'a Choices,
     /// The states given before, by id.
     pub(super) given: &'a Value,
     /// What is concerned already, and so is listed.
     pub(super) concerned: &'a [String],
+    /// What the visitor came to report; empty if nothing.
+    pub(super) reported: &'a str,
 }
 
 /// The states that can be given, worst first.
@@ -150,9 +36,12 @@ impl States<'_> {
 
     /// The fields.
     pub(super) fn show(&self, legend: &str, hint: &str, sent: Option<&Form>, faults: &[Fault]) -> Markup {
-        let chosen = |part: &Part| {
+        let chosen = |part: &Choice| {
             let is_sent = sent.is_some_and(|form| form.filled(&format!("state-{}", part.id)).is_some());
-            is_sent || !self.given_to(&part.id).is_empty() || self.concerned.contains(&part.id)
+            is_sent
+                || !self.given_to(&part.id).is_empty()
+                || self.concerned.contains(&part.id)
+                || part.id == self.reported
         };
         let fault = faults.iter().find(|fault| fault.field.as_deref() == Some("states"));
         html! {
@@ -160,19 +49,28 @@ impl States<'_> {
                 legend { (legend) }
                 @if !hint.is_empty() { p.hint id="states-hint" { (hint) } }
                 @if let Some(fault) = fault { p.fault { (fault.sentence) } }
-                @for part in listed(self.all, sent, chosen) { (self.one(part, sent)) }
-                (finder(self.all, sent))
+                (self.all.finder("states", sent))
+                @for (owner, parts) in self.all.listed(sent, chosen) {
+                    @if let Some(owner) = owner { p.group { (owner) } }
+                    @for part in parts { (self.one(part, sent)) }
+                }
             }
         }
     }
 
-    fn one(&self, part: &Part, sent: Option<&Form>) -> Markup {
+    fn one(&self, part: &Choice, sent: Option<&Form>) -> Markup {
         let name = format!("state-{}", part.id);
         let given = self.given_to(&part.id);
-        let value = sent.map_or_else(|| given.to_owned(), |form| form.text(&name));
+        // What is reported is disturbed: as it is known to be, else wholly.
+        let before = match (given, part.is_well()) {
+            ("", true) if part.id == self.reported => Status::MajorOutage.as_str(),
+            ("", false) if part.id == self.reported => part.now,
+            (given, _) => given,
+        };
+        let value = sent.map_or_else(|| before.to_owned(), |form| form.text(&name));
         let now = words::status(part.now, part.kind);
         html! {
-            div.state {
+            div.field {
                 label for=(name) {
                     (part.name) @if !now.is_empty() { span.optional { " – zurzeit: " (now) } }
                 }
@@ -200,13 +98,6 @@ impl States<'_> {
             .map(|(id, value)| json!({ "id": id, "status": Some(value).filter(|value| *value != "null") }))
             .collect()
     }
-}
-
-/// Boxes to tick components, all of them or those that are ticked, disturbed or found.
-pub(super) fn ticks(name: &str, legend: &str, all: &[Part], ticked: &[String], sent: Option<&Form>) -> Markup {
-    let shown = listed(all, sent, |part| ticked.contains(&part.id));
-    let boxes: Vec<(String, Markup)> = shown.iter().map(|part| (part.id.clone(), html! { (part.name) })).collect();
-    crate::desk::page::boxes(name, legend, &boxes, ticked)
 }
 
 /// The promise of a next word: a choice of times, or one of one's own. `now` is what was promised.
@@ -308,13 +199,4 @@ pub(super) fn same_ending(visit: &Visit, typed: &Value, now: &Value) -> bool {
     words::text(typed, "/earliest") == field("/earliest", false)
         && words::text(typed, "/latest") == field("/latest", true)
         && label(typed) == label(now)
-}
-
-/// The fields of a form that another page of it must not lose, hidden.
-pub(super) fn kept(form: &Form) -> Markup {
-    html! {
-        @for (name, value) in form.fields().filter(|(name, _)| !OWN_FIELDS.contains(name)) {
-            input type="hidden" name=(Plain::new(name)) value=(Plain::new(&value.replace("\r\n", "\n")));
-        }
-    }
 }

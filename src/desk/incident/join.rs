@@ -1,15 +1,14 @@
 //! Two incidents that turn out to be one, and one that turns out to be two.
 
-use maud::{Markup, html};
+use maud::html;
 use serde_json::{Value, json};
 
+use crate::desk::choice::{Boxes, Choices};
 use crate::desk::form::Form;
 use crate::desk::incident::Known;
-use crate::desk::incident::change::revision;
-use crate::desk::incident::fields::owned;
-use crate::desk::incident::open::{TEXT, TITLE, pointers, titled};
-use crate::desk::incident::publishing::{Course, Sheet, begin, carry, end};
-use crate::desk::page::{self, Fault, Field, Kind};
+use crate::desk::incident::open::{TEXT, TITLE, pointers};
+use crate::desk::page::{self, Fault, Field, Kind, titled};
+use crate::desk::publishing::{Course, Sheet, begin, carry, end, revision};
 use crate::desk::words;
 use crate::desk::{Ask, Asking, PREFIX, Reply, Visit};
 
@@ -43,7 +42,7 @@ pub(super) async fn merge(visit: &Visit, ask: &dyn Ask, incident: &Known) -> Rep
                 p.note { "Es gibt keine andere offene Störung, die Sie ändern dürfen." }
             } @else {
                 form method="post" action={ (PREFIX) (path) } novalidate {
-                    (begin(visit, &revision(incident, sent, status)))
+                    (begin(visit, &revision(&incident.etag, sent, status)))
                     (into.show(sent, faults))
                     (end())
                 }
@@ -53,14 +52,9 @@ pub(super) async fn merge(visit: &Visit, ask: &dyn Ask, incident: &Known) -> Rep
     };
     let Some(form) = &visit.sent else { return show(None, &[], 200) };
     let into = form.text("into");
-    let sheet = Sheet {
-        title: "Störungen zusammenlegen",
-        path: path.clone(),
-        asking: Asking::new("POST", format!("/incidents/{}/merge", incident.id), Some(json!({ "into": into }))),
-        faults: Vec::new(),
-        pointers: pointers(visit, Vec::new()),
-        place: None,
-    };
+    let asking = Asking::new("POST", format!("/incidents/{}/merge", incident.id), Some(json!({ "into": into })));
+    let pointers = pointers(visit, Vec::new());
+    let sheet = Sheet { pointers, ..Sheet::new("Störungen zusammenlegen", path.clone(), asking) };
     match carry(visit, ask, form, sheet).await {
         Course::Again(status, faults) => show(Some(form), &faults, status),
         Course::Page(page) => page,
@@ -75,27 +69,23 @@ pub(super) async fn split(visit: &Visit, ask: &dyn Ask, incident: &Known) -> Rep
     let overview = ask.ask(Asking::get("/overview")).await;
     let concerned = incident.concerned();
     let root = incident.text("/internal/root");
-    let parts: Vec<(String, Markup)> = owned(visit, words::list(&overview.body, "/internal_components"))
-        .into_iter()
-        .filter(|part| concerned.contains(&part.id) && part.id != root)
-        .map(|part| (part.id, html! { (part.name) }))
-        .collect();
+    let parts = Choices::owned(visit, words::list(&overview.body, "/internal_components"))
+        .only(|part| concerned.contains(&part.id) && part.id != root);
     let path = incident.path("/split");
     let show = |sent: Option<&Form>, faults: &[Fault], status: u16| {
-        let ticked: Vec<String> = sent.map(|form| form.all("states").map(str::to_owned).collect()).unwrap_or_default();
-        let fault = faults.iter().find(|fault| fault.field.as_deref() == Some("states"));
+        let legend = "Was gehört nicht dazu?";
+        let off = Boxes { name: "states", legend, hint: "", all: &parts, now: &[], finds: true };
         let main = html! {
             h1 { "Einen Teil abtrennen" }
             (page::faults(faults))
             p.over { a href={ (PREFIX) (incident.path("")) } { (incident.title()) } }
             p { "Hat ein Teil eine andere Ursache, geht er in einer eigenen Störung weiter." }
-            @if parts.is_empty() {
+            @if parts.all().is_empty() {
                 p.note { "Diese Störung betrifft nichts, das Sie abtrennen können." }
             } @else {
                 form method="post" action={ (PREFIX) (path) } novalidate {
-                    (begin(visit, &revision(incident, sent, status)))
-                    @if let Some(fault) = fault { p.fault { (fault.sentence) } }
-                    (page::boxes("states", "Was gehört nicht dazu?", &parts, &ticked))
+                    (begin(visit, &revision(&incident.etag, sent, status)))
+                    (off.show(sent, faults))
                     (TITLE.show(visit, sent, faults, &Value::Null))
                     (TEXT.show(visit, sent, faults, &Value::Null))
                     (end())
@@ -109,14 +99,9 @@ pub(super) async fn split(visit: &Visit, ask: &dyn Ask, incident: &Known) -> Rep
     let body = json!({ "components": off, "title": TITLE.read(visit, form), "text": TEXT.read(visit, form) });
     let mut faults = TITLE.gaps(visit, form);
     faults.extend(TEXT.gaps(visit, form));
-    let sheet = Sheet {
-        title: "Einen Teil abtrennen",
-        path: path.clone(),
-        asking: Asking::new("POST", format!("/incidents/{}/split", incident.id), Some(body)),
-        faults,
-        pointers: pointers(visit, Vec::new()),
-        place: None,
-    };
+    let asking = Asking::new("POST", format!("/incidents/{}/split", incident.id), Some(body));
+    let pointers = pointers(visit, Vec::new());
+    let sheet = Sheet { faults, pointers, ..Sheet::new("Einen Teil abtrennen", path.clone(), asking) };
     match carry(visit, ask, form, sheet).await {
         Course::Again(status, faults) => show(Some(form), &faults, status),
         Course::Page(page) => page,

@@ -3,15 +3,14 @@
 use maud::{Markup, html};
 use serde_json::{Value, json};
 
+use crate::desk::choice::{Boxes, Choices};
 use crate::desk::field::{Texts, choices};
 use crate::desk::form::Form;
-use crate::desk::incident::fields::{
-    END_LABEL, Part, States, ending, owned, promise, read_ending, read_promise, shown, ticks,
-};
-use crate::desk::incident::publishing::{Course, Sheet, begin, carry, end};
-use crate::desk::page::{self, Fault, Field, Kind};
+use crate::desk::incident::fields::{END_LABEL, States, ending, promise, read_ending, read_promise};
+use crate::desk::page::{self, Fault, Field, Kind, titled};
+use crate::desk::publishing::{Course, Sheet, begin, carry, end};
 use crate::desk::template::{TEMPLATES, Template, template};
-use crate::desk::{Ask, Asking, PREFIX, Reply, Visit, ways, words};
+use crate::desk::{Ask, Asking, PREFIX, Reply, Visit, is_id, ways, words};
 use crate::model::incident::Cause;
 use crate::publish::wording::Words;
 
@@ -52,7 +51,7 @@ pub(super) async fn answer(visit: &Visit, ask: &dyn Ask) -> Reply {
     if !overview.is_well() {
         return page::refused(visit, &overview);
     }
-    let parts = owned(visit, words::list(&overview.body, "/internal_components"));
+    let parts = Choices::owned(visit, words::list(&overview.body, "/internal_components"));
     let Some(form) = &visit.sent else {
         return match visit.query.filled("template") {
             None => choose(visit, &overview.body),
@@ -76,6 +75,8 @@ pub(super) async fn answer(visit: &Visit, ask: &dyn Ask) -> Reply {
 /// What there is already, and texts to begin with.
 fn choose(visit: &Visit, overview: &Value) -> Reply {
     let open = words::list(overview, "/incidents");
+    let about =
+        visit.query.filled("component").filter(|id| is_id(id)).map(|id| format!("&component={id}")).unwrap_or_default();
     let main = html! {
         h1 { "Neue Störung melden" }
         (known(open))
@@ -83,12 +84,12 @@ fn choose(visit: &Visit, overview: &Value) -> Reply {
         ul.choices {
             @for one in TEMPLATES {
                 li {
-                    a href={ (PREFIX) "/incidents/new?template=" (one.key) } { (one.name) }
+                    a href={ (PREFIX) "/incidents/new?template=" (one.key) (about) } { (one.name) }
                     p.hint { (one.about) }
                 }
             }
             li {
-                a href={ (PREFIX) "/incidents/new?template=none" } { "Etwas anderes" }
+                a href={ (PREFIX) "/incidents/new?template=none" (about) } { "Etwas anderes" }
                 p.hint { "Ein leeres Formular." }
             }
         }
@@ -113,8 +114,8 @@ fn known(open: &[Value]) -> Markup {
     }
 }
 
-fn sheet(visit: &Visit, form: &Form, parts: &[Part]) -> Sheet<'static> {
-    let states = States { all: parts, given: &Value::Null, concerned: &[] };
+fn sheet(visit: &Visit, form: &Form, parts: &Choices) -> Sheet<'static> {
+    let states = States { all: parts, given: &Value::Null, concerned: &[], reported: "" };
     let ways = ways::read(visit, form);
     let mut faults = TITLE.gaps(visit, form);
     faults.extend(TEXT.gaps(visit, form));
@@ -141,14 +142,8 @@ fn sheet(visit: &Visit, form: &Form, parts: &[Part]) -> Sheet<'static> {
     // The root is the worst of the components here.
     let mut pointers = pointers(visit, ways.pointers);
     pointers.insert(0, ("/root".to_owned(), "states".to_owned()));
-    Sheet {
-        title: "Neue Störung",
-        path: "/incidents/new".to_owned(),
-        asking: Asking::new("POST", "/incidents", Some(body)),
-        faults,
-        pointers,
-        place: None,
-    }
+    let asking = Asking::new("POST", "/incidents", Some(body));
+    Sheet { faults, pointers, ..Sheet::new("Neue Störung", "/incidents/new".to_owned(), asking) }
 }
 
 /// Which field a pointer of a request about an incident stands for.
@@ -183,7 +178,7 @@ fn show(
     sent: Option<&Form>,
     faults: &[Fault],
     status: u16,
-    parts: &[Part],
+    parts: &Choices,
     open: &[Value],
 ) -> Reply {
     let prefilled = |text: fn(&Template, &str) -> &'static str| -> Value {
@@ -195,9 +190,9 @@ fn show(
     };
     let (title, text) = (prefilled(Template::title_in), prefilled(Template::text_in));
     let causes = causes("noch unklar, nicht angeben");
-    let states = States { all: parts, given: &Value::Null, concerned: &[] };
-    let on_pages = shown(visit);
-    let ticked: Vec<String> = sent.map(|form| form.all("unaffected").map(str::to_owned).collect()).unwrap_or_default();
+    let reported = visit.query.text("component");
+    let states = States { all: parts, given: &Value::Null, concerned: &[], reported: &reported };
+    let on_pages = Choices::shown(visit);
     let cause = Field {
         name: "cause",
         label: "Art der Ursache",
@@ -219,7 +214,7 @@ fn show(
         h1 { (heading) }
         (page::faults(faults))
         (known(open))
-        @if parts.is_empty() {
+        @if parts.all().is_empty() {
             div.warn { p { "Ihr Zugang hat keine eigenen Dienste. Zu Störungen anderer können Sie eigene Worte schreiben." } }
         }
         @if template.is_some() {
@@ -232,12 +227,12 @@ fn show(
             (states.show("Was ist gestört?", "Wählen Sie mindestens einen Dienst, und wie es um ihn steht.", sent, faults))
             (since.show(sent, faults))
             (promise(visit, sent, faults, ""))
-            (ways::show(visit, sent, faults, &[], &format!("{PREFIX}/incidents/new")))
+            (ways::show(visit, sent, faults, &[], "/incidents/new"))
             details.more open[opens(sent, faults)] {
                 summary { "Mehr angeben: Ende, Ursache, nicht betroffen, Internes" }
                 (ending(visit, sent, faults, &Value::Null))
                 (cause.show(sent, faults))
-                @if !on_pages.is_empty() { (ticks("unaffected", "Nicht betroffen", &on_pages, &ticked, sent)) }
+                (unaffected(&on_pages, &[]).show(sent, faults))
                 (INTERNAL.show(visit, sent, faults, &Value::Null))
             }
             (end())
@@ -246,9 +241,9 @@ fn show(
     Reply::page(status, page::page(visit, &titled(heading, faults), &main))
 }
 
-/// The title of a page with a form: that something is wrong comes first.
-pub(super) fn titled(heading: &str, faults: &[Fault]) -> String {
-    if faults.is_empty() { heading.to_owned() } else { format!("Fehler: {heading}") }
+/// What goes on as usual.
+pub(super) fn unaffected<'a>(all: &'a Choices, now: &'a [String]) -> Boxes<'a> {
+    Boxes { name: "unaffected", legend: "Nicht betroffen", hint: "", all, now, finds: false }
 }
 
 /// Whether the second part of a form is open: something was typed there, or is wrong.

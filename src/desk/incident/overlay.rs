@@ -6,12 +6,12 @@ use serde_json::{Value, json};
 
 use crate::desk::field::Texts;
 use crate::desk::form::Form;
-use crate::desk::incident::change::{revision, so_far};
-use crate::desk::incident::correct::{Confirm, confirm};
-use crate::desk::incident::open::{pointers, titled};
-use crate::desk::incident::publishing::{Course, Sheet, begin, carry, end};
+use crate::desk::incident::change::so_far;
+use crate::desk::incident::open::pointers;
 use crate::desk::incident::{Known, in_language};
-use crate::desk::page::{self, Fault};
+use crate::desk::page::{self, Fault, titled};
+use crate::desk::publishing::{Confirm, Course, Sheet, begin, carry, confirm, end, revision};
+use crate::desk::scope;
 use crate::desk::time::Wall;
 use crate::desk::{Ask, Asking, PREFIX, Reply, Visit, ways, words};
 
@@ -31,7 +31,7 @@ fn own<'a>(incident: &'a Known, organisation: &str) -> Option<&'a Value> {
 /// The name of an organisation that the visitor speaks for.
 fn name(visit: &Visit, organisation: &str) -> Option<String> {
     let (_, known) = visit.snapshot.organisation(organisation)?;
-    visit.speaks_for(known).then(|| words::name(&known.name, visit.snapshot.catalogue.site.language()))
+    scope::speaks_for(visit, known).then(|| scope::name(visit, known))
 }
 
 /// Writes or changes them.
@@ -48,9 +48,9 @@ pub(super) async fn write(visit: &Visit, ask: &dyn Ask, incident: &Known, organi
             (beside(visit, incident, before))
             p.hint { "Ihre Worte stehen auf der Seite Ihrer Stadt an erster Stelle, darunter die Meldung der anderen Stelle." }
             form method="post" action={ (PREFIX) (path) } novalidate {
-                (begin(visit, &revision(incident, sent, status)))
+                (begin(visit, &revision(&incident.etag, sent, status)))
                 (WORDS.show(visit, sent, faults, text))
-                (ways::show(visit, sent, faults, words::list(before, "/alternatives"), &format!("{PREFIX}{path}")))
+                (ways::show(visit, sent, faults, words::list(before, "/alternatives"), &path))
                 (end())
             }
             @if !words::text(before, "/at").is_empty() {
@@ -63,19 +63,14 @@ pub(super) async fn write(visit: &Visit, ask: &dyn Ask, incident: &Known, organi
     let ways = ways::read(visit, form);
     let mut faults = WORDS.gaps(visit, form);
     faults.extend(ways.faults);
+    let text = WORDS.replacing(visit, form, text).unwrap_or_else(|| json!({}));
+    let body = json!({ "text": text, "alternatives": ways.all });
+    let asking = Asking::new("PUT", format!("/incidents/{}/overlays/{organisation}", incident.id), Some(body));
     let sheet = Sheet {
-        title: "Eigene Worte",
-        path: path.clone(),
-        asking: Asking::new(
-            "PUT",
-            format!("/incidents/{}/overlays/{organisation}", incident.id),
-            Some(
-                json!({ "text": WORDS.replacing(visit, form, text).unwrap_or_else(|| json!({})), "alternatives": ways.all }),
-            ),
-        ),
         faults,
         pointers: pointers(visit, ways.pointers),
         place: Some(organisation),
+        ..Sheet::new("Eigene Worte", path.clone(), asking)
     };
     match carry(visit, ask, form, sheet).await {
         Course::Again(status, faults) => show(Some(form), &faults, status),
@@ -110,15 +105,15 @@ fn beside(visit: &Visit, incident: &Known, before: &Value) -> Markup {
 pub(super) async fn remove(visit: &Visit, ask: &dyn Ask, incident: &Known, organisation: &str) -> Reply {
     let before = own(incident, organisation).filter(|own| !words::text(own, "/at").is_empty());
     let (Some(name), Some(before)) = (name(visit, organisation), before) else { return page::not_found(visit) };
-    let text = in_language(visit, before);
-    let asking = Confirm {
-        title: "Eigene Worte wegnehmen",
-        path: incident.path(&format!("/overlays/{organisation}/remove")),
-        asking: Asking::new("DELETE", format!("/incidents/{}/overlays/{organisation}", incident.id), None),
+    let asking = Asking::new("DELETE", format!("/incidents/{}/overlays/{organisation}", incident.id), None);
+    let path = incident.path(&format!("/overlays/{organisation}/remove"));
+    let asked = Confirm {
+        sheet: Sheet { button: "Wegnehmen", ..Sheet::new("Eigene Worte wegnehmen", path, asking) },
+        etag: &incident.etag,
         says: &format!("Auf der Seite von {name} steht dann nur noch die Meldung der anderen Stelle."),
-        text,
-        button: "Wegnehmen",
-        done: "unsaid",
+        what: html! { p.said { (in_language(visit, before)) } },
+        back: (incident.path(""), incident.title()),
+        done: incident.done("unsaid"),
     };
-    confirm(visit, ask, incident, asking).await
+    confirm(visit, ask, asked).await
 }

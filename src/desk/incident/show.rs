@@ -5,6 +5,7 @@ use serde_json::Value;
 
 use crate::desk::incident::{Known, in_language, said_in};
 use crate::desk::page;
+use crate::desk::scope;
 use crate::desk::time::Wall;
 use crate::desk::words;
 use crate::desk::{PREFIX, Reply, Visit};
@@ -103,12 +104,11 @@ const NAMES_MAX: usize = 30;
 
 fn components(visit: &Visit, incident: &Known) -> Markup {
     let catalogue = &visit.snapshot.catalogue;
-    let language = catalogue.site.language();
     let known = |id: &str| {
         let index = catalogue.component_index.get(id).copied()?;
         catalogue.components.get(index as usize)
     };
-    let named = |id: &str| known(id).map_or_else(|| id.to_owned(), |one| words::name(&one.name, language));
+    let named = |id: &str| known(id).map_or_else(|| id.to_owned(), |one| scope::component_name(visit, one));
     let all = words::list(&incident.body, "/incident/components");
     let given = incident.body.pointer("/internal/components").and_then(Value::as_object);
     html! {

@@ -4,13 +4,13 @@ use jiff::tz::TimeZone;
 use maud::{Markup, html};
 use serde_json::{Map, Value, json};
 
+use crate::desk::choice::{Boxes, Choices};
 use crate::desk::field::{self, Texts};
 use crate::desk::form::Form;
-use crate::desk::maintenance::choice::Choices;
-use crate::desk::maintenance::{Planned, window};
-use crate::desk::page::{Fault, Field, Kind};
-use crate::desk::preview::{self, Preview, Step};
-use crate::desk::{Ask, Asking, PREFIX, Reply, Told, Visit, page, refusal, ways};
+use crate::desk::maintenance::{Planned, Sent, show, window};
+use crate::desk::page::{self, Fault, Field, Kind, titled};
+use crate::desk::publishing::{Course, Sheet, begin, carry, end, revision};
+use crate::desk::{Ask, Asking, PREFIX, Reply, Visit, ways, words};
 use crate::model::catalogue::Ends;
 use crate::model::notice::{CoveredNotice, MaintenanceNotice};
 use crate::model::status::ComponentKind;
@@ -68,50 +68,35 @@ struct Plan<'a> {
     is_closing: bool,
 }
 
-/// What was sent and was not carried out.
-#[derive(Default)]
-struct Sent<'a> {
-    fields: Option<&'a Form>,
-    faults: Vec<Fault>,
-    told: Option<Told>,
-}
-
 /// A new one.
 pub(super) async fn new(visit: &Visit, ask: &dyn Ask, sent: Option<&Form>) -> Reply {
-    let given = sent.unwrap_or(&visit.query);
-    let is_closing = given.text("art") == "schliessung";
-    let choices = match Choices::find(visit, ask, &given.text("organisation"), is_closing).await {
-        Ok(choices) => choices,
-        Err(reply) => return reply,
-    };
-    Plan { visit, choices, planned: None, is_closing }.answer(ask, sent).await
+    let is_closing = sent.unwrap_or(&visit.query).text("art") == "schliessung";
+    answer(visit, ask, sent, None, is_closing).await
 }
 
 /// The same of one that is there.
 pub(super) async fn edit(planned: &Planned<'_>, ask: &dyn Ask, sent: Option<&Form>) -> Reply {
-    if planned.notice.is_over() {
-        return Reply::see(planned.path());
+    match sent {
+        // Somebody else has ended it meanwhile: what was typed is not lost.
+        Some(_) if planned.notice.is_over() => show(planned, Sent { fields: sent, ..Sent::default() }),
+        None if planned.notice.is_over() => Reply::see(planned.path()),
+        sent => answer(planned.visit, ask, sent, Some(planned), false).await,
     }
-    let visit = planned.visit;
-    let given = sent.unwrap_or(&visit.query);
-    let owner = planned.notice.components.first().and_then(|covered| {
-        let catalogue = &visit.snapshot.catalogue;
-        let index = *catalogue.component_index.get(&covered.component)?;
-        let owner = catalogue.components.get(index as usize)?.owner;
-        Some(catalogue.organisations.get(owner as usize)?.id.to_string())
-    });
-    let whose = given.filled("organisation");
-    let found = match Choices::find(visit, ask, whose.as_deref().unwrap_or_default(), false).await {
-        // Too many for one form: then those of whoever owns what is covered.
-        Err(_) if whose.is_none() && owner.is_some() => {
-            Choices::find(visit, ask, owner.as_deref().unwrap_or_default(), false).await
-        }
-        found => found,
-    };
-    match found {
-        Ok(choices) => Plan { visit, choices, planned: Some(planned), is_closing: false }.answer(ask, sent).await,
-        Err(reply) => reply,
+}
+
+async fn answer(
+    visit: &Visit,
+    ask: &dyn Ask,
+    sent: Option<&Form>,
+    planned: Option<&Planned<'_>>,
+    is_closing: bool,
+) -> Reply {
+    let told = ask.ask(Asking::get("/components")).await;
+    if !told.is_well() {
+        return page::refused(visit, &told);
     }
+    let choices = Choices::owned(visit, words::list(&told.body, "/components"));
+    Plan { visit, choices, planned, is_closing }.answer(ask, sent).await
 }
 
 impl Plan<'_> {
@@ -134,8 +119,9 @@ impl Plan<'_> {
         TimeZone::get(name).unwrap_or(TimeZone::UTC)
     }
 
-    fn action(&self) -> String {
-        self.planned.map_or_else(|| format!("{PREFIX}/maintenance/new"), |planned| format!("{}/edit", planned.path()))
+    /// Where the form is sent to, below [`PREFIX`].
+    fn path(&self) -> String {
+        self.planned.map_or_else(|| "/maintenance/new".to_owned(), |planned| planned.below("/edit"))
     }
 
     fn heading(&self) -> &'static str {
@@ -147,51 +133,32 @@ impl Plan<'_> {
     }
 
     async fn answer(&self, ask: &dyn Ask, sent: Option<&Form>) -> Reply {
-        let Some(sent) = sent else { return self.form(&Sent::default()) };
-        let again = |faults: Vec<Fault>, told| self.form(&Sent { fields: Some(sent), faults, told });
-        let step = Step::of(sent);
-        if step == Step::Change || ways::asks_for_more(sent) {
-            return again(Vec::new(), None);
-        }
-        let body = match preview::request(sent).map_or_else(|| self.read(sent), Ok) {
-            Ok(body) => body,
-            Err(faults) => return again(faults, None),
+        let Some(form) = sent else { return self.form(&Sent::default()) };
+        let (body, faults) = match self.read(form) {
+            Ok(body) => (Some(body), Vec::new()),
+            Err(faults) => (None, faults),
         };
         let asking = match self.planned {
-            Some(planned) => Asking {
-                if_match: sent.filled("etag"),
-                ..Asking::new("PATCH", format!("/maintenance/{}", planned.notice.id), Some(body.clone()))
-            },
-            None => Asking::new("POST", "/maintenance", Some(body.clone())),
+            Some(planned) => Asking::new("PATCH", planned.below(""), body),
+            None => Asking::new("POST", "/maintenance", body),
         };
-        let publishes = step == Step::Publish;
-        let idempotency_key = publishes.then(|| preview::key(self.visit, sent));
-        let told = ask.ask(Asking { dry_run: !publishes, idempotency_key, ..asking }).await;
-        if !told.is_well() {
-            return again(vec![refusal::fault(&told, &pointers(self.visit, sent))], Some(told));
+        let pointers = pointers(self.visit, form);
+        let sheet = Sheet { faults, pointers, ..Sheet::new("Ankündigung", self.path(), asking) };
+        match carry(self.visit, ask, form, sheet).await {
+            Course::Again(status, faults) => self.form(&Sent { fields: sent, faults, status }),
+            Course::Page(page) => page,
+            Course::Done(told) => {
+                let id = words::text(&told.body, "/maintenance/id");
+                let done = if self.planned.is_some() { "geaendert" } else { "geplant" };
+                Reply::see(format!("{PREFIX}/maintenance/{id}?getan={done}"))
+            }
         }
-        if publishes {
-            let id = told.body.pointer("/maintenance/id").and_then(Value::as_str).unwrap_or_default();
-            let done = if self.planned.is_some() { "geaendert" } else { "geplant" };
-            return Reply::see(format!("{PREFIX}/maintenance/{id}?getan={done}"));
-        }
-        let preview = Preview {
-            heading: "Vorschau: Ankündigung",
-            action: &self.action(),
-            publish: "Veröffentlichen",
-            summary: summary(&told),
-            told: &told,
-            sent,
-            request: Some(&body),
-        };
-        preview::page(self.visit, &preview)
     }
 
     fn form(&self, sent: &Sent<'_>) -> Reply {
         let (fields, faults) = (sent.fields, sent.faults.as_slice());
         let notice = self.notice();
         let zone = self.zone();
-        let is_stale = sent.told.as_ref().is_some_and(|told| told.status == 412);
         let recurs = notice.is_some_and(|notice| notice.recurring.is_some());
         let closing = Texts { hint: "Zum Beispiel: Bürgerbüro geschlossen wegen Umzugs.", ..TITLE };
         let title = if self.is_closing { closing } else { TITLE };
@@ -199,21 +166,15 @@ impl Plan<'_> {
             p.over { a href={ (PREFIX) "/maintenance" } { "Wartungen" } }
             h1 { (self.heading()) }
             (page::faults(faults))
-            @if let (Some(planned), true) = (self.planned, is_stale) {
+            @if let (Some(planned), true) = (self.planned, sent.status == 412) {
                 div.notice {
                     p { strong { "So steht es jetzt: " } (planned.title()) }
                     p { (window(&planned.notice.zone, &planned.notice.from, &planned.notice.until)) }
                 }
             }
-            form method="post" action=(self.action()) {
-                (page::token(self.visit))
-                // What the Enter key presses: the first button of a form.
-                button.first tabindex="-1" aria-hidden="true" { "Vorschau" }
-                @if let Some(planned) = self.planned { (preview::etag(&planned.told, fields, sent.told.as_ref())) }
-                (preview::kept_key(fields, sent.told.as_ref()))
+            form method="post" action={ (PREFIX) (self.path()) } {
+                (begin(self.visit, &revision(self.planned.map(Planned::etag).unwrap_or_default(), fields, sent.status)))
                 @if self.is_closing { input type="hidden" name="art" value="schliessung"; }
-                @let whose = fields.map_or_else(|| self.visit.query.text("organisation"), |fields| fields.text("organisation"));
-                @if !whose.is_empty() { input type="hidden" name="organisation" value=(whose); }
                 (title.show(self.visit, fields, faults, self.known("/internal/notice/title")))
                 (TEXT.show(self.visit, fields, faults, self.known("/internal/notice/text")))
                 (self.components(fields, faults))
@@ -223,28 +184,25 @@ impl Plan<'_> {
                     (self.dates(fields, faults, &zone))
                 }
                 (self.more(fields, faults, &zone))
-                p.buttons { button { "Vorschau" } }
+                (end())
             }
         };
-        let status = sent.told.as_ref().map_or(if faults.is_empty() { 200 } else { 422 }, |told| told.status);
-        Reply::page(status, page::page(self.visit, self.heading(), &main))
+        Reply::page(sent.status.max(200), page::page(self.visit, &titled(self.heading(), faults), &main))
     }
 
     /// What it covers.
     fn components(&self, fields: Option<&Form>, faults: &[Fault]) -> Markup {
-        let fault = faults.iter().find(|fault| fault.field.as_deref() == Some("components"));
-        let ticked: Vec<String> = match (fields, self.notice()) {
+        let now = self.ticked(fields);
+        let legend = if self.is_closing { "Was ist geschlossen?" } else { "Was geht in dieser Zeit nicht?" };
+        let hint = "Was darauf aufbaut, wird von selbst mit genannt.";
+        Boxes { name: "components", legend, hint, all: &self.choices, now: &now, finds: true }.show(fields, faults)
+    }
+
+    fn ticked(&self, fields: Option<&Form>) -> Vec<String> {
+        match (fields, self.notice()) {
             (Some(fields), _) => fields.all("components").map(str::to_owned).collect(),
             (None, Some(notice)) => notice.components.iter().map(|covered| covered.component.to_string()).collect(),
             (None, None) => self.suggested(),
-        };
-        html! {
-            fieldset.boxes id="components" aria-describedby=[fault.map(|_| "components-fault")] {
-                legend { @if self.is_closing { "Was ist geschlossen?" } @else { "Was geht in dieser Zeit nicht?" } }
-                p.hint { "Was darauf aufbaut, wird von selbst mit genannt." }
-                @if let Some(fault) = fault { p.fault id="components-fault" { (fault.sentence) } }
-                (self.choices.boxes("components", &ticked))
-            }
         }
     }
 
@@ -303,28 +261,24 @@ impl Plan<'_> {
         };
         let ways = self.ways();
         let early = early(notice, fields, zone);
-        let mut names = field::choices(
-            "Bitte wählen",
-            self.choices.all().iter().map(|choice| (choice.id.as_str(), choice.name.as_str())),
-        );
-        for (id, ..) in &early {
-            if !id.is_empty() && !names.iter().any(|(known, _)| known == id) {
-                names.push((id, self.choices.name(id)));
+        let ticked = self.ticked(fields);
+        let listed = self.choices.listed(fields, |choice| ticked.contains(&choice.id));
+        let listed = listed.iter().flat_map(|(_, all)| all).map(|choice| (&*choice.id, &*choice.name));
+        let mut names = field::choices("Bitte wählen", listed);
+        for (id, ..) in early.iter().filter(|(id, ..)| !id.is_empty()) {
+            if !names.iter().any(|(known, _)| known == id) {
+                names.push((id, id));
             }
         }
         let programme = notice.and_then(|notice| notice.programme.clone()).unwrap_or_default();
         html! {
             details open[ways::is_open(fields, faults, ways)] {
                 summary { "Andere Wege: So geht es trotzdem" }
-                (ways::show(self.visit, fields, faults, ways, &self.action()))
+                (ways::show(self.visit, fields, faults, ways, &self.path()))
             }
             details open[!unaffected.is_empty() || is_at(&["unaffected"])] {
                 summary { "Was ist nicht betroffen?" }
-                fieldset.boxes id="unaffected" {
-                    legend { "Das geht weiter wie gewohnt" }
-                    @if let Some(fault) = faults.iter().find(|fault| fault.field.as_deref() == Some("unaffected")) { p.fault { (fault.sentence) } }
-                    (self.choices.boxes("unaffected", &unaffected))
-                }
+                (Boxes { name: "unaffected", legend: "Das geht weiter wie gewohnt", hint: "", all: &self.choices, now: &unaffected, finds: false }.show(fields, faults))
             }
             details open[early.iter().any(|(id, ..)| !id.is_empty()) || is_at(&["early-"])] {
                 summary { "Etwas davon geht früher wieder?" }
@@ -358,9 +312,8 @@ impl Plan<'_> {
             Err(wrong) => faults.extend(wrong),
         }
         let unaffected: Vec<&str> = sent.all("unaffected").collect();
-        if !notice.map_or(unaffected.is_empty(), |notice| {
-            notice.unaffected.iter().map(|id| id.as_str()).eq(unaffected.iter().copied())
-        }) {
+        let well: Vec<&str> = notice.into_iter().flat_map(|notice| &notice.unaffected).map(|id| id.as_str()).collect();
+        if unaffected.len() != well.len() || unaffected.iter().any(|id| !well.contains(id)) {
             body.insert("unaffected".to_owned(), json!(unaffected));
         }
         self.read_dates(sent, &mut body, &mut faults);
@@ -516,13 +469,4 @@ fn early(notice: Option<&MaintenanceNotice>, sent: Option<&Form>, zone: &TimeZon
     places.extend((0..EARLY_EMPTY).map(|_| Default::default()));
     places.truncate(EARLY_MAX.max(notice.map_or(0, |notice| notice.components.len())));
     places
-}
-
-/// When it is, as the public reads it.
-fn summary(told: &Told) -> Markup {
-    let notice = told.body.pointer("/internal/notice").cloned();
-    let notice: Option<MaintenanceNotice> = notice.and_then(|notice| serde_json::from_value(notice).ok());
-    html! {
-        @if let Some(notice) = notice { p { strong { (window(&notice.zone, &notice.from, &notice.until)) } } }
-    }
 }

@@ -7,8 +7,8 @@ use crate::desk::field::{self, Texts};
 use crate::desk::form::Form;
 use crate::desk::maintenance::{Planned, Sent, show};
 use crate::desk::page::Fault;
-use crate::desk::preview::{self, Preview, Step};
-use crate::desk::{Ask, Asking, Reply, page, refusal};
+use crate::desk::publishing::{Course, Sheet, begin, carry, end, revision};
+use crate::desk::{Ask, Asking, Reply};
 use crate::model::notice::CoveredNotice;
 
 const TEXT: Texts<'_> = Texts {
@@ -33,9 +33,7 @@ pub(super) fn section(planned: &Planned<'_>, sent: &Sent<'_>) -> Markup {
         section aria-labelledby="s-word" {
             h2 id="s-word" { "Etwas dazu sagen" }
             form method="post" action={ (planned.path()) "/word" } {
-                (page::token(planned.visit))
-                (preview::etag(&planned.told, fields, sent.told.as_ref()))
-                (preview::kept_key(fields, sent.told.as_ref()))
+                (begin(planned.visit, &revision(planned.etag(), fields, sent.status)))
                 (TEXT.show(planned.visit, fields, faults, &Value::Null))
                 @if planned.notice.is_active() {
                     @if open.len() > 1 {
@@ -63,7 +61,7 @@ pub(super) fn section(planned: &Planned<'_>, sent: &Sent<'_>) -> Markup {
                         (field::DayTime { name: "over-since", label: "Fertig seit", hint: now, required: false, now: ("", "") }.show(fields, faults))
                     }
                 }
-                p.buttons { button { "Vorschau" } }
+                (end())
             }
         }
     }
@@ -114,45 +112,26 @@ fn read(planned: &Planned<'_>, sent: &Form) -> Result<Map<String, Value>, Vec<Fa
 }
 
 pub(super) async fn say(planned: &Planned<'_>, ask: &dyn Ask, sent: &Form) -> Reply {
-    let again = |faults: Vec<Fault>, told| show(planned, Sent { fields: Some(sent), faults, told });
-    let step = Step::of(sent);
-    if step == Step::Change {
-        return again(Vec::new(), None);
-    }
-    let body = match preview::request(sent).map_or_else(|| read(planned, sent).map(Value::Object), Ok) {
-        Ok(body) => body,
-        Err(faults) => return again(faults, None),
+    let (body, faults) = match read(planned, sent) {
+        Ok(body) => (Value::Object(body), Vec::new()),
+        Err(faults) => (Value::Null, faults),
     };
-    let path = format!("/maintenance/{}/updates", planned.notice.id);
-    let told = ask.ask(asking(planned, sent, "POST", path, body.clone())).await;
-    if !told.is_well() {
-        let mut pointers = TEXT.pointers(planned.visit, "/text");
-        pointers.extend(["/ended_at", "/components"].map(|at| (at.to_owned(), "over-since".to_owned())));
-        return again(vec![refusal::fault(&told, &pointers)], Some(told));
-    }
-    if step == Step::Publish {
-        return Reply::see(format!("{}?getan=gesagt", planned.path()));
-    }
-    let preview = Preview {
-        heading: "Vorschau: Meldung zur Wartung",
-        action: &format!("{}/word", planned.path()),
-        publish: "Veröffentlichen",
+    let mut pointers = TEXT.pointers(planned.visit, "/text");
+    pointers.extend(["/ended_at", "/components"].map(|at| (at.to_owned(), "over-since".to_owned())));
+    let sheet = Sheet {
+        faults,
+        pointers,
         summary: html! { p { "Zu: " strong { (planned.title()) } } },
-        told: &told,
-        sent,
-        request: Some(&body),
+        ..Sheet::new(
+            "Meldung zur Wartung",
+            planned.below("/word"),
+            Asking::new("POST", planned.below("/updates"), Some(body)),
+        )
     };
-    preview::page(planned.visit, &preview)
-}
-
-/// A request about it: a trial, or the very thing, as the button said.
-fn asking(planned: &Planned<'_>, sent: &Form, method: &'static str, path: String, body: Value) -> Asking {
-    let publishes = Step::of(sent) == Step::Publish;
-    Asking {
-        dry_run: !publishes,
-        if_match: sent.filled("etag"),
-        idempotency_key: publishes.then(|| preview::key(planned.visit, sent)),
-        ..Asking::new(method, path, Some(body))
+    match carry(planned.visit, ask, sent, sheet).await {
+        Course::Again(status, faults) => show(planned, Sent { fields: Some(sent), faults, status }),
+        Course::Page(page) => page,
+        Course::Done(_) => Reply::see(format!("{}?getan=gesagt", planned.path())),
     }
 }
 
@@ -162,36 +141,25 @@ pub(super) fn cancelling(planned: &Planned<'_>) -> Markup {
         section aria-labelledby="s-cancel" {
             h2 id="s-cancel" { "Absagen" }
             p { "Findet es nicht statt? Die Ankündigung bleibt als abgesagt lesbar, auch in Kalendern." }
-            form method="post" action={ (planned.path()) "/cancel" } {
-                (page::token(planned.visit))
-                (preview::etag(&planned.told, None, None))
-                p.buttons { button.quiet { "Absagen: erst ansehen" } }
+            form.act method="post" action={ (planned.path()) "/cancel" } {
+                (begin(planned.visit, planned.etag()))
+                button.quiet name="do" value="preview" { "Absagen: erst ansehen" }
             }
         }
     }
 }
 
 pub(super) async fn cancel(planned: &Planned<'_>, ask: &dyn Ask, sent: &Form) -> Reply {
-    let step = Step::of(sent);
-    if step == Step::Change {
-        return Reply::see(planned.path());
-    }
-    let path = format!("/maintenance/{}", planned.notice.id);
-    let told = ask.ask(asking(planned, sent, "PATCH", path, json!({ "status": "cancelled" }))).await;
-    if !told.is_well() {
-        return show(planned, Sent { fields: None, faults: vec![refusal::fault(&told, &[])], told: Some(told) });
-    }
-    if step == Step::Publish {
-        return Reply::see(format!("{}?getan=abgesagt", planned.path()));
-    }
-    let preview = Preview {
-        heading: "Vorschau: Absage",
-        action: &format!("{}/cancel", planned.path()),
-        publish: "Wirklich absagen",
+    let asking = Asking::new("PATCH", planned.below(""), Some(json!({ "status": "cancelled" })));
+    let sheet = Sheet {
         summary: html! { p { "Abgesagt wird: " strong { (planned.title()) } } },
-        told: &told,
-        sent,
-        request: None,
+        button: "Wirklich absagen",
+        ..Sheet::new("Absage", planned.below("/cancel"), asking)
     };
-    preview::page(planned.visit, &preview)
+    match carry(planned.visit, ask, sent, sheet).await {
+        Course::Again(200, _) => Reply::see(planned.path()),
+        Course::Again(status, faults) => show(planned, Sent { fields: None, faults, status }),
+        Course::Page(page) => page,
+        Course::Done(_) => Reply::see(format!("{}?getan=abgesagt", planned.path())),
+    }
 }

@@ -231,5 +231,12 @@ fn fields(form: &str) -> Vec<(String, String)> {
             fields.push((attribute(select.as_str(), "name").unwrap(), value));
         }
     }
+    // The Enter key presses the first button.
+    let button = Regex::new(r"<button\b([^>]*)>").unwrap();
+    if let Some(first) = button.captures(form)
+        && let (Some(name), Some(value)) = (attribute(&first[1], "name"), attribute(&first[1], "value"))
+    {
+        fields.push((name, value));
+    }
     fields
 }

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::browser::Browser;
+use super::browser::{Browser, Filled, Page};
 use crate::e2e::program::{Place, Program};
 use crate::e2e::reference;
 use crate::probe::server::{Server, closed_port};
@@ -118,18 +118,18 @@ fn seventy_two_towns_are_told_at_once_and_taken_back_at_once() {
         "und 66 weitere",
         "Alle 72 ansehen",
         "Nur Meldebescheinigungen.",
-        "Bitte prüfen Sie diese Nummern",
+        "Bitte zweimal prüfen",
         "tel:115",
     ]);
     assert_eq!(mode_in(&program, 7), "regular", "a preview changes nothing");
 
     let mut publishing = preview.form("/local");
-    publishing.set("step", "change");
+    publishing.set("do", "edit");
     let back = browser.send(&publishing).form("/local");
     assert_eq!(back.all("town").len(), TOWNS, "all that was ticked is ticked");
     assert_eq!(back.get("local-text-de"), Some("Nur Meldebescheinigungen."));
 
-    publishing.set("step", "publish");
+    publishing.set("do", "publish");
     let done = browser.send(&publishing);
     done.assert_says(&["Die Angaben für die gewählten Orte sind veröffentlicht.", "Basisbetrieb"]);
     program.until("the word is read", |program| mode_in(program, 72) == "basic");
@@ -145,19 +145,85 @@ fn seventy_two_towns_are_told_at_once_and_taken_back_at_once() {
     let mut again = browser.get("/admin/components/portal").form("/local");
     again.set("mode", "regular").add("town", "stadt-7");
     let preview = browser.send(&again);
-    browser.send(preview.form("/local").set("step", "publish"));
+    browser.send(preview.form("/local").set("do", "publish"));
     program.until("the newer word is read", |program| mode_in(program, 7) == "regular");
     assert_eq!(mode_in(&program, 8), "basic");
 
     let page = browser.get("/admin/components/portal");
-    let wide = page.form("/remove");
-    assert_eq!(wide.all("reach"), ["stadt-7"], "the newest word stands first");
-    let page = browser.send(&wide);
+    let one = page.form("/remove");
+    assert_eq!(one.all("reach"), ["stadt-7"], "the newest word stands first");
+    let page = taken_back(&mut browser, &one, "Stadt 07");
     let rest = page.form("/remove");
     assert_eq!(rest.all("reach").len(), TOWNS);
-    browser.send(&rest).assert_says(&["Das ist zurückgenommen.", "Bisher ist hier nichts anders gesagt."]);
+    let page = taken_back(&mut browser, &rest, "Alle 72 ansehen");
+    page.assert_says(&["Bisher ist hier nichts anders gesagt."]);
     program.until("nothing is said any more", |program| mode_in(program, 8) == "regular");
     assert_eq!(mode_in(&program, 7), "regular");
+}
+
+/// Asks to take words back, reads what that means, and does it.
+fn taken_back(browser: &mut Browser<'_>, form: &Filled, whose: &str) -> Page {
+    let asked = browser.send(form);
+    asked.assert_says(&["Angaben vor Ort zurücknehmen", "für alle, für die es gesagt wurde", whose]);
+    let page = browser.send(asked.form("/remove").set("do", "publish"));
+    page.assert_says(&["Das ist zurückgenommen."]);
+    page
+}
+
+#[test]
+fn a_word_is_changed_as_it_stands_and_somebody_elses_in_between_is_said() {
+    let (place, _outside) = county();
+    let program = place.serve();
+    let mut browser = Browser::sign_in(&place, &program, &COUNTY);
+    let word = serde_json::json!({
+        "organisations": ["05954", "!stadt-9"], "mode": "basic", "released": true, "until": "2099-07-01",
+        "text": { "de": "Nur mit Termin.", "en": "By appointment only." },
+        "alternatives": [{ "kind": "phone", "target": ["tel:115"], "label": "Bürgertelefon", "page": "https://a.example/115" }],
+    });
+    assert_eq!(browser.api("PUT", "/components/portal/local", Some(&word)).0, 200);
+    let before = browser.api("GET", "/components/portal", None).1["internal"]["local"].clone();
+    let page = browser.get("/admin/components/portal");
+    page.assert_says(&["nicht Stadt 09, alle in: Kreis", "Bürgertelefon tel:115"]);
+    let mut change = page.form("/remove");
+    change.action = "/admin/components/portal/change".to_owned();
+    let mut form = browser.send(&change).form("/local");
+    assert_eq!(form.all("town").len(), TOWNS, "the county and its towns but one");
+    for (name, value) in [
+        ("mode", "basic"),
+        ("released", "yes"),
+        ("local-text-de", "Nur mit Termin."),
+        ("local-text-en", "By appointment only."),
+        ("local-until", "2099-07-01"),
+        ("local-until-time", ""),
+        ("way-0-label-de", "Bürgertelefon"),
+        ("way-0-target", "115"),
+    ] {
+        assert_eq!(form.get(name), Some(value), "{name}");
+    }
+    form.set("local-text-de", "Auch ohne Termin.");
+    let preview = browser.send(&form);
+    preview.assert_says(&["nicht Stadt 09, alle in: Kreis"]);
+    // Meanwhile somebody else says something of another town.
+    let other = serde_json::json!({ "organisations": ["stadt-3"], "mode": "off" });
+    assert_eq!(browser.api("PUT", "/components/portal/local", Some(&other)).0, 200);
+    let late = browser.send(preview.form("/local").set("do", "publish"));
+    assert_eq!(late.status, 412);
+    late.assert_says(&["Inzwischen hat jemand anderes"]);
+    let form = late.form("/local");
+    assert_eq!(form.get("local-text-de"), Some("Auch ohne Termin."));
+    let preview = browser.send(&form);
+    browser.send(preview.form("/local").set("do", "publish")).assert_says(&["Auch ohne Termin."]);
+    let all = browser.api("GET", "/components/portal", None).1["internal"]["local"].clone();
+    let words: Vec<_> = all.as_array().unwrap().iter().filter(|word| word["mode"] == "basic").collect();
+    let mut expected = before[0].clone();
+    expected["text"]["de"] = "Auch ohne Termin.".into();
+    expected["since"] = words[0]["since"].clone();
+    assert_eq!(words, [&expected], "it took the old one's place, and all else of it stays");
+    // What is taken back is what was looked at.
+    let form = browser.get("/admin/components/portal").form("/remove");
+    let asked = browser.send(&form);
+    assert_eq!(browser.api("PUT", "/components/portal/local", Some(&word)).0, 200);
+    assert_eq!(browser.send(asked.form("/remove").set("do", "publish")).status, 412);
 }
 
 #[test]
@@ -168,7 +234,7 @@ fn a_county_is_ticked_as_a_whole() {
     let mut form = browser.get("/admin/components/portal").form("/local");
     form.set("processing", "stopped").add("county", "05954");
     let preview = browser.send(&form);
-    browser.send(preview.form("/local").set("step", "publish"));
+    browser.send(preview.form("/local").set("do", "publish"));
     program.until("the word is read", |program| {
         program.json("/api/v1/components/portal?organisation=stadt-50")["component"]["processing"] == "stopped"
     });
@@ -189,15 +255,15 @@ fn a_town_speaks_for_itself_alone() {
     form.set("town", "stadt-4").set("mode", "off");
     browser.send(&form).assert_says(&["Bitte wählen Sie, für wen es gilt."]);
     // Even if the form is forged, the interface knows whose token it is.
-    form.set("step", "publish").set("request", r#"{"organisations":["stadt-4"],"mode":"off"}"#);
+    form.set("do", "publish").set("request", r#"{"organisations":["stadt-4"],"mode":"off"}"#);
     let refused = browser.send(&form);
     assert_eq!(refused.status, 403);
     refused.assert_says(&["Ihr Zugang gilt nicht für diese Stelle."]);
     assert_eq!(mode_in(&program, 4), "regular");
 
-    form.set("town", "stadt-3").set("step", "").set("request", "");
+    form.set("town", "stadt-3").set("do", "preview").set("request", "");
     let preview = browser.send(&form);
-    browser.send(preview.form("/local").set("step", "publish")).assert_says(&["außer Betrieb"]);
+    browser.send(preview.form("/local").set("do", "publish")).assert_says(&["außer Betrieb"]);
     program.until("the word is read", |program| mode_in(program, 3) == "off");
     assert_eq!(mode_in(&program, 4), "regular");
     // Another town reads nothing of it, nor can it take it back.
@@ -205,7 +271,7 @@ fn a_town_speaks_for_itself_alone() {
     other.get("/admin/components/portal").assert_says(&["Bisher ist hier nichts anders gesagt."]);
     let mut forged = browser.get("/admin/components/portal").form("/remove");
     let csrf = other.get("/admin/components/portal").form("/local");
-    forged.set("csrf", csrf.get("csrf").unwrap());
+    forged.set("csrf", csrf.get("csrf").unwrap()).set("do", "publish");
     other.send(&forged);
     assert_eq!(mode_in(&program, 3), "off");
     // The status of what belongs to the county is not a town's to set.
@@ -214,7 +280,7 @@ fn a_town_speaks_for_itself_alone() {
     assert_eq!(status, 403);
     let mut forged = browser.get("/admin/components/portal").form("/local");
     forged.action = "/admin/components/portal/status".to_owned();
-    forged.set("status", "major_outage").set("step", "publish");
+    forged.set("status", "major_outage").set("do", "publish");
     let refused = browser.send(&forged);
     assert_eq!(refused.status, 403, "{}", refused.text());
     assert_eq!(program.component("portal")["status"], "operational");
@@ -235,27 +301,27 @@ fn a_status_is_set_by_hand_and_given_back() {
     assert_eq!((form.get("status"), form.get("until")), (Some("major_outage"), Some("2020-01-01")));
     form.set("until", "");
     let preview = browser.send(&form);
-    preview.assert_says(&[
-        "Neuer Stand",
-        "nicht erreichbar",
-        "So ist es zu lesen: Deutsch",
-        "So ist es zu lesen: English",
-    ]);
+    preview.assert_says(&["Neuer Stand", "nicht erreichbar", "So lesen es die Leute:", "Auf Englisch"]);
     assert_eq!(program.component("post")["status"], "operational");
     let mut publishing = preview.form("/status");
-    publishing.set("step", "publish");
+    publishing.set("do", "publish");
     browser.send(&publishing).assert_says(&["Der Stand ist gesetzt und veröffentlicht.", "von Hand gesetzt"]);
     program.until_status("post", "major_outage");
     browser.send(&publishing).assert_says(&["Der Stand ist gesetzt"]);
     let page = browser.get("/admin/components?stand=besonders");
     page.assert_says(&["Poststelle", "von Hand gesetzt"]);
     let back = page_of(&mut browser, "post").form("/back");
+    let asked = browser.send(&back);
+    asked.assert_says(&["Auf allen Seiten steht wieder, was die Prüfungen sehen.", "Poststelle: nicht erreichbar"]);
+    assert_eq!(program.component("post")["status"], "major_outage", "it is asked first");
+    let mut back = asked.form("/back");
+    back.set("do", "publish");
     browser.send(&back).assert_says(&["Der Stand kommt wieder von den Prüfungen."]);
     browser.send(&back).assert_says(&["Der Stand kommt wieder von den Prüfungen."]);
     program.until_status("post", "operational");
 }
 
-fn page_of(browser: &mut Browser<'_>, id: &str) -> super::browser::Page {
+fn page_of(browser: &mut Browser<'_>, id: &str) -> Page {
     browser.get(&format!("/admin/components/{id}"))
 }
 
@@ -269,14 +335,14 @@ fn whoever_comes_second_is_told_and_loses_nothing() {
     let preview = browser.send(&form);
     let other = serde_json::json!({ "status": "partial_outage" });
     assert_eq!(browser.api("PUT", "/components/post/override", Some(&other)).0, 200);
-    let late = browser.send(preview.form("/status").set("step", "publish"));
+    let late = browser.send(preview.form("/status").set("do", "publish"));
     assert_eq!(late.status, 412);
     late.assert_says(&["Inzwischen hat jemand anderes", "teilweise gestört"]);
     program.until_status("post", "partial_outage");
     let again = late.form("/status");
     assert_eq!(again.get("status"), Some("degraded_performance"));
     let preview = browser.send(&again);
-    browser.send(preview.form("/status").set("step", "publish"));
+    browser.send(preview.form("/status").set("do", "publish"));
     program.until_status("post", "degraded_performance");
 }
 
@@ -295,21 +361,34 @@ fn of_many_parts_the_good_ones_are_done_and_the_refused_ones_said() {
     form.set("part-standesamt.namen", "operational");
     let page = browser.send(&form);
     assert_eq!(page.status, 422);
-    page.assert_says(&["Das ist veröffentlicht: Urkunden: nicht verfügbar", "Namensänderung: Das wäre besser"]);
-    program.until_status("standesamt.urkunden", "major_outage");
-    assert_eq!(program.component("standesamt.namen")["status"], "major_outage");
+    page.assert_says(&["Namensänderung: Das wäre besser"]);
     let mut rest = page.form("/parts");
     assert_eq!(rest.get("part-standesamt.namen"), Some("operational"), "what was chosen stays");
+    rest.set("parts-until", &jiff_in_two_days());
+    let preview = browser.send(&rest);
+    preview.assert_says(&["Noch ist nichts veröffentlicht.", "Urkunden: nicht verfügbar", "Namensänderung: "]);
+    assert_eq!(program.component("standesamt.urkunden")["status"], "operational", "a preview changes nothing");
+    // One of them is set by somebody else before the button is pressed: the other one is done.
+    let other = serde_json::json!({ "status": "partial_outage", "until": jiff_in_two_days() });
+    assert_eq!(browser.api("PUT", "/components/standesamt.namen/override", Some(&other)).0, 200);
+    let page = browser.send(preview.form("/parts").set("do", "publish"));
+    assert_eq!(page.status, 422);
+    page.assert_says(&["Das ist veröffentlicht: Urkunden: nicht verfügbar", "Namensänderung: Inzwischen hat jemand"]);
+    program.until_status("standesamt.urkunden", "major_outage");
+    program.until_status("standesamt.namen", "partial_outage");
+    let mut rest = page_of(&mut browser, "standesamt").form("/parts");
     assert_eq!(rest.get("was-standesamt.urkunden"), Some("major_outage"), "what is done is not done again");
-    let soon = jiff_in_two_days();
-    rest.set("parts-until", &soon);
-    browser.send(&rest).assert_says(&["Alle Änderungen an den Teilen sind veröffentlicht."]);
+    rest.set("part-standesamt.namen", "operational").set("parts-until", &jiff_in_two_days());
+    let mut publishing = browser.send(&rest).form("/parts");
+    publishing.set("do", "publish");
+    browser.send(&publishing).assert_says(&["Alle Änderungen an den Teilen sind veröffentlicht."]);
     program.until_status("standesamt.namen", "operational");
     // Sent once more, nothing more happens.
-    browser.send(&rest);
+    browser.send(&publishing);
     let mut back = page_of(&mut browser, "standesamt").form("/parts");
     back.set("part-standesamt.urkunden", "").set("part-standesamt.namen", "");
-    browser.send(&back).assert_says(&["Alle Änderungen an den Teilen sind veröffentlicht."]);
+    let preview = browser.send(&back);
+    browser.send(preview.form("/parts").set("do", "publish")).assert_says(&["Alle Änderungen an den Teilen"]);
     program.until_status("standesamt.urkunden", "operational");
     program.until_status("standesamt.namen", "major_outage");
     // Meanwhile somebody else set one of them.
@@ -336,14 +415,14 @@ fn an_end_that_is_a_day_ends_with_it_where_the_component_stands() {
         let mut form = page_of(&mut browser, id).form("/status");
         form.set("status", "partial_outage").set("until", "2099-07-01");
         let preview = browser.send(&form);
-        browser.send(preview.form("/status").set("step", "publish"));
+        browser.send(preview.form("/status").set("do", "publish"));
         let (_, told) = browser.api("GET", &format!("/components/{id}"), None);
         assert_eq!(told["internal"]["override"]["until"], end, "{id}");
         // Words of a town end likewise.
         let mut form = page_of(&mut browser, id).form("/local");
         form.set("mode", "basic").set("local-until", "2099-07-01");
         let preview = browser.send(&form);
-        browser.send(preview.form("/local").set("step", "publish"));
+        browser.send(preview.form("/local").set("do", "publish"));
         let (_, told) = browser.api("GET", &format!("/components/{id}"), None);
         assert_eq!(told["internal"]["local"][0]["until"], end, "{id}");
     }

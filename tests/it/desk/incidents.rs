@@ -620,7 +620,15 @@ fn every_other_form_asks_for_what_it_says() {
         publish("/incidents/i1/split", &[("states", "a"), ("states", "b"), ("title-de", "T"), ("text-de", "X")]);
     assert_eq!(path, "/incidents/i1/split");
     assert_eq!(body, json!({ "components": ["a", "b"], "title": { "de": "T" }, "text": { "de": "X" } }));
-    // What was taken back cannot be corrected any more.
+    // What was taken back cannot be corrected any more; what was typed meanwhile is not lost.
+    let taken_back = Interface::new(|asking: &Asking| match asking.method {
+        "GET" => well("Strom", asking),
+        _ => refused(409, "", "it was taken back before"),
+    });
+    let typed = with(&[("text-de", "Richtig.")], "publish");
+    let read = page(&sends("/incidents/i1/updates/i1-2", &typed), &taken_back);
+    assert_eq!(read.status, 409);
+    assert!(read.body.contains("Richtig.</textarea>") && read.body.contains("schon zurückgezogen"), "{}", read.body);
     assert_eq!(page(&asks("/incidents/i1/updates/i1-2", &[]), &ask).status, 404);
     assert_eq!(page(&asks("/incidents/i1/nonsense", &[]), &ask).status, 404);
     assert_eq!(page(&asks("/nonsense", &[]), &ask).status, 404);
@@ -641,6 +649,20 @@ fn of_many_components_the_disturbed_and_the_sought_are_listed_and_what_was_chose
     assert!(read.contains("id=\"state-netz-17\"") && read.contains("id=\"state-netz-170\""), "{read}");
     assert!(read.contains("id=\"state-netz-99\"") && !read.contains("id=\"state-netz-98\""));
     assert!(ask.changes().is_empty());
+}
+
+#[test]
+fn a_button_in_the_midst_of_a_form_leads_back_there_and_a_component_to_the_form_about_it() {
+    let ask = Interface::new(|asking: &Asking| well("Strom", asking));
+    let read = page(&asks("/incidents/new", &[("template", "none")]), &ask).body;
+    assert!(read.contains("formaction=\"/admin/incidents/new#way-1\"") && read.contains("id=\"way-0\""), "{read}");
+    assert!(page(&asks("", &[]), &ask).body.contains("href=\"/admin/components/x\""));
+    let begun = page(&asks("/incidents/new", &[("component", "homepage-hattingen")]), &ask).body;
+    assert!(begun.contains("?template=portal&amp;component=homepage-hattingen"), "{begun}");
+    let form = page(&asks("/incidents/new", &[("template", "portal"), ("component", "homepage-hattingen")]), &ask).body;
+    let (_, state) = form.split_once("<select id=\"state-homepage-hattingen\"").expect("it is listed");
+    let (state, _) = state.split_once("</select>").unwrap();
+    assert!(state.contains("value=\"major_outage\" selected"), "{state}");
 }
 
 #[test]

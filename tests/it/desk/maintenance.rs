@@ -67,7 +67,7 @@ fn plan(browser: &mut Browser<'_>, title: &str, fields: &[(&str, &str)]) -> Page
     }
     let preview = browser.send(&form);
     assert!(preview.text().contains("Noch ist nichts veröffentlicht."), "{}", preview.text());
-    browser.send(preview.form("/new").set("step", "publish"))
+    browser.send(preview.form("/new").set("do", "publish"))
 }
 
 fn id_of(page: &Page) -> String {
@@ -113,20 +113,20 @@ fn a_closure_is_looked_at_in_every_format_before_it_is_published() {
     form.set("way-0-label-de", "Notfälle").set("way-0-target", "04152 13-9").set("programme", "Umzug 2027");
     let preview = browser.send(&form);
     preview.assert_says(&[
-        "von Montag, 25. Oktober 2027 bis einschließlich Sonntag, 31. Oktober 2027",
-        "So ist es zu lesen: Deutsch",
-        "So ist es zu lesen: English",
+        "Von Montag, 25. Oktober 2027 bis einschließlich Sonntag, 31. Oktober 2027",
+        "So lesen es die Leute:",
+        "Auf Englisch",
         "From Monday, 25 October 2027 up to and including Sunday, 31 October 2027",
         "Office closed",
-        "Bitte prüfen Sie diese Nummern",
+        "Bitte zweimal prüfen",
         "tel:+494152139",
-        "Kalender (Deutsch)",
+        "Kalender, Deutsch: /calendar.ics",
         "BEGIN:VTODO",
         "DTEND;VALUE=DATE:20271101",
-        "Nachrichtenfeed (Atom) (English)",
-        "Statuspage (Deutsch)",
+        "Nachrichten-Feed (Atom), Englisch: ",
+        "Andere Statusseiten (Statuspage), Deutsch",
         "\"scheduled_for\"",
-        "Textzeile für andere Seiten",
+        "Textzeilen (status.txt)",
     ]);
     assert!(!preview.body.contains("href=\"https://status"), "the preview leads nowhere");
     assert_eq!(
@@ -135,7 +135,7 @@ fn a_closure_is_looked_at_in_every_format_before_it_is_published() {
         "only what the file declares"
     );
     let mut back = preview.form("/new");
-    back.set("step", "change");
+    back.set("do", "edit");
     let form = browser.send(&back).form("/new");
     for (name, value) in [
         ("title-de", "Bürgerbüro geschlossen"),
@@ -150,7 +150,7 @@ fn a_closure_is_looked_at_in_every_format_before_it_is_published() {
     }
     let preview = browser.send(&form);
     let mut publishing = preview.form("/new");
-    publishing.set("step", "publish");
+    publishing.set("do", "publish");
     let done = browser.send(&publishing);
     done.assert_says(&[
         "Die Ankündigung ist veröffentlicht.",
@@ -268,13 +268,13 @@ fn only_what_was_changed_is_sent_and_what_the_form_does_not_know_stays() {
     let preview = browser.send(&form);
     let request: Value = serde_json::from_str(preview.form("/edit").get("request").unwrap()).unwrap();
     assert_eq!(request, json!({ "title": { "de": "Umstellung der Homepage" }, "text": { "de": "Am Vormittag." } }));
-    browser.send(preview.form("/edit").set("step", "publish")).assert_says(&["Die Änderung ist veröffentlicht."]);
+    browser.send(preview.form("/edit").set("do", "publish")).assert_says(&["Die Änderung ist veröffentlicht."]);
     // Another label: the numbers, the hours, the page and the English words stay.
     let mut form = browser.get("/admin/maintenance/umstellung/edit").form("/edit");
     assert_eq!(form.get("way-0-target"), Some("+494152130\n+494152131"));
     form.set("way-0-label-de", "Notruf").set("until", "2098-01-13").set("until-time", "12:00").set("text-de", "");
     let preview = browser.send(&form);
-    browser.send(preview.form("/edit").set("step", "publish"));
+    browser.send(preview.form("/edit").set("do", "publish"));
     let after = browser.api("GET", "/maintenance/umstellung", None).1["internal"]["notice"].clone();
     let mut way = before["alternatives"][0].clone();
     way["label"]["de"] = "Notruf".into();
@@ -293,14 +293,14 @@ fn somebody_elses_change_in_between_is_said() {
     let preview = browser.send(&form);
     let other = json!({ "until": "2098-01-20" });
     assert_eq!(browser.api("PATCH", "/maintenance/umstellung", Some(&other)).0, 200);
-    let late = browser.send(preview.form("/edit").set("step", "publish"));
+    let late = browser.send(preview.form("/edit").set("do", "publish"));
     assert_eq!(late.status, 412);
     late.assert_says(&["Inzwischen hat jemand anderes", "So steht es jetzt: Umstellung", "20. Januar 2098"]);
     let mut again = late.form("/edit");
     assert_eq!(again.get("title-de"), Some("Meine Überschrift"));
     again.set("until", "2098-01-20");
     let preview = browser.send(&again);
-    browser.send(preview.form("/edit").set("step", "publish")).assert_says(&["Meine Überschrift", "20. Januar 2098"]);
+    browser.send(preview.form("/edit").set("do", "publish")).assert_says(&["Meine Überschrift", "20. Januar 2098"]);
 }
 
 #[test]
@@ -331,7 +331,7 @@ fn parts_are_back_one_by_one_and_what_overruns_stands_first() {
     preview.assert_says(&["Die Homepage geht wieder.", "wieder da"]);
     assert_eq!(public(&program, "umzug")["components"][1]["ended_at"], Value::Null);
     let mut publishing = preview.form("/word");
-    publishing.set("step", "publish");
+    publishing.set("do", "publish");
     browser.send(&publishing).assert_says(&["Ihre Meldung ist veröffentlicht.", "Homepage: wieder da seit"]);
     let twice = browser.send(&publishing);
     twice.assert_says(&["Ihre Meldung ist veröffentlicht."]);
@@ -340,14 +340,26 @@ fn parts_are_back_one_by_one_and_what_overruns_stands_first() {
     let written = said.iter().filter(|update| update["body"].to_string().contains("geht wieder")).count();
     assert_eq!(written, 1, "{said:?}");
 
+    let mut typed = twice.form("/word");
+    typed.set("word-de", "Es dauert bis morgen.");
+    let mut changed = browser.get("/admin/maintenance/umzug/edit").form("/edit");
+    changed.set("title-de", "Langer Umzug");
     let mut form = twice.form("/word");
     form.set("over", "1");
     let preview = browser.send(&form);
-    let done = browser.send(preview.form("/word").set("step", "publish"));
+    let done = browser.send(preview.form("/word").set("do", "publish"));
     done.assert_says(&["beendet"]);
     assert!(!done.body.contains("/word\""), "nothing more is to be said of what is over");
     as_soon_as(&program, "umzug", "completed");
     assert_eq!(browser.get("/admin/maintenance/umzug/edit").path, "/admin/maintenance/umzug");
+    // Whoever was writing meanwhile still reads what it was.
+    for (form, text) in [(&mut typed, "Es dauert bis morgen."), (&mut changed, "Langer Umzug")] {
+        for button in ["preview", "publish", "edit"] {
+            let page = browser.send(form.set("do", button));
+            assert_eq!(page.status, 409);
+            page.assert_says(&["ist inzwischen beendet oder abgesagt", text]);
+        }
+    }
 }
 
 #[test]
@@ -360,8 +372,8 @@ fn it_is_called_off_after_a_second_look() {
     preview.assert_says(&["Abgesagt wird: Umstellung", "STATUS:CANCELLED", "Wirklich absagen"]);
     assert_eq!(public(&program, "umstellung")["status"], "announced");
     let mut back = preview.form("/cancel");
-    assert_eq!(browser.send(back.clone().set("step", "change")).path, "/admin/maintenance/umstellung");
-    browser.send(back.set("step", "publish")).assert_says(&["Es ist abgesagt, und alle können es lesen."]);
+    assert_eq!(browser.send(back.clone().set("do", "edit")).path, "/admin/maintenance/umstellung");
+    browser.send(back.set("do", "publish")).assert_says(&["Es ist abgesagt, und alle können es lesen."]);
     as_soon_as(&program, "umstellung", "cancelled");
 }
 
@@ -391,7 +403,7 @@ fn a_part_may_end_earlier_and_is_announced_later() {
     let mut form = browser.get(&format!("/admin/maintenance/{id}/edit")).form("/edit");
     form.add("components", "homepage").set("early-0", "homepage").set("early-0-until", "2030-12-06");
     let preview = browser.send(&form);
-    browser.send(preview.form("/edit").set("step", "publish")).assert_says(&["Homepage: früheres Ende"]);
+    browser.send(preview.form("/edit").set("do", "publish")).assert_says(&["Homepage: früheres Ende"]);
     let seen = browser.api("GET", &format!("/maintenance/{id}"), None).1["internal"]["notice"]["components"].clone();
     assert_eq!(end_of(&seen[1]), "2030-12-06T23:00:00Z");
     assert_eq!(seen[1]["until"]["date"], "2030-12-06");
@@ -412,9 +424,9 @@ fn a_part_may_end_earlier_and_is_announced_later() {
         .set("until", "2031-01-06");
     form.set("announced", "2030-12-24");
     let preview = browser.send(&form);
-    preview.assert_says(&["Auf den öffentlichen Seiten ist davon vorerst nichts zu lesen"]);
+    preview.assert_says(&["von Sonntag, 5. Januar 2031", "Öffentlich ist davon vorerst nichts zu lesen"]);
     browser
-        .send(preview.form("/new").set("step", "publish"))
+        .send(preview.form("/new").set("do", "publish"))
         .assert_says(&["Davon ist öffentlich noch nichts zu lesen."]);
     assert!(!program.get("/maintenance").contains("Geheim"));
 }

@@ -187,7 +187,8 @@ fn hostile_texts_stay_texts_on_every_page() {
             ("local-text-de", text),
             ("town", "hattingen"),
             ("key", text),
-            ("etag", text),
+            ("do", "preview"),
+            ("revision", text),
             ("organisation", ""),
             (text, text),
         ]
@@ -246,8 +247,9 @@ fn a_trial_is_never_an_order_and_an_order_is_the_trial() {
         ("from", "2030-12-05"),
         ("until", "2030-12-08"),
     ][..];
+    let looked_at = [text, &[("do", "preview")][..]].concat();
     let trial = telling("x");
-    let page = answer(&visit(sample(), &[], "maintenance/new", Some(text)), &trial);
+    let page = answer(&visit(sample(), &[], "maintenance/new", Some(&looked_at)), &trial);
     let asked = trial.asked();
     let (tried, _) = (asked.last().unwrap(), page.body);
     assert!(tried.dry_run && tried.idempotency_key.is_none(), "{tried:?}");
@@ -257,8 +259,8 @@ fn a_trial_is_never_an_order_and_an_order_is_the_trial() {
     // What is published is what was shown, whatever else stands in the form by now.
     let request = body.to_string();
     let order = telling("x");
-    let sent = [&text[..3], &[("until", "2031-01-01"), ("step", "publish"), ("key", "k1"), ("request", &request)][..]]
-        .concat();
+    let sent =
+        [&text[..3], &[("until", "2031-01-01"), ("do", "publish"), ("key", "k1"), ("request", &request)][..]].concat();
     let reply = answer(&visit(sample(), &[], "maintenance/new", Some(&sent)), &order);
     let asked = order.asked();
     let ordered = asked.last().unwrap();
@@ -266,7 +268,7 @@ fn a_trial_is_never_an_order_and_an_order_is_the_trial() {
     assert_eq!((ordered.body.as_ref(), ordered.idempotency_key.as_deref()), (Some(&body), Some("k1")));
     assert_eq!((reply.status, reply.location.as_deref()), (303, Some("/admin/maintenance/umzug?getan=geplant")));
     // A key that is none of ours is not passed on.
-    let sent = [text, &[("step", "publish"), ("key", "böse\r\nX: y")][..]].concat();
+    let sent = [text, &[("do", "publish"), ("key", "böse\r\nX: y")][..]].concat();
     let order = telling("x");
     answer(&visit(sample(), &[], "maintenance/new", Some(&sent)), &order);
     assert_eq!(order.asked().last().unwrap().idempotency_key.as_deref(), Some("0123456789abcdef"));
@@ -291,6 +293,7 @@ fn many_other_ways_are_shown_and_none_is_lost() {
         ("from", "2023-11-06"),
         ("until", "2023-12-08"),
         ("ways", "30"),
+        ("do", "preview"),
     ]
     .map(|(name, value)| (name.to_owned(), value.to_owned()))
     .into();
@@ -319,7 +322,7 @@ fn no_answer_is_no_reason_to_publish_twice() {
         ("components", "serviceportal-en"),
         ("from", "2030-12-05"),
         ("until", "2030-12-08"),
-        ("step", "publish"),
+        ("do", "publish"),
         ("key", "k7"),
     ];
     let page = answer(&visit(sample(), &[], "maintenance/new", Some(&sent)), &busy);

@@ -8,6 +8,9 @@ const BLOCKS: [&str; 16] =
 /// Elements that nobody reads.
 const SILENT: [&str; 5] = ["nav", "script", "style", "svg", "template"];
 
+/// Sections that a change does not change: the past, and figures.
+const LOOKING_BACK: [&str; 3] = ["\"s_days\"", "\"s_figures\"", "\"s_about\""];
+
 /// Most lines that are shown.
 const LINES_MAX: usize = 400;
 
@@ -46,7 +49,9 @@ pub(super) fn lines(page: &str) -> Vec<Line> {
         let is_end = tag.starts_with('/');
         let name: String =
             tag.trim_start_matches('/').chars().take_while(char::is_ascii_alphanumeric).collect::<String>();
-        if SILENT.contains(&name.as_str()) && !is_end {
+        let is_silent = SILENT.contains(&name.as_str())
+            || name == "section" && LOOKING_BACK.iter().any(|section| tag.contains(section));
+        if is_silent && !is_end {
             rest = after.split_once(&format!("</{name}>")).map_or("", |(_, rest)| rest);
         } else if BLOCKS.contains(&name.as_str()) {
             reader.turn(if is_end { Kind::Plain } else { kind(&name) });
@@ -140,7 +145,7 @@ mod tests {
     fn a_page_is_read_line_by_line() {
         let page = "<html><body><header>weg</header><main id=\"m\"><nav>weg</nav><h1>Störung &amp; <b>mehr</b></h1>\
                     <svg><use/></svg><p>Eins\nzwei<br>drei</p><ul><li><p>Telefon</p><a href=\"tel:+49\">0 23</a></li></ul>\
-                    <dl><dt>Seit</dt><dd>heute<span>, <span>früh</span></span> <span>a</span><span>b</span></dd></dl><a href=\"https://a.example/?a&amp;b\">mehr</a>&amp;lt;\
+                    <section aria-labelledby=\"s_days\"><h2 id=\"s_days\">weg</h2></section><dl><dt>Seit</dt><dd>heute<span>, <span>früh</span></span> <span>a</span><span>b</span></dd></dl><a href=\"https://a.example/?a&amp;b\">mehr</a>&amp;lt;\
                     </main><footer>weg</footer>";
         let read: Vec<_> = lines(page).into_iter().map(|line| (line.kind, line.text)).collect();
         let expected = [
