@@ -177,7 +177,7 @@ fn a_word_is_changed_as_it_stands_and_somebody_elses_in_between_is_said() {
     let mut browser = Browser::sign_in(&place, &program, &COUNTY);
     let word = serde_json::json!({
         "organisations": ["05954", "!stadt-9"], "mode": "basic", "released": true, "until": "2099-07-01",
-        "text": { "de": "Nur mit Termin.", "en": "By appointment only." },
+        "text": { "de": "Nur mit Termin.", "de-x-leicht": "Mit Termin.", "en": "By appointment only." },
         "alternatives": [{ "kind": "phone", "target": ["tel:115"], "label": "Bürgertelefon", "page": "https://a.example/115" }],
     });
     assert_eq!(browser.api("PUT", "/components/portal/local", Some(&word)).0, 200);
