@@ -438,11 +438,12 @@ impl State {
     }
 
     /// What of an incident its own checks found well again, and since when: the root, or what
-    /// recovered last.
+    /// recovered last. What is down all the same, because of something else, has not recovered.
     fn recovered_last(&self, incident: &Incident, root: u32) -> Option<(u32, Timestamp)> {
         let recovery = |component: u32| {
             let own = self.own(component).filter(|own| own.status == Status::Operational)?;
-            Some((component, own.since))
+            let record = self.record.components.get(component as usize)?;
+            (!record.status.is_red()).then_some((component, own.since))
         };
         let concerned = incident.concerned.iter();
         let all = concerned.filter_map(|concerned| self.catalogue.component_index(concerned.component.as_str()));

@@ -233,6 +233,8 @@ fn a_town_reads_every_word_that_reaches_it_and_takes_back_its_own() {
     // What the flag says is what the interface does.
     let all = json!({ "organisations": ["hattingen", "witten"] });
     assert_eq!(hattingen.api("DELETE", "/components/portal/local", Some(&all)).0, 404);
-    hattingen.send(&page.form("/remove"));
+    let asked = hattingen.send(&page.form("/remove"));
+    assert_eq!(words(&hattingen).len(), 3, "it asks first");
+    hattingen.send(asked.form("/remove").set("do", "publish"));
     assert_eq!(words(&hattingen), told(&for_hattingen[..2]));
 }
