@@ -11,7 +11,7 @@ const MODULES: [&str; 6] = ["mpm_event", "authz_core", "ssl", "socache_shmcb", "
 /// Apache with these modules as well, and so many ports. `configuration` gets its folder, which its workers,
 /// who are another user, may read, and the ports.
 pub(super) fn apache(modules: &[&str], ports: usize, configuration: impl Fn(&Path, &[u16]) -> String) -> Option<Peer> {
-    let arguments = |folder: &Path| {
+    let arguments = |folder: &Path, _: &[u16]| {
         let at = |name: &str| folder.join(name).to_string_lossy().into_owned();
         ["-d", &at(""), "-f", &at("conf"), "-DFOREGROUND"].map(str::to_owned).to_vec()
     };

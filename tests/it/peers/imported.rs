@@ -3,22 +3,18 @@
 
 use std::collections::BTreeMap;
 use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
-use std::time::Duration;
+use std::process::{Command, Stdio};
 
 use serde_json::Value;
-use turmwacht::clock::monotonic;
 
+use super::process::Peer;
 use crate::e2e::program::Place;
 use crate::importing::blackbox::{JOBS, MODULES, TARGETS};
 use crate::probe::server::{Server, answer};
 
 const EXPORTER: &str = "prometheus-blackbox-exporter";
-
-/// Long enough that nothing but a hang meets it.
-const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Whether a program is there. Where it is not that is said, or it fails where CI needs it.
 fn is_installed(program: &str) -> bool {
@@ -53,43 +49,21 @@ fn the_origins_accept_the_files_that_the_tests_import() {
     }
 }
 
-/// A running exporter. It is killed when this goes.
-struct Exporter {
-    child: Child,
-    address: SocketAddr,
-}
-
-impl Drop for Exporter {
-    fn drop(&mut self) {
-        self.child.kill().unwrap_or_default();
-        self.child.wait().unwrap();
-    }
-}
+/// A running exporter.
+struct Exporter(Peer);
 
 impl Exporter {
-    fn start(config: &Path) -> Self {
-        let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-        let child = Command::new(EXPORTER)
-            .arg("--config.file")
-            .arg(config)
-            .arg(format!("--web.listen-address={address}"))
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        let exporter = Self { child, address };
-        let started = monotonic();
-        while TcpStream::connect(address).is_err() {
-            assert!(monotonic().duration_since(started) < PATIENCE, "it does not come up");
-            std::thread::sleep(Duration::from_millis(20));
-        }
-        exporter
+    fn start(config: &Path) -> Option<Self> {
+        let arguments = |_: &Path, ports: &[u16]| {
+            let config = format!("--config.file={}", config.display());
+            vec![config, format!("--web.listen-address=127.0.0.1:{}", ports[0])]
+        };
+        Some(Self(Peer::start_healthy(EXPORTER, arguments, |_, _| String::new())?))
     }
 
     /// Whether a probe of it succeeds.
     fn finds_up(&self, module: &str, target: &str) -> bool {
-        let mut stream = TcpStream::connect(self.address).unwrap();
+        let mut stream = TcpStream::connect(self.0.address(0)).unwrap();
         write!(stream, "GET /probe?module={module}&target={target} HTTP/1.0\r\n\r\n").unwrap();
         let mut reply = String::new();
         stream.read_to_string(&mut reply).unwrap();
@@ -127,7 +101,7 @@ fn an_imported_check_finds_what_the_exporter_finds() {
     let mail = Server::raw(|mut stream| stream.write_all(b"220 mx.example ESMTP\r\n").unwrap_or_default());
     let place = Place::new(servers[0].address, "");
     place.write("blackbox.yml", ASKED);
-    let exporter = Exporter::start(&place.path("blackbox.yml"));
+    let Some(exporter) = Exporter::start(&place.path("blackbox.yml")) else { return };
 
     let mut jobs = "scrape_configs:\n".to_owned();
     let mut expected: BTreeMap<(String, String), bool> = BTreeMap::new();

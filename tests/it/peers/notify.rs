@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader};
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::path::Path;
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::sync::Arc;
@@ -22,6 +22,7 @@ use turmwacht::notify::mail::Mailer;
 use turmwacht::notify::webhook::signature;
 
 use super::authority::Authority;
+use super::process::{Peer, installed};
 use crate::e2e::program::{Place, configuration};
 use crate::e2e::{reference, town};
 use crate::probe::server::{Server, answer, closed_port, send};
@@ -256,34 +257,22 @@ for name, value in (("webhook-id", "msg_b"), ("webhook-signature", "v1,AAAA")):
 
 /// Alertmanager in a folder of its own. It is stopped when this goes.
 struct Alertmanager {
-    child: Child,
+    _peer: Peer,
     address: SocketAddr,
-    _folder: tempfile::TempDir,
 }
 
 impl Alertmanager {
     /// `None`: it is not installed, which has been said.
     fn start() -> Option<Self> {
-        let installed = |name: &str| Path::new("/usr/bin").join(name).is_file();
-        if !installed("prometheus-alertmanager") || !installed("amtool") {
-            assert!(std::env::var_os("CI").is_none(), "prometheus-alertmanager is not installed, and CI needs it");
-            eprintln!("skipped: prometheus-alertmanager is not installed");
-            return None;
-        }
-        let folder = tempfile::tempdir().unwrap();
-        std::fs::write(folder.path().join("conf"), "route: { receiver: none }\nreceivers: [{ name: none }]\n").unwrap();
-        let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-        let log = std::fs::File::create(folder.path().join("log")).unwrap();
-        let child = Command::new("/usr/bin/prometheus-alertmanager")
-            .args(["--config.file=conf", "--storage.path=data", "--cluster.listen-address="])
-            .arg(format!("--web.listen-address={address}"))
-            .current_dir(folder.path())
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(log)
-            .spawn()
-            .unwrap();
-        Some(Self { child, address, _folder: folder })
+        installed("amtool")?;
+        let arguments = |_: &Path, ports: &[u16]| {
+            let listen = format!("--web.listen-address=127.0.0.1:{}", ports[0]);
+            let fixed = ["--config.file=conf", "--storage.path=data", "--cluster.listen-address="];
+            fixed.map(str::to_owned).into_iter().chain([listen]).collect()
+        };
+        let configuration = "route: { receiver: none }\nreceivers: [{ name: none }]\n";
+        let peer = Peer::start_healthy("prometheus-alertmanager", arguments, |_, _| configuration.to_owned())?;
+        Some(Self { address: peer.address(0), _peer: peer })
     }
 
     /// What stands, as `amtool` tells it.
@@ -306,13 +295,6 @@ impl Alertmanager {
             thread::sleep(Duration::from_millis(200));
         }
         panic!("waited in vain until {what}: {:?}", self.alerts());
-    }
-}
-
-impl Drop for Alertmanager {
-    fn drop(&mut self) {
-        self.child.kill().unwrap_or_default();
-        self.child.wait().unwrap();
     }
 }
 

@@ -1,6 +1,7 @@
 //! Starting a server from a package, and stopping it by its process id.
 
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, UdpSocket};
+use std::io::{Read, Write};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::thread;
@@ -43,7 +44,7 @@ impl Peer {
     ) -> Option<Self> {
         Self::start_with(
             name,
-            |folder| {
+            |folder, _| {
                 let file = folder.join("conf").to_string_lossy().into_owned();
                 arguments.iter().map(|argument| (*argument).to_owned()).chain(["-c".to_owned(), file]).collect()
             },
@@ -52,10 +53,29 @@ impl Peer {
         )
     }
 
-    /// The same, with all arguments; they get the folder, in which the program runs.
+    /// The same, with all arguments; they get the folder, in which the program runs, and the ports.
     pub(super) fn start_with(
         name: &str,
-        arguments: impl Fn(&Path) -> Vec<String>,
+        arguments: impl Fn(&Path, &[u16]) -> Vec<String>,
+        ports: Ports,
+        configuration: impl Fn(&Path, &[u16]) -> String,
+    ) -> Option<Self> {
+        Self::start_until(Self::has_pid, name, arguments, ports, configuration)
+    }
+
+    /// The same for those of Prometheus, which write no pid file: one is up when it says at its port that it is.
+    pub(super) fn start_healthy(
+        name: &str,
+        arguments: impl Fn(&Path, &[u16]) -> Vec<String>,
+        configuration: impl Fn(&Path, &[u16]) -> String,
+    ) -> Option<Self> {
+        Self::start_until(Self::is_healthy, name, arguments, Ports::Free(1), configuration)
+    }
+
+    fn start_until(
+        is_up: fn(&Self) -> bool,
+        name: &str,
+        arguments: impl Fn(&Path, &[u16]) -> Vec<String>,
         ports: Ports,
         configuration: impl Fn(&Path, &[u16]) -> String,
     ) -> Option<Self> {
@@ -69,7 +89,7 @@ impl Peer {
             std::fs::write(folder.path().join("conf"), configuration(folder.path(), &ports)).unwrap();
             let log = std::fs::File::create(folder.path().join("log")).unwrap();
             let child = Command::new(&program)
-                .args(arguments(folder.path()))
+                .args(arguments(folder.path(), &ports))
                 .current_dir(folder.path())
                 .env("HOME", folder.path())
                 .stdin(Stdio::null())
@@ -78,7 +98,7 @@ impl Peer {
                 .spawn()
                 .unwrap();
             let mut peer = Self { child, folder, ports };
-            if peer.is_ready() {
+            if peer.is_ready(is_up) {
                 return Some(peer);
             }
             let log = std::fs::read_to_string(peer.folder.path().join("log")).unwrap();
@@ -87,14 +107,30 @@ impl Peer {
         unreachable!("the last attempt returns or fails");
     }
 
-    fn is_ready(&mut self) -> bool {
+    fn has_pid(&self) -> bool {
+        std::fs::read_to_string(self.folder.path().join("pid")).is_ok_and(|pid| pid.ends_with('\n'))
+    }
+
+    fn is_healthy(&self) -> bool {
+        let Ok(mut stream) = TcpStream::connect(self.address(0)) else { return false };
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        let mut reply = String::new();
+        let asked =
+            stream.write_all(b"GET /-/healthy HTTP/1.0\r\n\r\n").and_then(|()| stream.read_to_string(&mut reply));
+        let reply = reply.trim_end();
+        asked.is_ok() && (reply.ends_with("\r\n\r\nOK") || reply.ends_with("Healthy") || reply.ends_with("Healthy."))
+    }
+
+    fn is_ready(&mut self, is_up: fn(&Self) -> bool) -> bool {
         let started = monotonic();
         while monotonic().duration_since(started) < PATIENCE {
-            if std::fs::read_to_string(self.folder.path().join("pid")).is_ok_and(|pid| pid.ends_with('\n')) {
-                return true;
-            }
+            // Whoever answers there, it is no program that has ended.
+            let is_up = is_up(self);
             if self.child.try_wait().unwrap().is_some() {
                 return false;
+            }
+            if is_up {
+                return true;
             }
             thread::sleep(Duration::from_millis(5));
         }

@@ -320,7 +320,7 @@ fn behind_caddy() {
     let served = served();
     let authority = Authority::new("CA");
     let certificate = authority.issue(SITE, 2099);
-    let arguments = |folder: &Path| {
+    let arguments = |folder: &Path, _: &[u16]| {
         let at = |name: &str| folder.join(name).to_string_lossy().into_owned();
         ["run", "--adapter", "caddyfile", "--config", &at("conf"), "--pidfile", &at("pid")].map(str::to_owned).to_vec()
     };
