@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use rustix::process::Signal;
 
-use super::program::Place;
+use super::program::{Place, Program};
 use super::{reference, town};
 use crate::probe::server::closed_port;
 
@@ -15,6 +15,16 @@ struct Manager {
 }
 
 impl Manager {
+    /// Starts a program of which it wants to hear every half a minute.
+    fn starts(place: &Place) -> (Self, Program) {
+        let path = place.path("notify");
+        let manager = Self { socket: UnixDatagram::bind(&path).unwrap() };
+        manager.socket.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
+        let path = path.to_string_lossy().into_owned();
+        let program = place.start_with(&[("NOTIFY_SOCKET", &path), ("WATCHDOG_USEC", "30000000")], &["serve"]);
+        (manager, program)
+    }
+
     /// The next message that is no word for the watchdog, and whether one of those came before it.
     fn hears(&self) -> (String, bool) {
         let mut fed = false;
@@ -33,12 +43,7 @@ impl Manager {
 #[test]
 fn a_service_manager_hears_of_start_reload_life_and_end() {
     let place = Place::new(reference().address, &town(closed_port()));
-    let path = place.path("notify");
-    let manager = Manager { socket: UnixDatagram::bind(&path).unwrap() };
-    manager.socket.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
-    let path = path.to_string_lossy().into_owned();
-    let variables = [("NOTIFY_SOCKET", &*path), ("WATCHDOG_USEC", "30000000")];
-    let mut program = place.start_with(&variables, &["serve"]);
+    let (manager, mut program) = Manager::starts(&place);
     let (ready, _) = manager.hears();
     assert_eq!(ready, "READY=1\nSTATUS=organisations: 1, components: 2, checks: 1\n");
     let mut bytes = [0; 64];
@@ -58,12 +63,7 @@ fn a_service_manager_hears_of_start_reload_life_and_end() {
 #[test]
 fn however_often_files_are_read_the_watchdog_is_fed() {
     let place = Place::new(reference().address, &town(closed_port()));
-    let path = place.path("notify");
-    let manager = Manager { socket: UnixDatagram::bind(&path).unwrap() };
-    manager.socket.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
-    let path = path.to_string_lossy().into_owned();
-    let variables = [("NOTIFY_SOCKET", &*path), ("WATCHDOG_USEC", "30000000")];
-    let program = place.start_with(&variables, &["serve"]);
+    let (manager, program) = Manager::starts(&place);
     assert!(manager.hears().0.starts_with("READY=1\n"));
     // There is always a word within a second, and each is followed by the next at once.
     for _ in 0..100 {
