@@ -1,8 +1,10 @@
 //! `/admin/maintenance`: planned work and closures. The list, and the page of one.
 
 mod plan;
+mod recurring;
 mod word;
 
+use jiff::tz::TimeZone;
 use maud::{Markup, html};
 use serde_json::Value;
 
@@ -18,6 +20,7 @@ use crate::model::snapshot::PublicMaintenance;
 use crate::model::text::Plain;
 use crate::model::window::When;
 use crate::publish::html::{when_said, window_said};
+use crate::publish::recurrence;
 use crate::publish::wording::{self, Words, capitalised};
 
 /// Most announcements of others on the list.
@@ -279,12 +282,13 @@ const OVER: &str = "Diese Wartung ist inzwischen beendet oder abgesagt. Veröffe
                     geschrieben haben, steht hier noch.";
 
 /// What was typed, by what the names of its fields begin with.
-const TYPED: [(&str, &str); 8] = [
+const TYPED: [(&str, &str); 9] = [
     ("word-", "Meldung"),
     ("title-", "Überschrift"),
     ("text-", "Text"),
     ("from", "Beginn"),
     ("until", "Ende"),
+    (recurring::LAST, "Bis wann es sich wiederholt"),
     ("last", "Letzter Tag vorher"),
     ("way-", "Andere Wege"),
     ("programme", "Vorhaben"),
@@ -318,6 +322,10 @@ fn facts(planned: &Planned<'_>) -> Markup {
             p { strong { (window(zone, &notice.from, &notice.until)) } }
             @if let Some(text) = &notice.text { p.text { (text.get("de", language)) } }
             dl.facts {
+                @if let Some(recurring) = &notice.recurring {
+                    dt { "Wiederholung" }
+                    dd { (recurrence::said(Words::German, recurring, notice.span(), &TimeZone::get(zone).unwrap_or(TimeZone::UTC))) }
+                }
                 dt { "Ende" }
                 dd { @match notice.ends {
                     Ends::ByItself => "von selbst zum angekündigten Zeitpunkt",
@@ -351,7 +359,6 @@ fn facts(planned: &Planned<'_>) -> Markup {
                 dt { "Angekündigt" }
                 dd { (when_said(zone, &notice.announced_at)) }
             }
-            @if notice.recurring.is_some() { p.hint { "Diese Arbeiten kehren regelmäßig wieder." } }
             @if notice.declared.is_some() { p.hint { "Angekündigt in einer Datei des Betreibers. Was Sie hier ändern, gilt, bis sich die Datei ändert." } }
             @if is_public {
                 p { a href={ "/maintenance/" (notice.id) } { "So steht es auf der öffentlichen Seite" } }
