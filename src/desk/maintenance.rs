@@ -132,6 +132,7 @@ struct Line {
     title: String,
     phase: MaintenancePhase,
     window: Option<(When, When, String)>,
+    recurs: bool,
 }
 
 fn lines(told: &Told) -> Vec<Line> {
@@ -145,6 +146,7 @@ fn lines(told: &Told) -> Vec<Line> {
                 title: words::line(line, "/title"),
                 phase: serde_json::from_value(line.get("status")?.clone()).ok()?,
                 window: when("/window/from").zip(when("/window/until")).map(|(from, until)| (from, until, zone)),
+                recurs: line.get("recurs").and_then(Value::as_bool).unwrap_or_default(),
             })
         })
         .collect()
@@ -203,7 +205,9 @@ fn group(id: &str, heading: &str, lines: &[&Line]) -> Markup {
                                 a href={ (PREFIX) "/maintenance/" (line.id) } { (line.title) }
                                 span.state.(phase_look(line.phase)) { (Words::German.maintenance_phase(line.phase)) }
                             }
-                            @if let Some((from, until, zone)) = &line.window { p.meta { (window(zone, from, until)) } }
+                            @if let Some((from, until, zone)) = &line.window {
+                                p.meta { (window(zone, from, until)) @if line.recurs { " · wiederholt sich" } }
+                            }
                         }
                     }
                 }

@@ -506,6 +506,7 @@ fn what_comes_round_is_announced_by_its_first_time() {
         (&seen["recurring"]["at"], &seen["upcoming"][2]["from"]),
         (&json!("19:00"), &json!("2030-04-09T17:00:00Z"))
     );
+    browser.get("/admin/maintenance").assert_says(&["19:00 Uhr bis 22:00 Uhr · wiederholt sich"]);
     // The interface says where a rule is wrong.
     let hourly = json!({ "recurring": { "rrule": "FREQ=HOURLY", "at": "19:00", "for": "3h" } });
     let (status, refused) = browser.api("PATCH", &format!("/maintenance/{}", id_of(&done)), Some(&hourly));
