@@ -460,6 +460,7 @@ impl Plan<'_> {
         if Rhythm::of(sent) != Rhythm::Once {
             return recurring::read(sent, series.as_ref(), &from, &until);
         }
+        recurring::must_be_once(sent, series.as_ref())?;
         let shown = self.window(series.as_ref(), &self.zone()).map(|(day, time)| field::typed(&day, &time));
         let mut asked = Map::new();
         for ((key, typed), shown) in [("from", from), ("until", until)].into_iter().zip(shown) {

@@ -178,6 +178,21 @@ pub(super) fn show(fields: Option<&Form>, faults: &[Fault], series: Option<&Seri
     }
 }
 
+/// Whether it was meant to come round though nobody said how often. The last day of a series that is to
+/// be one no more still stands in the form.
+///
+/// # Errors
+/// If so, what is wrong in the form.
+pub(super) fn must_be_once(sent: &Form, series: Option<&Series<'_>>) -> Result<(), Fault> {
+    let last = sent.text(LAST);
+    if last.is_empty() || series.is_some_and(|series| series.last == last) {
+        return Ok(());
+    }
+    let sentence =
+        "Bitte wählen Sie auch, wie oft es sich wiederholt, oder nehmen Sie den letzten Tag heraus.".to_owned();
+    Err(Fault { field: Some(REPEATS.to_owned()), sentence })
+}
+
 /// What a form asks of a series whose times are `from` and `until`, as [`field::read_when`] gave them:
 /// nothing of what stays as it is.
 ///

@@ -451,7 +451,10 @@ fn what_comes_round_is_announced_by_its_first_time() {
     assert_eq!(form.get("repeats"), Some("once"));
     form.set("title-de", "Wartungsabend").set("title-en", "Maintenance evening").add("components", "homepage");
     form.set("from", "2030-01-08").set("from-time", "19:00").set("until", "2030-01-08").set("until-time", "22:00");
-    form.set("repeats", "weekday");
+    // Whoever says until when but not how often is asked.
+    form.set("repeats-until", "2030-12-31");
+    browser.send(&form).assert_says(&["Bitte wählen Sie auch, wie oft es sich wiederholt"]);
+    form.set("repeats", "weekday").set("repeats-until", "");
     // Nothing is lost by a fault, and the answer is said with the day that was typed.
     let faulty = browser.send(&form);
     faulty.assert_says(&[
