@@ -378,6 +378,10 @@ fn what_is_back_in_one_occurrence_is_covered_in_another() {
     let later = json!({ "recurring": { "rrule": "FREQ=DAILY", "at": "07:00", "for": "20h" } });
     world.done(&admin(), "PATCH /maintenance/abend", &later);
     assert_eq!(world.status("mail-h"), Status::UnderMaintenance);
+    // Put off to the night, it is not under way any more.
+    let night = json!({ "recurring": { "rrule": "FREQ=DAILY", "at": "23:00", "for": "1h" } });
+    world.done(&admin(), "PATCH /maintenance/abend", &night);
+    assert_eq!((phase(&world, "abend"), world.status("mail-h")), (MaintenancePhase::Announced, Status::Operational));
     world.assert_restores();
 }
 
