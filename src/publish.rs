@@ -21,6 +21,7 @@ pub mod metrics;
 pub mod month;
 pub mod openapi;
 pub mod past;
+pub mod recurrence;
 mod route;
 mod scope;
 mod search;

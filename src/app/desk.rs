@@ -345,6 +345,7 @@ impl Core {
             "until": notice.until.at.to_string(),
             "window": { "from": notice.from, "until": notice.until, "zone": notice.zone },
             "ends": notice.ends,
+            "recurs": notice.recurring.is_some(),
             "declared": notice.declared.is_some(),
             "revision": notice.revision,
         })

@@ -11,6 +11,7 @@ use super::read::{Table, Value, words_of};
 use super::rrule::rrule;
 use super::values::{RawReach, RawTime, id, time};
 use crate::model::catalogue::Ends;
+use crate::model::recurrence::series::{self, LASTS};
 use crate::model::status::{Mode, Processing, Status};
 use crate::model::text::Text;
 use crate::model::window::Recurrence;
@@ -149,8 +150,7 @@ pub(super) fn read_maintenance<'t>(table: Table<'t>, context: &Context<'_>) -> O
 fn read_recurring(table: Table<'_>) -> Option<RawRecurring> {
     let rrule = table.need("rrule", "\"FREQ=MONTHLY;BYDAY=2TU\"").and_then(rrule);
     let at = table.need("at", "\"19:00\"").and_then(time_of_day);
-    let minute = Duration::from_secs(60);
-    let lasts = table.need("for", "\"3h\"").and_then(|value| value.duration(minute..=minute * 1440 * 31));
+    let lasts = table.need("for", "\"3h\"").and_then(|value| value.duration(LASTS));
     table.finish();
     let (rrule, lasts) = (rrule?, lasts?);
     let recurrence = Recurrence { rrule: rrule.value.to_owned(), at: at?, lasts: lasts.value };
@@ -163,7 +163,7 @@ fn time_of_day(value: Value<'_>) -> Option<jiff::civil::Time> {
         toml::de::DeValue::String(text) => text.to_string(),
         _ => String::new(),
     };
-    let parsed = if (4..=8).contains(&text.len()) { text.parse().ok() } else { None };
+    let parsed = series::time_of_day(&text);
     if parsed.is_none() {
         value.fault("not a time of day", "not understood", "write it in local time: `at = \"19:00\"`");
     }

@@ -11,7 +11,7 @@ use super::rights::Rights;
 use super::values::{RawReach, RawTime};
 use crate::model::catalogue::{Agreement, Covered, Ends, Local, Maintenance};
 use crate::model::id::{AgreementId, MaintenanceId};
-use crate::model::recurrence::{next, shortest_step};
+use crate::model::recurrence::series::{self, SeriesFault};
 use crate::model::status::ComponentKind;
 use crate::model::time::{format_duration, millis};
 use crate::model::window::When;
@@ -123,8 +123,7 @@ fn maintenance(index: &Index<'_>, raw: &RawMaintenance<'_>, ids: &mut HashMap<St
     })
 }
 
-/// A series takes place at least once between beginning and end, and an occurrence is over when
-/// the next one begins.
+/// Says where a series is no good one.
 fn check_series(
     index: &Index<'_>,
     raw: &RawMaintenance<'_>,
@@ -137,23 +136,18 @@ fn check_series(
         let fault = Fault::warning("recurring work does not wait for a notice").at(*rrule, "each time ends by itself");
         index.faults.push(fault.help("leave `ends` out"));
     }
-    let first = from.day(zone);
-    // An occurrence of the first day may be over when the maintenance begins.
-    let window = next(recurrence, first, zone, from.at);
-    if until.at > from.at && window.is_none_or(|window| window.from >= until.at) {
-        let fault = Fault::error("the rule has no occurrence between beginning and end")
-            .at(*rrule, "this rule")
-            .at(raw.from.spot, "from here")
-            .at(raw.until.spot, "to here");
-        index
-            .faults
-            .push(fault.help("`from` and `until` are those of the whole series; correct the rule or the dates"));
-    }
-    if let Some(step) = shortest_step(recurrence, first).filter(|step| recurrence.lasts > *step) {
-        let fault = Fault::error("an occurrence lasts longer than it takes to the next one")
-            .at(*lasts, "longer than the step")
-            .at(*rrule, format!("comes again after {}", format_duration(step)));
-        index.faults.push(fault.help(format!("write at most `for = \"{}\"`", format_duration(step))));
+    for fault in series::faults(recurrence, (from, until), zone, from.at) {
+        index.faults.push(match fault {
+            SeriesFault::Never => Fault::error("the rule has no occurrence between beginning and end")
+                .at(*rrule, "this rule")
+                .at(raw.from.spot, "from here")
+                .at(raw.until.spot, "to here")
+                .help("`from` and `until` are those of the whole series; correct the rule or the dates"),
+            SeriesFault::Overlong(step) => Fault::error("an occurrence lasts longer than it takes to the next one")
+                .at(*lasts, "longer than the step")
+                .at(*rrule, format!("comes again after {}", format_duration(step)))
+                .help(format!("write at most `for = \"{}\"`", format_duration(step))),
+        });
     }
 }
 

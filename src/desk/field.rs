@@ -219,6 +219,11 @@ pub fn read_when(sent: &Form, name: &str) -> Result<Option<String>, Fault> {
     }
 }
 
+/// A day and a time of day as the interface takes them.
+pub fn typed(day: &str, time: &str) -> String {
+    if time.is_empty() { day.to_owned() } else { format!("{day}T{time}") }
+}
+
 /// A time as its fields show it: day and, where there is one, time of day.
 pub fn shown_when(when: &When, zone: &TimeZone) -> (String, String) {
     when.date.map_or_else(

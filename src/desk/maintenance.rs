@@ -1,8 +1,10 @@
 //! `/admin/maintenance`: planned work and closures. The list, and the page of one.
 
 mod plan;
+mod recurring;
 mod word;
 
+use jiff::tz::TimeZone;
 use maud::{Markup, html};
 use serde_json::Value;
 
@@ -18,6 +20,7 @@ use crate::model::snapshot::PublicMaintenance;
 use crate::model::text::Plain;
 use crate::model::window::When;
 use crate::publish::html::{when_said, window_said};
+use crate::publish::recurrence;
 use crate::publish::wording::{self, Words, capitalised};
 
 /// Most announcements of others on the list.
@@ -129,6 +132,7 @@ struct Line {
     title: String,
     phase: MaintenancePhase,
     window: Option<(When, When, String)>,
+    recurs: bool,
 }
 
 fn lines(told: &Told) -> Vec<Line> {
@@ -142,6 +146,7 @@ fn lines(told: &Told) -> Vec<Line> {
                 title: words::line(line, "/title"),
                 phase: serde_json::from_value(line.get("status")?.clone()).ok()?,
                 window: when("/window/from").zip(when("/window/until")).map(|(from, until)| (from, until, zone)),
+                recurs: line.get("recurs").and_then(Value::as_bool).unwrap_or_default(),
             })
         })
         .collect()
@@ -200,7 +205,9 @@ fn group(id: &str, heading: &str, lines: &[&Line]) -> Markup {
                                 a href={ (PREFIX) "/maintenance/" (line.id) } { (line.title) }
                                 span.state.(phase_look(line.phase)) { (Words::German.maintenance_phase(line.phase)) }
                             }
-                            @if let Some((from, until, zone)) = &line.window { p.meta { (window(zone, from, until)) } }
+                            @if let Some((from, until, zone)) = &line.window {
+                                p.meta { (window(zone, from, until)) @if line.recurs { " · wiederholt sich" } }
+                            }
                         }
                     }
                 }
@@ -279,12 +286,13 @@ const OVER: &str = "Diese Wartung ist inzwischen beendet oder abgesagt. Veröffe
                     geschrieben haben, steht hier noch.";
 
 /// What was typed, by what the names of its fields begin with.
-const TYPED: [(&str, &str); 8] = [
+const TYPED: [(&str, &str); 9] = [
     ("word-", "Meldung"),
     ("title-", "Überschrift"),
     ("text-", "Text"),
     ("from", "Beginn"),
     ("until", "Ende"),
+    (recurring::LAST, "Bis wann es sich wiederholt"),
     ("last", "Letzter Tag vorher"),
     ("way-", "Andere Wege"),
     ("programme", "Vorhaben"),
@@ -318,6 +326,10 @@ fn facts(planned: &Planned<'_>) -> Markup {
             p { strong { (window(zone, &notice.from, &notice.until)) } }
             @if let Some(text) = &notice.text { p.text { (text.get("de", language)) } }
             dl.facts {
+                @if let Some(recurring) = &notice.recurring {
+                    dt { "Wiederholung" }
+                    dd { (recurrence::said(Words::German, recurring, notice.span(), &TimeZone::get(zone).unwrap_or(TimeZone::UTC))) }
+                }
                 dt { "Ende" }
                 dd { @match notice.ends {
                     Ends::ByItself => "von selbst zum angekündigten Zeitpunkt",
@@ -351,7 +363,6 @@ fn facts(planned: &Planned<'_>) -> Markup {
                 dt { "Angekündigt" }
                 dd { (when_said(zone, &notice.announced_at)) }
             }
-            @if notice.recurring.is_some() { p.hint { "Diese Arbeiten kehren regelmäßig wieder." } }
             @if notice.declared.is_some() { p.hint { "Angekündigt in einer Datei des Betreibers. Was Sie hier ändern, gilt, bis sich die Datei ändert." } }
             @if is_public {
                 p { a href={ "/maintenance/" (notice.id) } { "So steht es auf der öffentlichen Seite" } }

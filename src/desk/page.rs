@@ -112,6 +112,8 @@ pub enum Kind<'a> {
     Line,
     /// Several lines, so many are seen.
     Lines(u8),
+    /// A day.
+    Day,
     /// A local date and time.
     Time,
     /// One of these: value and name.
@@ -150,8 +152,8 @@ impl Field<'_> {
         html! {
             div.field {
                 label for=(self.name) {
-                    // Of a choice one says that it may be left.
-                    (self.label) @if !self.required && !matches!(self.kind, Kind::OneOf(_)) { span.optional { " (freiwillig)" } }
+                    // Of a choice, and of a day that one brings with it, one says that it may be left.
+                    (self.label) @if !self.required && !matches!(self.kind, Kind::OneOf(_) | Kind::Day) { span.optional { " (freiwillig)" } }
                 }
                 @if let Some(id) = &hint_id { p.hint id=(id) { (self.hint) } }
                 @if let (Some(id), Some(fault)) = (&fault_id, fault) { p.fault id=(id) { (fault.sentence) } }
@@ -162,8 +164,8 @@ impl Field<'_> {
                         aria-describedby=[&by] aria-invalid=[wrong] {
                         @for (known, name) in all { option value=(known) selected[*known == value] { (name) } }
                     },
-                    Kind::Line | Kind::Time => input id=(self.name) name=(self.name) value=(shown)
-                        type=(if matches!(self.kind, Kind::Time) { "datetime-local" } else { "text" })
+                    Kind::Line | Kind::Day | Kind::Time => input id=(self.name) name=(self.name) value=(shown)
+                        type=(match self.kind { Kind::Day => "date", Kind::Time => "datetime-local", _ => "text" })
                         required[self.required] aria-describedby=[&by] aria-invalid=[wrong];
                 }
             }

@@ -168,6 +168,9 @@ pub(super) struct Maintenance {
     pub(super) programme: Change<String>,
     pub(super) from: Option<String>,
     pub(super) until: Option<String>,
+    #[serde(default)]
+    #[schemars(with = "Option<Recurring>")]
+    pub(super) recurring: Change<Recurring>,
     pub(super) ends: Option<Ends>,
     pub(super) announced_at: Option<String>,
     #[serde(default)]
@@ -179,6 +182,20 @@ pub(super) struct Maintenance {
     pub(super) unaffected: Option<Vec<String>>,
     pub(super) alternatives: Option<Vec<Alternative>>,
     pub(super) status: Option<Cancelled>,
+}
+
+/// How a maintenance recurs; its `from` and `until` are those of the whole series.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "RecurringRequest")]
+pub(super) struct Recurring {
+    /// A rule of RFC 5545, such as FREQ=MONTHLY;BYDAY=2TU.
+    pub(super) rrule: String,
+    /// The local time of day at which each occurrence begins, such as 19:00.
+    pub(super) at: String,
+    /// How long each lasts, such as 3h or 90m.
+    #[serde(rename = "for")]
+    pub(super) lasts: String,
 }
 
 /// The only status that an editor gives a maintenance: the others follow from its times.

@@ -15,16 +15,21 @@ use crate::model::editing::{
 use crate::model::id::{ComponentId, MaintenanceId, OrganisationId, validate_id};
 use crate::model::incident::{Expected, Reference};
 use crate::model::notice::CoveredNotice;
+use crate::model::recurrence::rule::Rule;
+use crate::model::recurrence::series::{LASTS, time_of_day};
 use crate::model::status::{Delivery, Status};
 use crate::model::text::{Plain, TEXT_LENGTH_MAX, Text};
-use crate::model::time::Timestamp;
-use crate::model::window::When;
+use crate::model::time::{Timestamp, parse_duration};
+use crate::model::window::{Recurrence, When};
 
 /// Most ids in a list.
 const IDS_MAX: usize = 2_000;
 
 /// Most alternatives or references in a list.
 const LINKS_MAX: usize = 50;
+
+/// Longest part of a rule that a refusal repeats, in bytes.
+const PART_LENGTH_MAX: usize = 50;
 
 /// Longest opening hours or programme, in characters.
 const WORD_LENGTH_MAX: usize = 200;
@@ -129,6 +134,7 @@ impl<'a> Reader<'a> {
             programme: patch.programme.set().cloned(),
             from: patch.from.ok_or_else(|| missing("from"))?,
             until: patch.until.ok_or_else(|| missing("until"))?,
+            recurring: patch.recurring.set().cloned(),
             ends: patch.ends.unwrap_or_default(),
             announced_at: said.map(|text| begins(&text, &zone, "/announced_at")).transpose()?,
             last_chance_before: patch.last_chance_before.set().cloned(),
@@ -167,6 +173,7 @@ impl<'a> Reader<'a> {
             programme: raw.programme.try_map(|word| short(word, "/programme"))?,
             from: raw.from.map(|text| begins(&text, &zone, "/from")).transpose()?,
             until: raw.until.map(|text| ends(&text, &zone, "/until")).transpose()?,
+            recurring: raw.recurring.try_map(|recurring| recurrence(&recurring))?,
             ends: raw.ends,
             last_chance_before: raw.last_chance_before.try_map(|text| ends(&text, &zone, "/last_chance_before"))?,
             back_from: raw.back_from.try_map(|text| begins(&text, &zone, "/back_from"))?,
@@ -452,6 +459,23 @@ fn instant(text: &str, zone: &TimeZone, pointer: &str) -> Result<Timestamp, Refu
         Written::Local(at) => Ok(local(at, zone, pointer)?.at),
         Written::Date(_) => Err(Refusal::field(pointer, "write the time of day, too: 2023-12-08T14:00")),
     }
+}
+
+/// How something recurs. Whether it makes a good series is the engine's to say.
+fn recurrence(raw: &raw::Recurring) -> Result<Recurrence, Refusal> {
+    Rule::parse(&raw.rrule).map_err(|fault| {
+        let part = raw.rrule.get(fault.place.clone()).filter(|part| (1..=PART_LENGTH_MAX).contains(&part.len()));
+        let part = part.map(|part| format!("`{part}`, ")).unwrap_or_default();
+        let detail = format!("no recurrence rule: {part}{fault}; write one of RFC 5545 such as FREQ=MONTHLY;BYDAY=2TU");
+        Refusal::field("/recurring/rrule", detail)
+    })?;
+    let at = time_of_day(&raw.at).ok_or_else(|| {
+        Refusal::field("/recurring/at", "write the local time of day at which each one begins: 19:00")
+    })?;
+    let lasts = parse_duration(&raw.lasts)
+        .filter(|lasts| LASTS.contains(lasts))
+        .ok_or_else(|| Refusal::field("/recurring/for", "write how long each one lasts, from 1m to 31d: 3h or 90m"))?;
+    Ok(Recurrence { rrule: raw.rrule.clone(), at, lasts })
 }
 
 fn out_of_range(pointer: &str) -> Refusal {

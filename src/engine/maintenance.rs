@@ -341,7 +341,7 @@ impl State {
 const UPCOMING_MAX: usize = 12;
 
 /// The occurrence of a recurring maintenance that is under way or comes next.
-fn next_occurrence(notice: &MaintenanceNotice, at: Timestamp) -> Option<(When, When)> {
+pub(super) fn next_occurrence(notice: &MaintenanceNotice, at: Timestamp) -> Option<(When, When)> {
     let next = occurrences(notice, at, 1).pop()?;
     Some((When::instant(next.from), When::instant(next.until)))
 }
@@ -359,6 +359,7 @@ fn occurrences(notice: &MaintenanceNotice, after: Timestamp, count: usize) -> Ve
     else {
         return Vec::new();
     };
+    let after = after.max(first.at);
     let mut windows = recurrence::occurrences(recurring, first.day(&zone), &zone, after, count);
     windows.retain(|window| window.from < last.at);
     windows

@@ -174,6 +174,8 @@ impl State {
         notice.from = edit.from.unwrap_or_else(|| notice.from.clone());
         notice.until = edit.until.unwrap_or_else(|| notice.until.clone());
         notice.ends = edit.ends.unwrap_or(notice.ends);
+        edit.recurring.apply(&mut notice.recurring);
+        edit.series.apply(&mut notice.series);
         edit.last_chance_before.apply(&mut notice.last_chance_before);
         edit.back_from.apply(&mut notice.back_from);
         notice.unaffected = edit.unaffected.unwrap_or_else(|| std::mem::take(&mut notice.unaffected));
@@ -359,6 +361,7 @@ fn remember_dates(notice: &mut MaintenanceNotice) {
     let announced = Announced {
         from: notice.from.clone(),
         until: notice.until.clone(),
+        recurs: Some(notice.recurring.is_some()),
         last_chance_before: notice.last_chance_before.clone(),
         back_from: notice.back_from.clone(),
         text: notice.text.clone(),

@@ -14,7 +14,7 @@ use crate::model::notice::{LocalNotice, MaintenanceNotice, MaintenanceUpdate};
 use crate::model::search::Searchable;
 use crate::model::snapshot::{
     AffectedBy, ComponentState, HealthWord, Hidden, PublicCatalogue, PublicComponent, PublicIncident,
-    PublicMaintenance, PublicOrganisation, PublicUpdate, Shown, Snapshot, VALID_FOR,
+    PublicMaintenance, PublicOrganisation, PublicSeries, PublicUpdate, Shown, Snapshot, VALID_FOR,
 };
 use crate::model::status::{Evidence, Lifecycle, Status};
 use crate::model::text::Text;
@@ -455,7 +455,10 @@ impl State {
             programme: notice.programme.clone(),
             zone: notice.zone.clone(),
             upcoming: if notice.is_over() { Vec::new() } else { maintenance::upcoming(notice) },
-            recurs: notice.recurring.is_some(),
+            series: notice.recurring.as_ref().map(|recurrence| {
+                let (from, until) = notice.span();
+                PublicSeries { recurrence: recurrence.clone(), from: from.clone(), until: until.clone() }
+            }),
             sequence: notice.sequence,
             updates: notice.updates.iter().map(update).collect(),
             revision: notice.revision,

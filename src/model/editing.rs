@@ -11,7 +11,7 @@ use crate::model::notice::CoveredNotice;
 use crate::model::status::{Delivery, Mode, Processing, Status};
 use crate::model::text::Text;
 use crate::model::time::Timestamp;
-use crate::model::window::When;
+use crate::model::window::{Recurrence, When};
 
 /// Something that an editor wants done.
 #[derive(Debug, Clone, PartialEq)]
@@ -150,10 +150,12 @@ pub struct NewMaintenance {
     pub components: Vec<CoveredNotice>,
     /// Same word = same programme.
     pub programme: Option<String>,
-    /// When it begins.
+    /// When it begins; of a recurring one, the whole series.
     pub from: When,
     /// When it ends.
     pub until: When,
+    /// How it recurs.
+    pub recurring: Option<Recurrence>,
     /// How it ends.
     pub ends: Ends,
     /// When it is to be announced, if later than now.
@@ -181,10 +183,12 @@ pub struct MaintenancePatch {
     pub components: Option<Vec<CoveredNotice>>,
     /// The programme.
     pub programme: Change<String>,
-    /// When it begins.
+    /// When it begins; of a recurring one, the whole series.
     pub from: Option<When>,
     /// When it ends.
     pub until: Option<When>,
+    /// How it recurs; nothing leaves the occurrence at hand alone.
+    pub recurring: Change<Recurrence>,
     /// How it ends.
     pub ends: Option<Ends>,
     /// The last day before.

@@ -93,6 +93,11 @@ impl MaintenanceNotice {
         matches!(self.phase, MaintenancePhase::Completed | MaintenancePhase::Cancelled)
     }
 
+    /// When it begins and ends as a whole: of a recurring one those of the series.
+    pub fn span(&self) -> (&When, &When) {
+        self.series.as_ref().map_or((&self.from, &self.until), |(from, until)| (from, until))
+    }
+
     /// The number of the next update.
     pub fn next_number(&self) -> u32 {
         self.updates.last().map_or(1, |update| update.number.saturating_add(1))
@@ -150,6 +155,9 @@ pub struct Announced {
     pub from: When,
     /// When it ends.
     pub until: When,
+    /// Whether it recurs; as it does now, if that was not kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recurs: Option<bool>,
     /// The last day before.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_chance_before: Option<When>,
@@ -176,12 +184,18 @@ pub struct MaintenanceEdit {
     /// The programme.
     #[serde(default, skip_serializing_if = "Change::is_kept")]
     pub programme: Change<String>,
-    /// When it begins.
+    /// When it begins; of a recurring one, its occurrence at hand.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub from: Option<When>,
     /// When it ends.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub until: Option<When>,
+    /// How it recurs, or that it does not any more.
+    #[serde(default, skip_serializing_if = "Change::is_kept")]
+    pub recurring: Change<Recurrence>,
+    /// Of a recurring one: when the whole series begins and ends.
+    #[serde(default, skip_serializing_if = "Change::is_kept")]
+    pub series: Change<(When, When)>,
     /// How it ends.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ends: Option<Ends>,

@@ -12,8 +12,8 @@
 //!   fold an hour earlier: three hours stay three hours.
 //!
 //! Occurrences never overlap: one that has not ended when the next begins ends there, so that
-//! the time covered stays the same. Declared rules whose occurrences outlast the step between
-//! two dates are refused where they are read, as far as [`shortest_step`] looks; what is left to
+//! the time covered stays the same. Rules whose occurrences outlast the step between two dates
+//! are refused ([`series::faults`]), as far as [`shortest_step`] looks; what is left to
 //! cut is the hour that a day of 23 hours lacks.
 //!
 //! As in most calendars the first date does not count unless the rule yields it; it says from
@@ -22,7 +22,9 @@
 //! The work is bounded by the calendar: nothing begins outside [`YEARS`], so the longest search,
 //! that of a rule which never yields a date, looks at less than 7,000 weeks.
 
+pub mod pattern;
 pub mod rule;
+pub mod series;
 
 use std::iter::from_fn;
 use std::ops::RangeInclusive;

@@ -22,7 +22,7 @@ use crate::model::status::{ComponentKind, Delivery, Evidence, Lifecycle, Organis
 use crate::model::text::Text;
 use crate::model::time::Timestamp;
 use crate::model::verdict::Reason;
-use crate::model::window::When;
+use crate::model::window::{Recurrence, When};
 
 /// How long a document counts as fresh.
 pub const VALID_FOR: Duration = Duration::from_secs(150);
@@ -382,14 +382,25 @@ pub struct PublicMaintenance {
     pub zone: String,
     /// Of a recurring one: its next occurrences after the one at hand.
     pub upcoming: Vec<(Timestamp, Timestamp)>,
-    /// Whether it recurs.
-    pub recurs: bool,
+    /// How it recurs.
+    pub series: Option<PublicSeries>,
     /// Counts what calendars must take over.
     pub sequence: u32,
     /// What was published about it, oldest first.
     pub updates: Vec<MaintenanceUpdate>,
     /// Position of the event that last changed it.
     pub revision: u64,
+}
+
+/// How planned work recurs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PublicSeries {
+    /// The rule, the time of day and how long each occurrence lasts.
+    pub recurrence: Recurrence,
+    /// When the whole series begins: the date that the rule runs from.
+    pub from: When,
+    /// When it ends.
+    pub until: When,
 }
 
 impl PublicMaintenance {

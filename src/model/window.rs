@@ -128,6 +128,13 @@ pub struct Recurrence {
     pub lasts: Duration,
 }
 
+impl Recurrence {
+    /// Its `at` as it is written: `19:00`.
+    pub fn at_text(&self) -> String {
+        clock(Date::default().to_datetime(self.at))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

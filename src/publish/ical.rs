@@ -229,7 +229,7 @@ impl Calendar<'_> {
     fn uid(&self, occurrence: &Occurrence<'_>) -> String {
         let id = &occurrence.maintenance.id;
         // Ids have no dot, so that none of these names can be another maintenance's.
-        if occurrence.maintenance.recurs {
+        if occurrence.maintenance.series.is_some() {
             self.own_id(&format!("{id}.{}", basic_instant(occurrence.from.at)))
         } else {
             self.own_id(id.as_str())

@@ -38,6 +38,10 @@ struct Facts {
     /// How it ends: at its planned end, or when an editor says so.
     #[arg(long, value_parser = ["by-itself", "on-notice"])]
     ends: Option<String>,
+    /// That it recurs, from and until then being those of the whole series:
+    /// rrule=FREQ=MONTHLY;BYDAY=2TU,at=19:00,for=3h
+    #[arg(long, value_name = "FIELDS", value_parser = written::recurring)]
+    recurring: Option<Value>,
     /// The last day before, included.
     #[arg(long, value_name = "TIME")]
     last_chance_before: Option<String>,
@@ -59,6 +63,7 @@ impl Facts {
     fn write(&self, fields: &mut Fields<'_>) -> Result<(), String> {
         fields.text("text", &self.text)?;
         fields.set("ends", self.ends.as_ref().map(|word| word.replace('-', "_")));
+        fields.set("recurring", self.recurring.clone());
         fields.set("last_chance_before", self.last_chance_before.as_deref());
         fields.set("back_from", self.back_from.as_deref());
         fields.list("unaffected", &self.unaffected);
@@ -117,7 +122,9 @@ pub(in crate::cli) struct Edit {
     #[arg(
         long,
         value_name = "WHAT",
-        value_parser = ["text", "programme", "last-chance-before", "back-from", "unaffected", "alternatives"]
+        value_parser = [
+            "text", "programme", "recurring", "last-chance-before", "back-from", "unaffected", "alternatives",
+        ]
     )]
     clear: Vec<String>,
     #[command(flatten)]

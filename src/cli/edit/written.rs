@@ -171,6 +171,23 @@ pub(super) fn delivery(text: &str) -> Result<Value, String> {
     Ok(Value::Object(delivery))
 }
 
+/// What a recurrence says, all of it.
+const RECURRING_FIELDS: [&str; 3] = ["rrule", "at", "for"];
+
+/// `rrule=FREQ=MONTHLY;BYDAY=2TU,at=19:00,for=3h`. A rule may have commas.
+pub(super) fn recurring(text: &str) -> Result<Value, String> {
+    let mut recurring = Map::new();
+    for (name, value) in fields(text, |name| RECURRING_FIELDS.contains(&name))? {
+        if recurring.insert(name.to_owned(), value.into()).is_some() {
+            return Err(format!("`{name}` is given twice"));
+        }
+    }
+    match RECURRING_FIELDS.iter().find(|field| !recurring.contains_key(**field)) {
+        Some(missing) => Err(format!("`{missing}` is missing; write rrule=…,at=19:00,for=3h")),
+        None => Ok(Value::Object(recurring)),
+    }
+}
+
 /// `name=value,name=value`, where only a comma before a known name and `=` divides.
 fn fields(text: &str, is_known: impl Fn(&str) -> bool) -> Result<Vec<(&str, &str)>, String> {
     let mut found: Vec<(&str, &str)> = Vec::new();
@@ -255,6 +272,22 @@ mod tests {
             ("kind=phone,kind=mail,label=a", "twice"),
         ] {
             let fault = alternative(wrong).unwrap_err();
+            assert!(fault.contains(why), "{wrong}: {fault}");
+        }
+    }
+
+    #[test]
+    fn a_recurrence_has_a_rule_with_commas_a_time_and_a_length() {
+        assert_eq!(
+            recurring("rrule=FREQ=WEEKLY;BYDAY=MO,WE,at=19:00,for=3h"),
+            Ok(json!({ "rrule": "FREQ=WEEKLY;BYDAY=MO,WE", "at": "19:00", "for": "3h" }))
+        );
+        for (wrong, why) in [
+            ("rrule=FREQ=DAILY,at=19:00", "`for` is missing"),
+            ("FREQ=DAILY", "no field"),
+            ("rrule=FREQ=DAILY,at=19:00,at=20:00,for=3h", "twice"),
+        ] {
+            let fault = recurring(wrong).unwrap_err();
             assert!(fault.contains(why), "{wrong}: {fault}");
         }
     }

@@ -7,6 +7,7 @@ use serde_json::{Map, Value, json};
 use crate::desk::choice::{Boxes, Choices};
 use crate::desk::field::{self, Texts};
 use crate::desk::form::Form;
+use crate::desk::maintenance::recurring::{self, LAST, REPEATS, Rhythm, Series};
 use crate::desk::maintenance::{Planned, Sent, show, window};
 use crate::desk::page::{self, Fault, Field, Kind, titled};
 use crate::desk::publishing::{Course, Sheet, begin, carry, end, revision};
@@ -44,7 +45,11 @@ fn pointers(visit: &Visit, sent: &Form) -> Vec<(String, String)> {
         ("/components", "components"),
         ("/unaffected", "unaffected"),
         ("/from", "from"),
-        ("/until", "until"),
+        // Of a series it is the end of the whole.
+        ("/until", if Rhythm::of(sent) == Rhythm::Once { "until" } else { LAST }),
+        ("/recurring/at", "from"),
+        ("/recurring/for", "until"),
+        ("/recurring", REPEATS),
         ("/last_chance_before", "last"),
         ("/back_from", "back"),
         ("/announced_at", "announced"),
@@ -157,9 +162,7 @@ impl Plan<'_> {
 
     fn form(&self, sent: &Sent<'_>) -> Reply {
         let (fields, faults) = (sent.fields, sent.faults.as_slice());
-        let notice = self.notice();
         let zone = self.zone();
-        let recurs = notice.is_some_and(|notice| notice.recurring.is_some());
         let closing = Texts { hint: "Zum Beispiel: Bürgerbüro geschlossen wegen Umzugs.", ..TITLE };
         let title = if self.is_closing { closing } else { TITLE };
         let main = html! {
@@ -178,11 +181,7 @@ impl Plan<'_> {
                 (title.show(self.visit, fields, faults, self.known("/internal/notice/title")))
                 (TEXT.show(self.visit, fields, faults, self.known("/internal/notice/text")))
                 (self.components(fields, faults))
-                @if recurs {
-                    p.notice { "Diese Arbeiten kehren regelmäßig wieder. Ihre Zeiten stehen in der Datei des Betreibers." }
-                } @else {
-                    (self.dates(fields, faults, &zone))
-                }
+                (self.dates(fields, faults, &zone))
                 (self.more(fields, faults, &zone))
                 (end())
             }
@@ -218,20 +217,26 @@ impl Plan<'_> {
 
     fn dates(&self, fields: Option<&Form>, faults: &[Fault], zone: &TimeZone) -> Markup {
         let notice = self.notice();
-        let day = |name: &str, label: &str, hint: &str, required: bool, now: Option<&When>| {
-            let now = now.map(|now| field::shown_when(now, zone)).unwrap_or_default();
+        let series = notice.and_then(Series::of);
+        let [from, until] = self.window(series.as_ref(), zone);
+        let day = |name: &str, label: &str, hint: &str, required: bool, now: &(String, String)| {
             field::DayTime { name, label, hint, required, now: (&now.0, &now.1) }.show(fields, faults)
         };
+        let shown = |when: Option<&When>| when.map(|when| field::shown_when(when, zone)).unwrap_or_default();
+        let last = shown(notice.and_then(|notice| notice.last_chance_before.as_ref()));
+        let back = shown(notice.and_then(|notice| notice.back_from.as_ref()));
+        let first = fields.map_or_else(|| from.0.clone(), |fields| fields.text("from")).parse().ok();
         let ends = fields.map_or_else(
             || notice.map_or(Ends::ByItself, |notice| notice.ends),
             |fields| if fields.text("ends") == "on_notice" { Ends::OnNotice } else { Ends::ByItself },
         );
         let pick = |closing: &'static str, other: &'static str| if self.is_closing { closing } else { other };
         html! {
-            (day("from", pick("Erster geschlossener Tag", "Beginn"), "Ohne Uhrzeit gilt es vom Anfang des Tages an.", true, notice.map(|notice| &notice.from)))
-            (day("until", pick("Letzter geschlossener Tag", "Ende"), "Dieser Tag zählt noch ganz dazu, wenn Sie keine Uhrzeit angeben. Die Leute lesen dann: „bis einschließlich …“.", true, notice.map(|notice| &notice.until)))
-            (day("last", pick("Letzter Tag, an dem noch geöffnet ist", "Letzter Tag vorher"), "Bis wann müssen die Leute kommen oder etwas abschicken? Der Tag steht auch in ihren Kalendern.", false, notice.and_then(|notice| notice.last_chance_before.as_ref())))
-            (day("back", pick("Wieder geöffnet ab", "Wieder da ab"), "Meist der nächste Öffnungstag danach: Ein Wochenende dazwischen rechnen die Leute sonst falsch.", false, notice.and_then(|notice| notice.back_from.as_ref())))
+            (day("from", pick("Erster geschlossener Tag", "Beginn"), "Ohne Uhrzeit gilt es vom Anfang des Tages an.", true, &from))
+            (day("until", pick("Letzter geschlossener Tag", "Ende"), "Dieser Tag zählt noch ganz dazu, wenn Sie keine Uhrzeit angeben. Die Leute lesen dann: „bis einschließlich …“.", true, &until))
+            (recurring::show(fields, faults, series.as_ref(), first))
+            (day("last", pick("Letzter Tag, an dem noch geöffnet ist", "Letzter Tag vorher"), "Bis wann müssen die Leute kommen oder etwas abschicken? Der Tag steht auch in ihren Kalendern.", false, &last))
+            (day("back", pick("Wieder geöffnet ab", "Wieder da ab"), "Meist der nächste Öffnungstag danach: Ein Wochenende dazwischen rechnen die Leute sonst falsch.", false, &back))
             fieldset.boxes id="ends" {
                 legend { "Wie endet es?" }
                 div {
@@ -243,6 +248,16 @@ impl Plan<'_> {
                     label for="ends-notice" { "Erst, wenn ich es melde" span.hint { " – Bis dahin liest man nach dem Ende: „Dauert länger als angekündigt“." } }
                 }
             }
+        }
+    }
+
+    /// When it begins and ends, as the form shows it before anything was typed: of a series the time at
+    /// hand.
+    fn window(&self, series: Option<&Series<'_>>, zone: &TimeZone) -> [(String, String); 2] {
+        match (series, self.notice()) {
+            (Some(series), _) => series.window(),
+            (None, Some(notice)) => [&notice.from, &notice.until].map(|when| field::shown_when(when, zone)),
+            (None, None) => Default::default(),
         }
     }
 
@@ -377,7 +392,7 @@ impl Plan<'_> {
         }
         // What was not touched stays exactly as it is, to the second.
         let exact = |id: &str, until: &str| {
-            let untouched = before.iter().any(|(known, day, time)| known == id && *until == typed(day, time));
+            let untouched = before.iter().any(|(known, day, time)| known == id && *until == field::typed(day, time));
             let covered = self.notice()?.components.iter().find(|covered| covered.component.as_str() == id)?;
             covered.until.as_ref().filter(|_| untouched).map(field::exact_when)
         };
@@ -395,30 +410,36 @@ impl Plan<'_> {
 
     fn read_dates(&self, sent: &Form, body: &mut Map<String, Value>, faults: &mut Vec<Fault>) {
         let notice = self.notice();
-        if notice.is_some_and(|notice| notice.recurring.is_some()) {
-            return;
-        }
         let zone = self.zone();
-        let known = |when: Option<&When>| {
-            when.map(|when| {
-                let (day, time) = field::shown_when(when, &zone);
-                typed(&day, &time)
-            })
+        let mut needed = |name: &str, sentence: &str| match field::read_when(sent, name) {
+            Ok(Some(typed)) => Some(typed),
+            Ok(None) => {
+                faults.push(Fault { field: Some(name.to_owned()), sentence: sentence.to_owned() });
+                None
+            }
+            Err(fault) => {
+                faults.push(fault);
+                None
+            }
         };
-        let dates: [(&str, &str, Option<&When>, Option<&str>); 4] = [
-            ("from", "from", notice.map(|notice| &notice.from), Some("Bitte wählen Sie den ersten Tag.")),
-            ("until", "until", notice.map(|notice| &notice.until), Some("Bitte wählen Sie den letzten Tag.")),
-            ("last", "last_chance_before", notice.and_then(|notice| notice.last_chance_before.as_ref()), None),
-            ("back", "back_from", notice.and_then(|notice| notice.back_from.as_ref()), None),
+        let from = needed("from", "Bitte wählen Sie den ersten Tag.");
+        let until = needed("until", "Bitte wählen Sie den letzten Tag.");
+        if let (Some(from), Some(until)) = (from, until) {
+            match self.read_window(sent, from, until) {
+                Ok(asked) => body.extend(asked),
+                Err(fault) => faults.push(fault),
+            }
+        }
+        let dates: [(&str, &str, Option<&When>); 2] = [
+            ("last", "last_chance_before", notice.and_then(|notice| notice.last_chance_before.as_ref())),
+            ("back", "back_from", notice.and_then(|notice| notice.back_from.as_ref())),
         ];
-        for (name, key, now, needed) in dates {
-            match (field::read_when(sent, name), needed) {
-                (Err(fault), _) => faults.push(fault),
-                (Ok(None), Some(sentence)) => {
-                    faults.push(Fault { field: Some(name.to_owned()), sentence: sentence.to_owned() })
-                }
-                (Ok(typed), _) if typed != known(now) => drop(body.insert(key.to_owned(), json!(typed))),
-                (Ok(_), _) => {}
+        for (name, key, now) in dates {
+            let known = now.map(|now| field::shown_when(now, &zone)).map(|(day, time)| field::typed(&day, &time));
+            match field::read_when(sent, name) {
+                Err(fault) => faults.push(fault),
+                Ok(typed) if typed != known => drop(body.insert(key.to_owned(), json!(typed))),
+                Ok(_) => {}
             }
         }
         let ends = if sent.text("ends") == "on_notice" { Ends::OnNotice } else { Ends::ByItself };
@@ -432,11 +453,27 @@ impl Plan<'_> {
             }
         }
     }
-}
 
-/// A day and a time of day as the interface takes them.
-fn typed(day: &str, time: &str) -> String {
-    if time.is_empty() { day.to_owned() } else { format!("{day}T{time}") }
+    /// When it begins and ends and how it comes round, as far as that is not as it was.
+    fn read_window(&self, sent: &Form, from: String, until: String) -> Result<Map<String, Value>, Fault> {
+        let series = self.notice().and_then(Series::of);
+        if Rhythm::of(sent) != Rhythm::Once {
+            return recurring::read(sent, series.as_ref(), &from, &until);
+        }
+        recurring::must_be_once(sent, series.as_ref())?;
+        let shown = self.window(series.as_ref(), &self.zone()).map(|(day, time)| field::typed(&day, &time));
+        let mut asked = Map::new();
+        for ((key, typed), shown) in [("from", from), ("until", until)].into_iter().zip(shown) {
+            // Without its series only what is named is left of it.
+            if typed != shown || series.is_some() {
+                asked.insert(key.to_owned(), typed.into());
+            }
+        }
+        if series.is_some() {
+            asked.insert("recurring".to_owned(), Value::Null);
+        }
+        Ok(asked)
+    }
 }
 
 fn covered_request(covered: &CoveredNotice) -> Value {

@@ -141,6 +141,7 @@ pub(super) fn cancelling(planned: &Planned<'_>) -> Markup {
         section aria-labelledby="s-cancel" {
             h2 id="s-cancel" { "Absagen" }
             p { "Findet es nicht statt? Die Ankündigung bleibt als abgesagt lesbar, auch in Kalendern." }
+            @if planned.notice.recurring.is_some() { p { strong { "Abgesagt wird alles, was noch kommt, nicht nur das nächste Mal." } } }
             form.act method="post" action={ (planned.path()) "/cancel" } {
                 (begin(planned.visit, planned.etag()))
                 button.quiet name="do" value="preview" { "Absagen: erst ansehen" }

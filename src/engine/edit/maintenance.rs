@@ -2,17 +2,21 @@
 
 use std::sync::Arc;
 
+use jiff::tz::TimeZone;
+
 use crate::engine::edit::Decision;
 use crate::engine::edit::rights::Rights;
-use crate::engine::maintenance::word;
+use crate::engine::maintenance::{next_occurrence, word};
 use crate::engine::schedule::stable_key;
 use crate::engine::state::State;
+use crate::model::catalogue::Ends;
 use crate::model::editing::{MaintenancePatch, MaintenanceWord, NewMaintenance, Refusal, RefusalKind, Subject};
 use crate::model::event::{Event, MaintenancePhase};
 use crate::model::id::MaintenanceId;
-use crate::model::incident::{Body, MessageCode};
+use crate::model::incident::{Body, Change, MessageCode};
 use crate::model::notice::{CoveredNotice, MaintenanceEdit, MaintenanceNotice};
-use crate::model::time::Timestamp;
+use crate::model::recurrence::series::{self, SeriesFault};
+use crate::model::time::{Timestamp, format_duration};
 use crate::model::window::When;
 
 /// Most updates of a maintenance.
@@ -52,8 +56,8 @@ impl State {
             last_chance_before: new.last_chance_before.clone(),
             back_from: new.back_from.clone(),
             unaffected: new.unaffected.clone(),
-            recurring: None,
-            series: None,
+            recurring: new.recurring.clone(),
+            series: new.recurring.as_ref().map(|_| (new.from.clone(), new.until.clone())),
             alternatives: new.alternatives.clone(),
             zone: new.zone.clone(),
             phase: MaintenancePhase::Announced,
@@ -64,6 +68,9 @@ impl State {
             revision: 0,
         };
         self.must_hold(&notice, rights)?;
+        if notice.recurring.is_some() {
+            (notice.from, notice.until) = occurrence(&notice, at)?;
+        }
         let told = word(&notice, MessageCode::Planned, announced_at.at, MaintenancePhase::Announced);
         notice.updates.push(told);
         Ok((vec![Event::MaintenancePlanned(Box::new(notice))], Subject::Maintenance(id)))
@@ -88,6 +95,7 @@ impl State {
             programme: patch.programme.clone(),
             from: patch.from.clone(),
             until: patch.until.clone(),
+            recurring: patch.recurring.clone(),
             ends: patch.ends,
             last_chance_before: patch.last_chance_before.clone(),
             back_from: patch.back_from.clone(),
@@ -106,12 +114,22 @@ impl State {
         }
         edit.rescheduled = true;
         let code = if patch.cancelled { MessageCode::CalledOff } else { MessageCode::Replanned };
+        let is_retimed = respan(&mut edit, &known, patch);
         if !patch.cancelled {
             let after = edited(&known, &edit);
-            if after.until.at <= at && patch.until.is_some() {
+            if after.span().1.at <= at && patch.until.is_some() {
                 return Err(Refusal::field("/until", "it lies in the past; say that it is over with an update"));
             }
             self.must_hold(&after, rights)?;
+            if is_retimed {
+                let (from, until) = occurrence(&after, at)?;
+                // What was back in one occurrence is not back in another.
+                if from != known.from {
+                    let again = |covered| CoveredNotice { ended_at: None, ..covered };
+                    edit.components = Some(after.components.into_iter().map(again).collect());
+                }
+                (edit.from, edit.until) = (Some(from), Some(until));
+            }
         }
         let title = patch.title.clone().unwrap_or_else(|| known.title.clone());
         let told = MaintenanceNotice { title, ..(*known).clone() };
@@ -201,12 +219,14 @@ impl State {
         if notice.components.is_empty() {
             return Err(Refusal::field("/components", "name at least one component"));
         }
-        if notice.until.at <= notice.from.at {
+        let (from, until) = notice.span();
+        let (begin, end) = (from.at, until.at);
+        if end <= begin {
             return Err(Refusal::field("/until", "it ends before it begins"));
         }
         for covered in &notice.components {
             rights.owned(&covered.component, "/components")?;
-            let fits = |until: &When| until.at > notice.from.at && until.at <= notice.until.at;
+            let fits = |until: &When| until.at > begin && until.at <= end;
             if covered.until.as_ref().is_some_and(|until| !fits(until)) {
                 let detail = format!("the end for `{}` lies outside the maintenance", covered.component);
                 return Err(Refusal::field("/components", detail));
@@ -220,16 +240,20 @@ impl State {
             }
         }
         // The last day may be the day on which it begins.
-        if notice.last_chance_before.as_ref().is_some_and(|last| last.at > notice.until.at) {
+        if notice.last_chance_before.as_ref().is_some_and(|last| last.at > end) {
             return Err(Refusal::field("/last_chance_before", "it lies after the end"));
         }
-        if notice.back_from.as_ref().is_some_and(|back| back.at < notice.from.at) {
+        if notice.back_from.as_ref().is_some_and(|back| back.at < begin) {
             return Err(Refusal::field("/back_from", "it lies before the beginning"));
         }
         Ok(())
     }
 
+    /// One may lie within the other where something comes round.
     fn must_not_overlap(&self, notice: &MaintenanceNotice, covered: &CoveredNotice) -> Result<(), Refusal> {
+        if notice.recurring.is_some() {
+            return Ok(());
+        }
         let until = covered.until.as_ref().unwrap_or(&notice.until).at;
         let other = self.record.maintenance.values().find(|other| {
             other.id != notice.id
@@ -251,6 +275,44 @@ impl State {
     }
 }
 
+/// What a change means for the series: `from` and `until` are those of the whole where there is one.
+/// Whether the occurrence at hand is to be found anew.
+fn respan(edit: &mut MaintenanceEdit, known: &MaintenanceNotice, patch: &MaintenancePatch) -> bool {
+    let recurs = match &patch.recurring {
+        Change::Keep => known.recurring.is_some(),
+        Change::Clear => {
+            edit.series = Change::Clear;
+            false
+        }
+        Change::Set(_) => true,
+    };
+    let is_named = patch.from.is_some() || patch.until.is_some() || patch.ends.is_some() || !patch.recurring.is_kept();
+    if recurs && is_named {
+        let (from, until) = known.span();
+        let from = edit.from.take().unwrap_or_else(|| from.clone());
+        let until = edit.until.take().unwrap_or_else(|| until.clone());
+        edit.series = Change::Set((from, until));
+    }
+    recurs && is_named
+}
+
+/// The occurrence that is under way or comes next, of what makes a good series.
+fn occurrence(notice: &MaintenanceNotice, at: Timestamp) -> Result<(When, When), Refusal> {
+    if notice.ends == Ends::OnNotice {
+        return Err(Refusal::field("/ends", "recurring work ends by itself each time: `by_itself`"));
+    }
+    let never = || Refusal::field("/recurring/rrule", "the rule has no occurrence left between beginning and end");
+    let (Some(recurring), Ok(zone)) = (&notice.recurring, TimeZone::get(&notice.zone)) else { return Err(never()) };
+    match series::faults(recurring, notice.span(), &zone, at).first() {
+        None => next_occurrence(notice, at).ok_or_else(never),
+        Some(SeriesFault::Never) => Err(never()),
+        Some(SeriesFault::Overlong(step)) => {
+            let detail = format!("it lasts longer than it takes to the next one: at most {}", format_duration(*step));
+            Err(Refusal::field("/recurring/for", detail))
+        }
+    }
+}
+
 /// The maintenance as it would be.
 fn edited(known: &MaintenanceNotice, edit: &MaintenanceEdit) -> MaintenanceNotice {
     let mut after = known.clone();
@@ -258,6 +320,9 @@ fn edited(known: &MaintenanceNotice, edit: &MaintenanceEdit) -> MaintenanceNotic
     after.components = edit.components.unwrap_or(after.components);
     after.from = edit.from.unwrap_or(after.from);
     after.until = edit.until.unwrap_or(after.until);
+    after.ends = edit.ends.unwrap_or(after.ends);
+    edit.recurring.apply(&mut after.recurring);
+    edit.series.apply(&mut after.series);
     edit.last_chance_before.apply(&mut after.last_chance_before);
     edit.back_from.apply(&mut after.back_from);
     after.unaffected = edit.unaffected.unwrap_or(after.unaffected);

@@ -225,17 +225,21 @@ fn read_frequency(text: &str) -> Option<Frequency> {
     FREQUENCIES.into_iter().zip(frequencies).find(|(word, _)| *word == text).map(|(_, frequency)| frequency)
 }
 
-fn read_weekday(text: &str) -> Option<Weekday> {
-    match text {
-        "MO" => Some(Weekday::Monday),
-        "TU" => Some(Weekday::Tuesday),
-        "WE" => Some(Weekday::Wednesday),
-        "TH" => Some(Weekday::Thursday),
-        "FR" => Some(Weekday::Friday),
-        "SA" => Some(Weekday::Saturday),
-        "SU" => Some(Weekday::Sunday),
-        _ => None,
+/// The word for a weekday.
+pub(super) const fn word_of(weekday: Weekday) -> &'static str {
+    match weekday {
+        Weekday::Monday => "MO",
+        Weekday::Tuesday => "TU",
+        Weekday::Wednesday => "WE",
+        Weekday::Thursday => "TH",
+        Weekday::Friday => "FR",
+        Weekday::Saturday => "SA",
+        Weekday::Sunday => "SU",
     }
+}
+
+fn read_weekday(text: &str) -> Option<Weekday> {
+    Weekday::Monday.cycle_forward().take(7).find(|weekday| word_of(*weekday) == text)
 }
 
 /// A whole number in digits only.

@@ -480,7 +480,7 @@ fn announcement(words: Words, maintenance: &PublicMaintenance, announced: &Annou
     let zone = zone_of(&maintenance.zone);
     let time = |when: &When| local_time(words, when, &zone);
     let inclusive = if announced.until.date.is_some() { words.pick(" (einschließlich)", " (inclusive)") } else { "" };
-    let head = if maintenance.recurs {
+    let head = if announced.recurs.unwrap_or_else(|| maintenance.series.is_some()) {
         words.pick("Kehrt regelmäßig wieder, das nächste Mal von", "Comes round regularly, next from")
     } else {
         words.pick("Planmäßig unterbrochen: von", "Planned interruption: from")

@@ -17,6 +17,7 @@ use crate::model::window::When;
 use crate::publish::html::page::{Frame, PLANNED_PATH, Page, has_easy};
 use crate::publish::html::status::{pill, pill_of, verdict};
 use crate::publish::html::time::{self, Wall};
+use crate::publish::recurrence;
 use crate::publish::wording::{self, Words};
 
 /// Most notices of planned work on another page; the nearest ones are shown.
@@ -261,9 +262,9 @@ impl<'a> Page<'a> {
                 dt { (self.say("Wieder ab", "Back from")) }
                 dd { (wall.when(back)) }
             }
-            @if maintenance.recurs {
+            @if let Some(series) = &maintenance.series {
                 dt { (self.say("Wiederholung", "Recurrence")) }
-                dd { (self.say("kehrt regelmäßig wieder", "recurs regularly")) }
+                dd { (recurrence::said(self.words, &series.recurrence, (&series.from, &series.until), wall.zone)) }
             }
             @if announced {
                 dt { (self.say("Angekündigt", "Announced")) }

@@ -179,7 +179,7 @@ pub(super) fn day(words: Words, date: Date) -> Markup {
 }
 
 /// `3 Tage 4 Stunden`: the two largest units, cut off below.
-pub(super) fn duration(words: Words, duration: Duration) -> String {
+pub(in crate::publish) fn duration(words: Words, duration: Duration) -> String {
     let minutes = duration.as_secs() / 60;
     if minutes == 0 {
         return words.pick("weniger als eine Minute", "less than a minute").to_owned();
@@ -213,7 +213,7 @@ pub(in crate::publish) fn clock_text(words: Words, zone: &TimeZone, at: Timestam
 }
 
 /// `Oktober`
-pub(super) fn month_name(words: Words, date: Date) -> &'static str {
+pub(in crate::publish) fn month_name(words: Words, date: Date) -> &'static str {
     match date.month() {
         1 => words.pick("Januar", "January"),
         2 => words.pick("Februar", "February"),
@@ -239,9 +239,9 @@ pub(super) fn date_text(words: Words, date: Date) -> String {
     }
 }
 
-/// `Montag, 30. Oktober 2023`
-pub(in crate::publish) fn long_date(words: Words, date: Date) -> String {
-    let weekday = match date.weekday() {
+/// `Montag`
+pub(in crate::publish) const fn weekday_name(words: Words, weekday: Weekday) -> &'static str {
+    match weekday {
         Weekday::Monday => words.pick("Montag", "Monday"),
         Weekday::Tuesday => words.pick("Dienstag", "Tuesday"),
         Weekday::Wednesday => words.pick("Mittwoch", "Wednesday"),
@@ -249,8 +249,12 @@ pub(in crate::publish) fn long_date(words: Words, date: Date) -> String {
         Weekday::Friday => words.pick("Freitag", "Friday"),
         Weekday::Saturday => words.pick("Samstag", "Saturday"),
         Weekday::Sunday => words.pick("Sonntag", "Sunday"),
-    };
-    format!("{weekday}, {}", date_text(words, date))
+    }
+}
+
+/// `Montag, 30. Oktober 2023`
+pub(in crate::publish) fn long_date(words: Words, date: Date) -> String {
+    format!("{}, {}", weekday_name(words, date.weekday()), date_text(words, date))
 }
 
 #[cfg(test)]

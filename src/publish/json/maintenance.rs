@@ -9,6 +9,7 @@ use crate::model::id::{ComponentId, MaintenanceId};
 use crate::model::local::specificity;
 use crate::model::snapshot::PublicMaintenance;
 use crate::model::text::Plain;
+use crate::model::time::format_duration;
 use crate::model::window::When;
 use crate::publish::json::component::AlternativeJson;
 use crate::publish::json::{Time, instant};
@@ -39,6 +40,8 @@ pub(super) struct MaintenanceJson<'a> {
     /// Counts what calendars must take over.
     sequence: u32,
     recurs: bool,
+    /// Of a recurring one: how.
+    recurring: Option<RecurringJson<'a>>,
     /// Of a recurring one: its next occurrences after the one at hand.
     upcoming: Vec<OccurrenceJson>,
     ended_at: Option<Time>,
@@ -64,6 +67,23 @@ struct CoveredJson<'a> {
 #[schemars(rename = "Occurrence")]
 struct OccurrenceJson {
     from: Time,
+    until: Time,
+}
+
+/// How a maintenance recurs, by the clocks of its `timezone`.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Recurring")]
+struct RecurringJson<'a> {
+    /// A rule of RFC 5545; it runs from the local date of `from` on.
+    rrule: &'a str,
+    /// The local time of day at which each occurrence begins.
+    at: String,
+    /// How long each lasts: 90m, 3h, 2d.
+    #[serde(rename = "for")]
+    lasts: String,
+    /// When the whole series begins.
+    from: Time,
+    /// The first instant after it.
     until: Time,
 }
 
@@ -160,7 +180,14 @@ impl<'a> MaintenanceJson<'a> {
             text: maintenance.text.as_ref().map(|text| scope.text(text)),
             programme: maintenance.programme.as_deref().map(Plain::new),
             sequence: maintenance.sequence,
-            recurs: maintenance.recurs,
+            recurs: maintenance.series.is_some(),
+            recurring: maintenance.series.as_ref().map(|series| RecurringJson {
+                rrule: &series.recurrence.rrule,
+                at: series.recurrence.at_text(),
+                lasts: format_duration(series.recurrence.lasts),
+                from: Time(series.from.at),
+                until: Time(series.until.at),
+            }),
             upcoming: maintenance
                 .upcoming
                 .iter()

@@ -12,6 +12,10 @@ use crate::probe::server::closed_port;
 
 /// A town with an office and a homepage, another one in another time zone, and work that a file declares.
 fn place() -> Place {
+    place_with("")
+}
+
+fn place_with(more: &str) -> Place {
     let probes = r#"
 [[organisation]]
 id = "geesthacht"
@@ -53,7 +57,7 @@ hours = "Mo-Fr 08:00-12:00"
 page = "https://www.example.org/notfall"
 valid_from = 2098-01-11
 "#;
-    Place::new(closed_port(), probes)
+    Place::new(closed_port(), &format!("{probes}{more}"))
 }
 
 const GEESTHACHT: [&str; 4] = ["--role", "editor", "--organisation", "geesthacht"];
@@ -429,4 +433,164 @@ fn a_part_may_end_earlier_and_is_announced_later() {
         .send(preview.form("/new").set("do", "publish"))
         .assert_says(&["Davon ist öffentlich noch nichts zu lesen."]);
     assert!(!program.get("/maintenance").contains("Geheim"));
+}
+
+/// What a preview would send.
+fn request(preview: &Page, action: &str) -> Value {
+    serde_json::from_str(preview.form(action).get("request").unwrap()).unwrap()
+}
+
+#[test]
+fn what_comes_round_is_announced_by_its_first_time() {
+    let place = place();
+    let program = place.serve();
+    let mut browser = Browser::sign_in(&place, &program, &GEESTHACHT);
+    let page = browser.get("/admin/maintenance/new");
+    page.assert_says(&["Wiederholt sich das?", "zum Beispiel jeden zweiten Dienstag", "Der Tag zählt noch ganz dazu."]);
+    let mut form = page.form("/new");
+    assert_eq!(form.get("repeats"), Some("once"));
+    form.set("title-de", "Wartungsabend").set("title-en", "Maintenance evening").add("components", "homepage");
+    form.set("from", "2030-01-08").set("from-time", "19:00").set("until", "2030-01-08").set("until-time", "22:00");
+    // Whoever says until when but not how often is asked.
+    form.set("repeats-until", "2030-12-31");
+    browser.send(&form).assert_says(&["Bitte wählen Sie auch, wie oft es sich wiederholt"]);
+    form.set("repeats", "weekday").set("repeats-until", "");
+    // Nothing is lost by a fault, and the answer is said with the day that was typed.
+    let faulty = browser.send(&form);
+    faulty.assert_says(&[
+        "Bitte wählen Sie, bis wann es sich wiederholt.",
+        "mit diesem Beginn jeden zweiten Dienstag im Monat",
+    ]);
+    assert!(faulty.body.contains("href=\"#repeats-until\"") && faulty.body.contains("id=\"repeats-until\""));
+    let mut form = faulty.form("/new");
+    assert_eq!((form.get("repeats"), form.get("until-time")), (Some("weekday"), Some("22:00")));
+    for (until, ends, sentence, field) in [
+        ("2030-02-05", "on_notice", "endet jedes Mal von selbst", "ends"),
+        ("2030-02-05", "by_itself", "Es dauert länger als bis zum nächsten Mal.", "until"),
+        ("2030-02-15", "by_itself", "Jedes Mal kann zwischen einer Minute und 31 Tagen dauern.", "until"),
+        ("2030-01-07", "by_itself", "Das Ende liegt vor dem Anfang.", "until"),
+    ] {
+        form.set("repeats-until", "2030-12-31").set("until", until).set("ends", ends);
+        let refused = browser.send(&form);
+        assert_eq!(refused.status, 422);
+        refused.assert_says(&[sentence]);
+        assert!(refused.body.contains(&format!("href=\"#{field}\"")), "{sentence}");
+        form = refused.form("/new");
+        assert_eq!((form.get("until"), form.get("repeats-until")), (Some(until), Some("2030-12-31")));
+    }
+    form.set("until", "2030-01-08").set("repeats-until", "2030-01-07");
+    let refused = browser.send(&form);
+    refused.assert_says(&["Das Ende liegt vor dem Anfang."]);
+    assert!(refused.body.contains("href=\"#repeats-until\""), "the end that is meant is that of the whole");
+    form.set("repeats-until", "2030-12-31");
+    let preview = browser.send(&form);
+    preview.assert_says(&[
+        "jeden zweiten Dienstag im Monat, 19:00 bis 22:00 Uhr, bis einschließlich Dienstag, 31. Dezember 2030",
+        "on the second Tuesday of each month, 19:00 to 22:00, up to and including Tuesday, 31 December 2030",
+        "Von Dienstag, 12. Februar 2030, 19:00 Uhr bis 22:00 Uhr",
+        "Von Dienstag, 9. April 2030, 19:00 Uhr bis 22:00 Uhr",
+        // The first time and all that follow stand in the calendar.
+        "DTSTART:20300108T180000Z",
+        "DTSTART:20300409T170000Z",
+    ]);
+    let asked = request(&preview, "/new");
+    assert_eq!(
+        (&asked["from"], &asked["until"], &asked["recurring"]),
+        (
+            &json!("2030-01-08"),
+            &json!("2030-12-31"),
+            &json!({ "rrule": "FREQ=MONTHLY;BYDAY=2TU", "at": "19:00", "for": "3h" })
+        )
+    );
+    let done = browser.send(preview.form("/new").set("do", "publish"));
+    done.assert_says(&["Die Ankündigung ist veröffentlicht.", "Wiederholung jeden zweiten Dienstag im Monat"]);
+    let seen = as_soon_as(&program, &id_of(&done), "announced");
+    assert_eq!(
+        (&seen["recurring"]["at"], &seen["upcoming"][2]["from"]),
+        (&json!("19:00"), &json!("2030-04-09T17:00:00Z"))
+    );
+    browser.get("/admin/maintenance").assert_says(&["19:00 Uhr bis 22:00 Uhr · wiederholt sich"]);
+    // The interface says where a rule is wrong.
+    let hourly = json!({ "recurring": { "rrule": "FREQ=HOURLY", "at": "19:00", "for": "3h" } });
+    let (status, refused) = browser.api("PATCH", &format!("/maintenance/{}", id_of(&done)), Some(&hourly));
+    assert_eq!((status, &refused["errors"][0]["pointer"]), (422, &json!("/recurring/rrule")));
+}
+
+#[test]
+fn a_series_is_changed_in_the_form_and_a_rule_that_it_has_no_words_for_is_kept() {
+    let place = place_with(
+        r#"
+[[maintenance]]
+id = "quartal"
+title = "Wartungsabend"
+components = ["rathaus"]
+from = 2098-01-01
+until = 2098-12-31T12:00:00
+recurring = { rrule = "FREQ=MONTHLY;INTERVAL=3;BYDAY=2TU", at = "19:00:30", for = "3h" }
+"#,
+    );
+    let program = place.serve();
+    let mut browser = Browser::sign_in(&place, &program, &["--role", "admin"]);
+    let path = "/admin/maintenance/quartal/edit";
+    let page = browser.get(path);
+    page.assert_says(&["Ja, wie bisher – alle drei Monate am zweiten Dienstag", "die des nächsten Mals"]);
+    let mut form = page.form("/edit");
+    let shown =
+        ["from", "from-time", "until", "until-time", "repeats", "repeats-until"].map(|name| form.get(name).unwrap());
+    assert_eq!(shown, ["2098-01-14", "19:00", "2098-01-14", "22:00", "kept", "2098-12-31"]);
+    browser.send(&form).assert_says(&["Es wurde nichts geändert."]);
+    form.set("title-de", "Quartalsabend");
+    assert_eq!(request(&browser.send(&form), "/edit"), json!({ "title": { "de": "Quartalsabend" } }));
+    // Another time of day by the rule that is there.
+    let mut form = browser.get(path).form("/edit");
+    form.set("from-time", "20:00").set("until-time", "22:30");
+    let rule = "FREQ=MONTHLY;INTERVAL=3;BYDAY=2TU";
+    let preview = browser.send(&form);
+    assert_eq!(request(&preview, "/edit"), json!({ "recurring": { "rrule": rule, "at": "20:00", "for": "150m" } }));
+    browser.send(preview.form("/edit").set("do", "publish")).assert_says(&[
+        "Die Änderung ist veröffentlicht.",
+        "alle drei Monate am zweiten Dienstag, 20:00 bis 22:30 Uhr, bis Mittwoch, 31. Dezember 2098, 12:00 Uhr",
+    ]);
+    // Another day and another answer: the rule follows from both.
+    let mut form = browser.get(path).form("/edit");
+    form.set("from", "2098-02-06")
+        .set("until", "2098-02-06")
+        .set("repeats", "fortnightly")
+        .set("repeats-until", "2098-06-30");
+    let preview = browser.send(&form);
+    assert_eq!(
+        request(&preview, "/edit"),
+        json!({
+            "from": "2098-02-06", "until": "2098-06-30",
+            "recurring": { "rrule": "FREQ=WEEKLY;INTERVAL=2;BYDAY=TH", "at": "20:00", "for": "150m" },
+        })
+    );
+    browser
+        .send(preview.form("/edit").set("do", "publish"))
+        .assert_says(&["alle zwei Wochen am Donnerstag", "Abgesagt wird alles, was noch kommt"]);
+    let form = browser.get(path).form("/edit");
+    assert_eq!((form.get("from"), form.get("repeats")), (Some("2098-02-06"), Some("fortnightly")));
+    browser.send(&form).assert_says(&["Es wurde nichts geändert."]);
+    // No more: what stands in the form is the only time left.
+    let mut form = form;
+    form.set("repeats", "once").set("until-time", "");
+    let preview = browser.send(&form);
+    assert_eq!(
+        request(&preview, "/edit"),
+        json!({ "from": "2098-02-06T20:00", "until": "2098-02-06", "recurring": null })
+    );
+    let done = browser.send(preview.form("/edit").set("do", "publish"));
+    assert!(!done.text().contains("Wiederholung"), "{}", done.text());
+    // And what takes place once comes round from then on.
+    let mut form = browser.get("/admin/maintenance/umstellung/edit").form("/edit");
+    form.set("until", "2098-01-10").set("repeats", "weekly").set("repeats-until", "2098-02-28");
+    let preview = browser.send(&form);
+    assert_eq!(
+        request(&preview, "/edit"),
+        json!({
+            "from": "2098-01-10", "until": "2098-02-28",
+            "recurring": { "rrule": "FREQ=WEEKLY;BYDAY=FR", "at": "00:00", "for": "1d" },
+        })
+    );
+    preview.assert_says(&["jeden Freitag, ganztägig, bis einschließlich Freitag, 28. Februar 2098"]);
 }

@@ -351,6 +351,8 @@ fn other_verbs() -> Vec<(Vec<&'static str>, &'static str, Value)> {
                 "2029-12-01",
                 "--alternative",
                 "kind=postpone,label=Danach",
+                "--recurring",
+                "rrule=FREQ=WEEKLY;BYDAY=MO,TU,at=19:00,for=3h",
             ],
             "POST /maintenance",
             json!({
@@ -367,6 +369,7 @@ fn other_verbs() -> Vec<(Vec<&'static str>, &'static str, Value)> {
                 "text": "Wir ziehen um.",
                 "announced_at": "2029-12-01",
                 "alternatives": [{ "kind": "postpone", "label": "Danach" }],
+                "recurring": { "rrule": "FREQ=WEEKLY;BYDAY=MO,TU", "at": "19:00", "for": "3h" },
             }),
         ),
         (
@@ -384,9 +387,14 @@ fn other_verbs() -> Vec<(Vec<&'static str>, &'static str, Value)> {
                 "last-chance-before",
                 "--clear",
                 "unaffected",
+                "--clear",
+                "recurring",
             ],
             "PATCH /maintenance/umzug",
-            json!({ "until": "2030-01-04", "ends": "by_itself", "text": null, "last_chance_before": null, "unaffected": [] }),
+            json!({
+                "until": "2030-01-04", "ends": "by_itself", "text": null, "last_chance_before": null, "unaffected": [],
+                "recurring": null,
+            }),
         ),
         (vec!["maintenance", "cancel", "umzug"], "PATCH /maintenance/umzug", json!({ "status": "cancelled" })),
         (

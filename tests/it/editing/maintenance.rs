@@ -5,6 +5,7 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 use turmwacht::engine::Input;
 use turmwacht::model::event::MaintenancePhase;
+use turmwacht::model::notice::MaintenanceNotice;
 use turmwacht::model::status::Status;
 use turmwacht::scenario::Scenario;
 
@@ -205,5 +206,205 @@ fn a_recurring_one_comes_round_in_local_time_over_the_clock_change() {
         ]
     );
     assert_eq!(was, MaintenancePhase::Completed);
+    world.assert_restores();
+}
+
+/// Every second Tuesday of the month in 2024, in the evening.
+fn evenings() -> Value {
+    json!({
+        "id": "abend", "title": text("Wartungsabend"), "components": ["portal"],
+        "from": "2024-01-01", "until": "2024-12-31",
+        "recurring": { "rrule": "FREQ=MONTHLY;BYDAY=2TU", "at": "19:00", "for": "3h" },
+    })
+}
+
+fn notice<'w>(world: &'w World, id: &str) -> &'w MaintenanceNotice {
+    &world.state.record.maintenance[id]
+}
+
+/// When the occurrence at hand begins and ends.
+fn at_hand(world: &World, id: &str) -> [String; 2] {
+    let notice = notice(world, id);
+    [&notice.from, &notice.until].map(|when| when.at.to_string())
+}
+
+/// When it begins the next times after that.
+fn ahead(world: &mut World, id: &str) -> Vec<String> {
+    let snapshot = world.snapshot();
+    let found = snapshot.maintenances.iter().find(|maintenance| maintenance.id.as_str() == id).expect("told");
+    found.upcoming.iter().map(|(from, _)| from.to_string()).collect()
+}
+
+#[test]
+fn an_editor_announces_what_comes_round() {
+    let mut world = World::new();
+    world.done(&admin(), "POST /maintenance", &evenings());
+    assert_eq!(at_hand(&world, "abend"), ["2024-01-09T18:00:00Z", "2024-01-09T21:00:00Z"]);
+    let (from, until) = notice(&world, "abend").span();
+    assert_eq!(
+        [from.at.to_string(), until.at.to_string()],
+        ["2023-12-31T23:00:00Z", "2024-12-31T23:00:00Z"],
+        "the days are those of the whole"
+    );
+    // The evening hour is the same in summer, and the year is over in December.
+    let next = ahead(&mut world, "abend");
+    assert_eq!((next.len(), &*next[2], &*next[9]), (11, "2024-04-09T17:00:00Z", "2024-11-12T18:00:00Z"));
+    assert_eq!(next[10], "2024-12-10T18:00:00Z");
+    // On 9 January it covers what it says, and after it waits for the next time without a word.
+    world.now = "2024-01-09T18:00:00Z".parse().map(turmwacht::model::time::Timestamp::from_jiff).unwrap();
+    world.pass(1);
+    assert_eq!(
+        (phase(&world, "abend"), world.status("portal")),
+        (MaintenancePhase::InProgress, Status::UnderMaintenance)
+    );
+    world.pass(3 * 3600);
+    assert_eq!(phase(&world, "abend"), MaintenancePhase::Announced);
+    assert_ne!(world.status("portal"), Status::UnderMaintenance);
+    assert_eq!(at_hand(&world, "abend")[0], "2024-02-13T18:00:00Z");
+    assert_eq!(notice(&world, "abend").updates.len(), 1, "it is told of once");
+    world.assert_restores();
+}
+
+#[test]
+fn nights_in_which_the_clock_changes_are_in_a_series_like_others() {
+    let mut world = World::new();
+    for (id, from, until, begins) in [
+        ("f", "2024-03-24", "2024-04-07", ["2024-03-24T01:30:00Z", "2024-03-31T01:30:00Z", "2024-04-07T00:30:00Z"]),
+        ("h", "2024-10-20", "2024-11-03", ["2024-10-20T00:30:00Z", "2024-10-27T00:30:00Z", "2024-11-03T01:30:00Z"]),
+    ] {
+        let mut body = evenings();
+        (body["id"], body["from"], body["until"]) = (id.into(), from.into(), until.into());
+        body["recurring"] = json!({ "rrule": "FREQ=WEEKLY", "at": "02:30", "for": "1h" });
+        world.done(&admin(), "POST /maintenance", &body);
+        let next = ahead(&mut world, id);
+        assert_eq!([&at_hand(&world, id)[0], &next[0], &next[1]], begins);
+    }
+}
+
+#[test]
+fn what_is_no_good_series_is_refused_at_its_place() {
+    let mut world = World::new();
+    world.done(&admin(), "POST /maintenance", &window("umzug", "2023-12-01", "2023-12-08"));
+    let recurring = |rrule: &str, at: &str, lasts: &str| json!({ "rrule": rrule, "at": at, "for": lasts });
+    let cases = [
+        (
+            recurring("FREQ=HOURLY", "19:00", "3h"),
+            "/recurring/rrule no recurrence rule: `FREQ=HOURLY`, not a value of FREQ",
+        ),
+        (recurring("", "19:00", "3h"), "/recurring/rrule no recurrence rule: every part is KEY=VALUE"),
+        (recurring("FREQ=DAILY", "abends", "3h"), "/recurring/at write the local time of day"),
+        (recurring("FREQ=DAILY", "19:00", "59s"), "/recurring/for write how long each one lasts"),
+        (recurring("FREQ=MONTHLY", "19:00", "32d"), "/recurring/for write how long each one lasts"),
+        (
+            recurring("FREQ=DAILY", "19:00", "25h"),
+            "/recurring/for it lasts longer than it takes to the next one: at most 1d",
+        ),
+        (
+            recurring("FREQ=YEARLY;BYMONTH=2;BYMONTHDAY=30", "19:00", "3h"),
+            "/recurring/rrule the rule has no occurrence left",
+        ),
+        (json!({ "rrule": "FREQ=DAILY", "at": "19:00" }), "missing field `for`"),
+        (json!({ "rrule": "FREQ=DAILY", "at": "19:00", "for": "1h", "zone": "x" }), "unknown field `zone`"),
+    ];
+    for (recurring, says) in cases {
+        let mut body = evenings();
+        body["recurring"] = recurring;
+        world.refused(&admin(), "POST /maintenance", &body, 422, says);
+        // A change is held against the same.
+        let change = json!({ "recurring": body["recurring"], "ends": "by_itself", "until": "2024-12-31" });
+        world.refused(&admin(), "PATCH /maintenance/umzug", &change, 422, says);
+    }
+    let mut body = evenings();
+    body["ends"] = "on_notice".into();
+    world.refused(&admin(), "POST /maintenance", &body, 422, "/ends recurring work ends by itself");
+    let change = json!({ "recurring": evenings()["recurring"], "until": "2024-12-31" });
+    world.refused(&admin(), "PATCH /maintenance/umzug", &change, 422, "/ends recurring work ends by itself");
+    body["ends"] = "by_itself".into();
+    body["until"] = "2023-12-31".into();
+    world.refused(&admin(), "POST /maintenance", &body, 422, "/until it ends before it begins");
+    // The only time of January is the 9th.
+    (body["from"], body["until"]) = ("2024-01-10".into(), "2024-02-12".into());
+    world.refused(&admin(), "POST /maintenance", &body, 422, "no occurrence left");
+    assert_eq!(world.state.record.maintenance.len(), 1);
+}
+
+#[test]
+fn a_series_is_changed_ended_earlier_or_comes_round_no_more() {
+    let mut world = World::new();
+    world.done(&admin(), "POST /maintenance", &evenings());
+    let changed = |world: &mut World, body: Value| world.done(&admin(), "PATCH /maintenance/abend", &body);
+    changed(&mut world, json!({ "recurring": { "rrule": "FREQ=MONTHLY;BYDAY=3WE", "at": "20:00", "for": "90m" } }));
+    assert_eq!(at_hand(&world, "abend"), ["2024-01-17T19:00:00Z", "2024-01-17T20:30:00Z"]);
+    assert_eq!(notice(&world, "abend").sequence, 1, "calendars take it over");
+    changed(&mut world, json!({ "until": "2024-03-31" }));
+    assert_eq!(ahead(&mut world, "abend"), ["2024-02-21T19:00:00Z", "2024-03-20T19:00:00Z"]);
+    changed(&mut world, json!({ "from": "2024-02-01" }));
+    assert_eq!(at_hand(&world, "abend")[0], "2024-02-21T19:00:00Z");
+    changed(&mut world, json!({ "title": text("Später Abend") }));
+    assert_eq!(at_hand(&world, "abend")[0], "2024-02-21T19:00:00Z", "what is not named stays");
+    world.refused(&admin(), "PATCH /maintenance/abend", &json!({ "until": "2024-02-20" }), 422, "no occurrence left");
+    world.refused(&admin(), "PATCH /maintenance/abend", &json!({ "until": "2023-10-01" }), 422, "past");
+    // One is left, the one at hand; with other times it is that one.
+    changed(&mut world, json!({ "recurring": null }));
+    let single = notice(&world, "abend");
+    assert_eq!((&single.recurring, &single.series), (&None, &None));
+    assert_eq!(at_hand(&world, "abend"), ["2024-02-21T19:00:00Z", "2024-02-21T20:30:00Z"]);
+    assert!(ahead(&mut world, "abend").is_empty());
+    changed(&mut world, json!({ "from": "2024-02-22", "until": "2024-02-22" }));
+    assert_eq!(at_hand(&world, "abend"), ["2024-02-21T23:00:00Z", "2024-02-22T23:00:00Z"]);
+    // And round again.
+    changed(&mut world, json!({ "until": "2024-06-30", "recurring": evenings()["recurring"] }));
+    assert_eq!(at_hand(&world, "abend")[0], "2024-03-12T18:00:00Z");
+    // What an announcement said of it stays said.
+    let said = notice(&world, "abend").updates.iter().map(|update| update.announced.as_ref().unwrap().recurs);
+    let (yes, no) = (Some(true), Some(false));
+    assert_eq!(said.collect::<Vec<_>>(), [yes, yes, yes, yes, yes, no, no, yes]);
+    world.assert_restores();
+}
+
+#[test]
+fn what_is_back_in_one_occurrence_is_covered_in_another() {
+    let mut world = World::new();
+    let mut body = evenings();
+    body["components"] = json!(["portal", "mail-h"]);
+    (body["from"], body["recurring"]) =
+        ("2023-11-01".into(), json!({ "rrule": "FREQ=DAILY", "at": "06:30", "for": "20h" }));
+    world.done(&admin(), "POST /maintenance", &body);
+    world.pass(3600);
+    let early = json!({ "components": [{ "id": "mail-h", "ended_at": "2023-11-01T06:40" }] });
+    world.done(&admin(), "POST /maintenance/abend/updates", &early);
+    world.done(&admin(), "PATCH /maintenance/abend", &json!({ "until": "2024-01-31" }));
+    assert_eq!(world.status("mail-h"), Status::Operational, "of the same occurrence it stays back");
+    let later = json!({ "recurring": { "rrule": "FREQ=DAILY", "at": "07:00", "for": "20h" } });
+    world.done(&admin(), "PATCH /maintenance/abend", &later);
+    assert_eq!(world.status("mail-h"), Status::UnderMaintenance);
+    // Put off to the night, it is not under way any more.
+    let night = json!({ "recurring": { "rrule": "FREQ=DAILY", "at": "23:00", "for": "1h" } });
+    world.done(&admin(), "PATCH /maintenance/abend", &night);
+    assert_eq!((phase(&world, "abend"), world.status("mail-h")), (MaintenancePhase::Announced, Status::Operational));
+    world.assert_restores();
+}
+
+#[test]
+fn what_editors_change_in_a_declared_series_stays_until_the_file_changes() {
+    let declared = |at: &str| {
+        format!(
+            "{}[[maintenance]]\nid = \"abend\"\ntitle = \"Abend\"\ncomponents = [\"portal\"]\nfrom = 2024-01-01\nuntil = 2024-12-31\nrecurring = {{ rrule = \"FREQ=MONTHLY;BYDAY=2TU\", at = \"{at}\", for = \"3h\" }}\n",
+            super::WORLD
+        )
+    };
+    let mut world = World::of(&declared("19:00"));
+    let later = json!({ "recurring": { "rrule": "FREQ=MONTHLY;BYDAY=2TU", "at": "21:00", "for": "2h" } });
+    world.done(&admin(), "PATCH /maintenance/abend", &later);
+    let reload = |world: &mut World, text: &str| {
+        let catalogue = Scenario::parse("world", text).unwrap().catalogue;
+        world.pass(60);
+        world.input(Input::Adopt(Arc::new(catalogue)));
+    };
+    let found = |world: &World| (at_hand(world, "abend")[0].clone(), notice(world, "abend").sequence);
+    reload(&mut world, &declared("19:00"));
+    assert_eq!(found(&world), ("2024-01-09T20:00:00Z".to_owned(), 1));
+    reload(&mut world, &declared("18:00"));
+    assert_eq!(found(&world), ("2024-01-09T17:00:00Z".to_owned(), 2));
     world.assert_restores();
 }

@@ -163,3 +163,32 @@ fn an_incident_s_own_entry_changes_its_date_with_its_head() {
     }
     world.assert_restores();
 }
+
+#[test]
+fn what_comes_round_is_told_when_it_is_announced_or_changed_and_not_each_time() {
+    let mut world = World::new();
+    let single = json!({
+        "id": "abend", "title": text("Abend"), "components": ["portal"],
+        "from": "2023-11-01T19:00", "until": "2023-11-01T22:00",
+    });
+    world.done(&admin(), "POST /maintenance", &single);
+    let first = items(&mut world, "", "maintenance");
+    let daily = json!({
+        "from": "2023-11-01", "until": "2023-11-30", "recurring": { "rrule": "FREQ=DAILY", "at": "19:00", "for": "3h" },
+    });
+    world.done(&admin(), "PATCH /maintenance/abend", &daily);
+    frozen(&first, &mut world, "", "maintenance");
+    let told = items(&mut world, "", "maintenance");
+    let says = |item: &Value| item["content_text"].as_str().expect("a text").to_owned();
+    let regularly =
+        |item: &&Value| says(item).contains("Kehrt regelmäßig wieder, das nächste Mal von 01.11.2023, 19:00");
+    assert_eq!((told.len(), told.iter().filter(regularly).count()), (2, 1), "{told:?}");
+    for _ in 0..72 {
+        world.pass(3600);
+    }
+    assert_eq!(items(&mut world, "", "maintenance"), told, "three evenings later");
+    world.done(&admin(), "PATCH /maintenance/abend", &json!({ "recurring": null }));
+    frozen(&told, &mut world, "", "maintenance");
+    assert_eq!(items(&mut world, "", "maintenance").len(), 3);
+    world.assert_restores();
+}

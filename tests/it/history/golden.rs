@@ -11,7 +11,7 @@ use turmwacht::model::incident::{
     Message, MessageCode, Overlay, Reference, Update, WORDING,
 };
 use turmwacht::model::notice::{
-    CoveredNotice, LocalNotice, MaintenanceEdit, MaintenanceNotice, MaintenanceUpdate, Override,
+    Announced, CoveredNotice, LocalNotice, MaintenanceEdit, MaintenanceNotice, MaintenanceUpdate, Override,
 };
 use turmwacht::model::status::{Delivery, DeliveryState, Evidence, Mode, Processing, Status};
 use turmwacht::model::text::{Plain, Text};
@@ -197,6 +197,17 @@ fn word() -> MaintenanceUpdate {
     }
 }
 
+fn announced() -> Announced {
+    Announced {
+        from: When::instant(at(3600)),
+        until: When::instant(at(7200)),
+        recurs: Some(true),
+        last_chance_before: None,
+        back_from: None,
+        text: None,
+    }
+}
+
 fn local() -> LocalNotice {
     LocalNotice {
         key: u64::MAX,
@@ -285,6 +296,8 @@ fn notices() -> Vec<Event> {
                 programme: Change::Set("vois".to_owned()),
                 from: Some(When::instant(at(3600))),
                 until: Some(When::instant(at(7200))),
+                recurring: Change::Keep,
+                series: Change::Keep,
                 ends: Some(Ends::ByItself),
                 last_chance_before: Change::Set(When::instant(at(3000))),
                 back_from: Change::Clear,
@@ -334,6 +347,27 @@ fn notices() -> Vec<Event> {
             concerned: Vec::new(),
             attached: BTreeSet::from([ComponentId::new("mail")]),
             update: None,
+        },
+        // A series, and one that comes round no more.
+        Event::MaintenanceEdited {
+            id: MaintenanceId::new("umzug"),
+            edit: Box::new(MaintenanceEdit {
+                from: Some(When::instant(at(3600))),
+                until: Some(When::instant(at(7200))),
+                recurring: Change::Set(maintenance().recurring.unwrap()),
+                series: Change::Set(maintenance().series.unwrap()),
+                rescheduled: true,
+                update: Some(MaintenanceUpdate { announced: Some(Box::new(announced())), ..word() }),
+                ..MaintenanceEdit::default()
+            }),
+        },
+        Event::MaintenanceEdited {
+            id: MaintenanceId::new("umzug"),
+            edit: Box::new(MaintenanceEdit {
+                recurring: Change::Clear,
+                series: Change::Clear,
+                ..MaintenanceEdit::default()
+            }),
         },
     ]
 }
@@ -424,7 +458,7 @@ fn every_kind_of_event_is_written_as_ever_and_read_back() {
     assert_eq!(kinds.len(), 19, "every kind is here");
     let restored = ground.restore();
     assert_eq!(restored.events, read_back());
-    assert_eq!((restored.position, restored.last_at), (34, at(34)));
+    assert_eq!((restored.position, restored.last_at), (36, at(36)));
     let (version, last) = restored.last_catalogue.unwrap();
     assert_eq!((version, last.components.len()), (1, 2));
 }

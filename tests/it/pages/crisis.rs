@@ -16,13 +16,14 @@ use turmwacht::model::incident::{
 use turmwacht::model::local::PublicLocal;
 use turmwacht::model::notice::{MaintenanceUpdate, Override};
 use turmwacht::model::snapshot::{
-    ComponentState, PublicComponent, PublicIncident, PublicMaintenance, PublicUpdate, Shown, Snapshot, VALID_FOR,
+    ComponentState, PublicComponent, PublicIncident, PublicMaintenance, PublicSeries, PublicUpdate, Shown, Snapshot,
+    VALID_FOR,
 };
 use turmwacht::model::status::{
     ComponentKind, Delivery, DeliveryState, Evidence, Mode, OrganisationKind, Processing, Status,
 };
 use turmwacht::model::text::Text;
-use turmwacht::model::window::When;
+use turmwacht::model::window::{Recurrence, When};
 
 use crate::pages::sample::{
     affected_by, alternative, assemble, at, automatic, both, component, differ, from, german, incident, link, local,
@@ -450,7 +451,15 @@ fn maintenances() -> Vec<Arc<PublicMaintenance>> {
         )
     };
     let monthly = PublicMaintenance {
-        recurs: true,
+        series: Some(PublicSeries {
+            recurrence: Recurrence {
+                rrule: "FREQ=MONTHLY;BYDAY=2TU".to_owned(),
+                at: jiff::civil::time(19, 0, 0, 0),
+                lasts: std::time::Duration::from_secs(3 * 3_600),
+            },
+            from: from(2023, 1, 1),
+            until: through(2024, 12, 31),
+        }),
         upcoming: ["2024-01-09T18:00:00Z", "2024-04-09T17:00:00Z"]
             .map(|begin| (at(begin), at(begin).plus(std::time::Duration::from_secs(3 * 3_600))))
             .into(),

@@ -361,7 +361,7 @@ fn recurring_work_names_its_next_dates_by_the_clock_on_the_wall() {
         &text,
         &[
             "Von Dienstag, 12. Dezember 2023, 19:00 Uhr bis 22:00 Uhr.",
-            "Wiederholungkehrt regelmäßig wieder",
+            "Wiederholungjeden zweiten Dienstag im Monat, 19:00 bis 22:00 Uhr, bis einschließlich Dienstag, 31. Dezember 2024",
             "Nächste TermineVon Dienstag, 9. Januar 2024, 19:00 Uhr bis 22:00 Uhr",
             // 17:00Z in summer is the same evening hour.
             "Von Dienstag, 9. April 2024, 19:00 Uhr bis 22:00 Uhr",

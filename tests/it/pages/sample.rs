@@ -255,7 +255,7 @@ pub(super) fn maintenance(id: &str, title: &str, from: When, until: When, compon
         programme: None,
         zone: "Europe/Berlin".to_owned(),
         upcoming: Vec::new(),
-        recurs: false,
+        series: None,
         sequence: 0,
         updates: Vec::new(),
         revision: 1,

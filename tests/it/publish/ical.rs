@@ -17,6 +17,7 @@ use turmwacht::publish::{Rendered, known_query, route_label};
 use turmwacht::replay::replay;
 use turmwacht::scenario::Scenario;
 
+use super::sample::evenings;
 use super::{answer, document, text};
 
 /// The citizens' office of Geesthacht changes its software.
@@ -132,7 +133,7 @@ fn recurring(at_hand: usize) -> Snapshot {
         let (from, until) = windows[at_hand];
         (maintenance.from, maintenance.until) = (When::instant(from), When::instant(until));
         maintenance.upcoming = windows[at_hand + 1..].to_vec();
-        maintenance.recurs = true;
+        maintenance.series = Some(evenings());
         (maintenance.last_chance_before, maintenance.back_from) = (None, None);
     })
 }

@@ -330,6 +330,14 @@ fn a_maintenance_has_all_that_was_said_of_it() {
     );
     let monthly = read("wartungsfenster");
     assert_eq!((&monthly["recurs"], &monthly["overdue"]), (&json!(true), &json!(false)));
+    assert_eq!(
+        monthly["recurring"],
+        json!({
+            "rrule": "FREQ=MONTHLY;BYDAY=2TU", "at": "19:00", "for": "3h",
+            "from": "2022-12-31T23:00:00Z", "until": "2023-12-31T23:00:00Z",
+        })
+    );
+    assert_eq!(late["recurring"], Value::Null);
     assert_eq!(monthly["upcoming"], json!([{"from": "2023-12-12T18:00:00Z", "until": "2023-12-12T21:00:00Z"}]));
     let planned = read("umstellung");
     assert_eq!((&planned["programme"], &planned["sequence"]), (&json!("vois"), &json!(1)));

@@ -18,7 +18,7 @@ use turmwacht::model::notice::{Announced, CoveredNotice, MaintenanceUpdate, Over
 use turmwacht::model::search::Searchable;
 use turmwacht::model::snapshot::{
     AffectedBy, ComponentState, Hidden, PublicCatalogue, PublicComponent, PublicIncident, PublicMaintenance,
-    PublicOrganisation, PublicUpdate, Shown, Snapshot, VALID_FOR,
+    PublicOrganisation, PublicSeries, PublicUpdate, Shown, Snapshot, VALID_FOR,
 };
 use turmwacht::model::status::{
     ComponentKind, Delivery, DeliveryState, Evidence, Lifecycle, Mode, OrganisationKind, Processing, Status,
@@ -26,7 +26,7 @@ use turmwacht::model::status::{
 use turmwacht::model::text::{Plain, Text};
 use turmwacht::model::time::Timestamp;
 use turmwacht::model::verdict::Reason;
-use turmwacht::model::window::When;
+use turmwacht::model::window::{Recurrence, When};
 
 /// An instant from RFC 3339.
 pub(super) fn time(text: &str) -> Timestamp {
@@ -468,6 +468,21 @@ pub(super) fn word(number: u32, at: &str, phase: MaintenancePhase, body: Body) -
     MaintenanceUpdate { number, at: time(at), phase, body, ended: Vec::new(), announced: None }
 }
 
+/// The second Tuesday of each month in 2023, in the evening.
+pub(super) fn evenings() -> PublicSeries {
+    let zone = jiff::tz::TimeZone::get("Europe/Berlin").expect("bundled");
+    let day = |month, day| jiff::civil::date(2023, month, day);
+    PublicSeries {
+        recurrence: Recurrence {
+            rrule: "FREQ=MONTHLY;BYDAY=2TU".to_owned(),
+            at: jiff::civil::time(19, 0, 0, 0),
+            lasts: std::time::Duration::from_secs(3 * 3_600),
+        },
+        from: When::from_date(day(1, 1), &zone).expect("in range"),
+        until: When::through_date(day(12, 31), &zone).expect("in range"),
+    }
+}
+
 /// Planned work as a file announces it.
 fn planned(id: &str, title: Text, from: When, until: When, announced_at: When) -> PublicMaintenance {
     let first = message(MessageCode::Planned, title.clone());
@@ -488,7 +503,7 @@ fn planned(id: &str, title: Text, from: When, until: When, announced_at: When) -
         programme: None,
         zone: "Europe/Berlin".to_owned(),
         upcoming: Vec::new(),
-        recurs: false,
+        series: None,
         sequence: 0,
         updates: vec![MaintenanceUpdate { at: announced_at.at, ..word(1, NOW, MaintenancePhase::Announced, first) }],
         announced_at,
@@ -507,6 +522,7 @@ pub(super) fn dates(maintenance: &PublicMaintenance) -> Announced {
     Announced {
         from: maintenance.from.clone(),
         until: maintenance.until.clone(),
+        recurs: Some(maintenance.series.is_some()),
         last_chance_before: maintenance.last_chance_before.clone(),
         back_from: maintenance.back_from.clone(),
         text: maintenance.text.clone(),
@@ -558,7 +574,7 @@ fn maintenances(texts: &Texts<'_>) -> Vec<PublicMaintenance> {
     );
     monthly.ends = Ends::ByItself;
     monthly.components = vec![covered("serviceportal-en")];
-    monthly.recurs = true;
+    monthly.series = Some(evenings());
     monthly.upcoming = vec![(time("2023-12-12T18:00:00Z"), time("2023-12-12T21:00:00Z"))];
 
     let title = texts.text("Umstellung auf neue Software", "Move to new software");
