@@ -354,7 +354,7 @@ fn a_refusal_stands_at_its_field_in_german_and_nothing_typed_is_lost() {
             "status",
             "noch Fehler",
         ),
-        ("", "something that nobody has translated", 422, "", "something that nobody has translated"),
+        ("", "unknown variant `huge`", 422, "", "Dieses Formular passt nicht mehr zu unserer Seite."),
     ] {
         let ask = Interface::new(move |asking: &Asking| match asking.method {
             "GET" => well("Strom", asking),
