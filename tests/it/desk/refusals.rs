@@ -43,6 +43,7 @@ const NOT_OF_FORMS: &[&str] = &[
     "the start of an incident is given",
     "the status of a new maintenance",
     "cannot be an id",
+    "an id of yours begins",
     "the id of a maintenance does not change",
     "what was announced was announced",
     "is no language",
