@@ -176,6 +176,7 @@ async function story(walk, base, token) {
   }
   await page.getByLabel(/^Rathaus/).first().selectOption("major_outage");
   await page.locator("#next").selectOption({ index: 2 });
+  await page.getByText("So geht es trotzdem: Telefon, Formular, Schalter").click();
   await page.selectOption("#way-0-kind", "mail");
   await page.fill("#way-0-target", "rathaus@stadt.example");
   await page.fill("#way-0-label-de", "Rathaus");
