@@ -285,6 +285,12 @@ async function things(walk, base) {
   await walk.look("cancel");
   await walk.press("Wirklich absagen");
   walk.must("cancel", (await page.textContent("main")).includes("Es ist abgesagt"), "it is not called off");
+
+  // What was done on the way is in the log.
+  for (const name of ["audit", "operations"]) {
+    await page.goto(`${base}/admin/${name}`);
+    await walk.look(name);
+  }
 }
 
 async function main() {
