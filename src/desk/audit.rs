@@ -59,14 +59,11 @@ fn row(visit: &Visit, entry: &Value) -> Markup {
             p.meta {
                 (Wall::of(visit).moment(words::text(entry, "/at"))) " · "
                 (actor(visit, &text("actor")))
-                " · " code { (action) " " (subject) }
-                @if let Some(status) = status { " (" (status) ")" }
             }
-            @if let Some(detail) = detail {
-                details {
-                    summary { "Einzelheiten" }
-                    pre { (pretty(detail)) }
-                }
+            details {
+                summary { "Einzelheiten" }
+                p { code { (action) " " (subject) } @if let Some(status) = status { ": Antwort " (status) } }
+                @if let Some(detail) = detail { pre tabindex="0" { (pretty(detail)) } }
             }
         }
     }
@@ -101,27 +98,27 @@ fn actor(visit: &Visit, actor: &str) -> Markup {
 fn said(action: &str, subject: &str) -> String {
     let segments: Vec<&str> = subject.trim_start_matches('/').split('/').collect();
     let said = match (action, segments.as_slice()) {
-        ("POST", ["incidents"]) => "Störung gemeldet",
-        ("PATCH", ["incidents", _]) => "Störung geändert",
-        ("POST", ["incidents", _, "updates"]) => "Meldung zu einer Störung veröffentlicht",
-        ("PATCH", ["incidents", _, "updates", _]) => "Meldung berichtigt",
-        ("DELETE", ["incidents", _, "updates", _]) => "Meldung zurückgezogen",
-        ("POST", ["notifications", "test"]) => "Benachrichtigungen ausprobiert",
-        ("POST", ["incidents", _, "merge"]) => "Störungen zusammengeführt",
-        ("POST", ["incidents", _, "split"]) => "Störung geteilt",
-        ("PUT", ["incidents", _, "overlays", _]) => "Eigene Worte zu einer Störung gesagt",
-        ("DELETE", ["incidents", _, "overlays", _]) => "Eigene Worte zu einer Störung zurückgenommen",
-        ("POST", ["maintenance"]) => "Wartung angekündigt",
-        ("PATCH", ["maintenance", _]) => "Wartung geändert oder abgesagt",
-        ("POST", ["maintenance", _, "updates"]) => "Meldung zu einer Wartung veröffentlicht",
-        ("PUT", ["components", _, "override"]) => "Stand von Hand gesetzt",
-        ("DELETE", ["components", _, "override"]) => "Stand an die Prüfungen zurückgegeben",
-        ("PUT", ["components", _, "local"]) => "Gesagt, was vor Ort anders ist",
-        ("DELETE", ["components", _, "local"]) => "Zurückgenommen, was vor Ort anders war",
-        ("sign-in", _) => "Angemeldet",
-        ("sign-out", _) => "Abgemeldet",
-        ("token new", _) => "Zugang angelegt",
-        ("token revoke", _) => "Zugang gesperrt",
+        ("POST", ["incidents"]) => "Störung melden",
+        ("PATCH", ["incidents", _]) => "Störung ändern",
+        ("POST", ["incidents", _, "updates"]) => "Meldung zu einer Störung veröffentlichen",
+        ("PATCH", ["incidents", _, "updates", _]) => "Meldung berichtigen",
+        ("DELETE", ["incidents", _, "updates", _]) => "Meldung zurückziehen",
+        ("POST", ["notifications", "test"]) => "Benachrichtigungen ausprobieren",
+        ("POST", ["incidents", _, "merge"]) => "Störungen zusammenlegen",
+        ("POST", ["incidents", _, "split"]) => "Teil einer Störung abtrennen",
+        ("PUT", ["incidents", _, "overlays", _]) => "Eigene Worte zu einer Störung schreiben",
+        ("DELETE", ["incidents", _, "overlays", _]) => "Eigene Worte zu einer Störung wegnehmen",
+        ("POST", ["maintenance"]) => "Wartung ankündigen",
+        ("PATCH", ["maintenance", _]) => "Wartung ändern oder absagen",
+        ("POST", ["maintenance", _, "updates"]) => "Meldung zu einer Wartung veröffentlichen",
+        ("PUT", ["components", _, "override"]) => "Stand von Hand setzen",
+        ("DELETE", ["components", _, "override"]) => "Stand an die Prüfungen zurückgeben",
+        ("PUT", ["components", _, "local"]) => "Sagen, was vor Ort anders ist",
+        ("DELETE", ["components", _, "local"]) => "Zurücknehmen, was vor Ort anders ist",
+        ("sign-in", _) => "Anmelden",
+        ("sign-out", _) => "Abmelden",
+        ("token new", _) => "Zugang anlegen",
+        ("token revoke", _) => "Zugang sperren",
         _ => return format!("{action} {subject}"),
     };
     said.to_owned()

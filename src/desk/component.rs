@@ -12,13 +12,12 @@ use crate::desk::components::{by_hand, state};
 use crate::desk::form::Form;
 use crate::desk::page::{Fault, Field, Kind};
 use crate::desk::publishing::{Confirm, Course, Sheet, begin, carry, confirm, end, revision};
+use crate::desk::time::Wall;
 use crate::desk::{Ask, Asking, PREFIX, Reply, Told, Visit, field, page, scope, words};
 use crate::model::local::{Town, View};
 use crate::model::snapshot::{PublicComponent, PublicOrganisation};
 use crate::model::status::{ComponentKind, Status};
 use crate::model::text::Plain;
-use crate::model::window::When;
-use crate::publish::html::when_said;
 use crate::publish::wording::{Words, capitalised};
 
 /// A component as its page needs it.
@@ -244,10 +243,10 @@ fn standing(seen: &Seen<'_>) -> Markup {
             p { (state(seen.status(), kind)) @if let Some(kind) = kind { " " span.soft { (Words::German.component_kind(kind)) } } }
             @match seen.view() {
                 Some(view) => {
-                    p { "Seit " (when_said(seen.zone(), &When::instant(view.since))) "." }
+                    p { "Seit " (Wall::of(visit).moment(&view.since.to_string())) "." }
                     @if let Some(evidence) = Words::German.evidence(view.evidence) { p { "Grundlage: " (evidence) "." } }
                     @if let Some(cause) = view.affected_by.as_ref().and_then(|affected| affected.path.last()) {
-                        p { "Wegen Störung: " (cause.name.get("de", visit.snapshot.catalogue.site.language())) "." }
+                        p { "Betroffen von der Störung: " (cause.name.get("de", visit.snapshot.catalogue.site.language())) "." }
                     }
                     @if let Some(reason) = view.state.reason { p { (Words::German.reason(reason)) } }
                 },
@@ -259,7 +258,7 @@ fn standing(seen: &Seen<'_>) -> Markup {
             @if let (Some((_, town)), true) = (seen.town, seen.public.is_some()) {
                 p { a href={ "/" (town.id) "/" (seen.id) } { "So steht es auf der Seite von " (scope::name(visit, town)) } }
             }
-            @if seen.is_owned { p { a href={ (PREFIX) "/incidents/new?component=" (seen.id) } { "Störung melden" } } }
+            @if seen.is_owned { p.act { a.button.quiet href={ (PREFIX) "/incidents/new?component=" (seen.id) } { "Störung melden" } } }
         }
     }
 }

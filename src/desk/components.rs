@@ -13,8 +13,6 @@ use crate::desk::{Ask, Asking, PREFIX, Reply, Visit, field, page, scope, words};
 use crate::model::local::{Town, View};
 use crate::model::status::{ComponentKind, Evidence, Lifecycle, Mode, Status};
 use crate::model::time::Timestamp;
-use crate::model::window::When;
-use crate::publish::html::when_said;
 use crate::publish::wording::{Words, capitalised};
 
 /// Rows on a page of the list.
@@ -273,7 +271,7 @@ fn groups(visit: &Visit, rows: &[&Row]) -> Markup {
             None => groups.push((row.organisation, vec![row])),
         }
     }
-    let zone = &visit.snapshot.catalogue.site.timezone;
+    let wall = Wall::of(visit);
     html! {
         @for (organisation, group) in &groups {
             @if let Some(organisation) = visit.snapshot.catalogue.organisations.get(*organisation as usize) {
@@ -289,7 +287,7 @@ fn groups(visit: &Visit, rows: &[&Row]) -> Markup {
                                 p.meta {
                                     @if let Some(whole) = &row.whole { "Teil von: " (whole) " · " }
                                     @if let Some(kind) = row.kind.filter(|_| row.whole.is_none()) { (Words::German.component_kind(kind)) " · " }
-                                    @if let Some(since) = row.since { "seit " (when_said(zone, &When::instant(since))) }
+                                    @if let Some(since) = row.since { "seit " (wall.moment(&since.to_string())) }
                                     @for note in &row.notes { " · " (note) }
                                 }
                             }

@@ -31,7 +31,7 @@ pub(super) async fn answer(visit: &Visit, ask: &dyn Ask, rest: &[&str]) -> Reply
             }
             let incident = Known::new(id, told);
             match rest {
-                [] => show::page(visit, &incident),
+                [] => show::page(visit, ask, &incident).await,
                 ["overlays", organisation] => overlay::write(visit, ask, &incident, organisation).await,
                 ["overlays", organisation, "remove"] => overlay::remove(visit, ask, &incident, organisation).await,
                 _ if !incident.may_change() => page::not_found(visit),
@@ -87,6 +87,11 @@ impl Known {
 
     fn is_open(&self) -> bool {
         self.field("status") != "resolved"
+    }
+
+    /// Whether the public reads of no root.
+    fn is_rootless(&self) -> bool {
+        self.text("/incident/root/name").is_empty()
     }
 
     fn is_merged(&self) -> bool {

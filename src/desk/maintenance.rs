@@ -55,6 +55,8 @@ struct Planned<'a> {
     visit: &'a Visit,
     notice: MaintenanceNotice,
     told: Told,
+    /// What the public does not know, for its names.
+    internal: Vec<Value>,
 }
 
 /// What was sent to its page and was not carried out.
@@ -75,7 +77,13 @@ impl<'a> Planned<'a> {
         let notice =
             told.body.pointer("/internal/notice").cloned().and_then(|notice| serde_json::from_value(notice).ok());
         match notice {
-            Some(notice) => Ok(Self { visit, notice, told }),
+            Some(notice) => {
+                let notice: MaintenanceNotice = notice;
+                let covered = notice.components.iter().map(|covered| covered.component.as_str());
+                let ids = covered.chain(notice.unaffected.iter().map(ComponentId::as_str));
+                let internal = scope::internal(visit, ask, ids).await;
+                Ok(Self { visit, notice, told, internal })
+            }
             // It is somebody else's: what there is to read of it the public reads, too.
             None => Err(Reply::see(format!("/maintenance/{id}"))),
         }
@@ -101,15 +109,12 @@ impl<'a> Planned<'a> {
     }
 
     fn name_of(&self, id: &ComponentId) -> String {
-        name_of(self.visit, id)
+        let known = scope::component(self.visit, id.as_str());
+        known.map_or_else(
+            || scope::internal_name(&self.internal, id.as_str()),
+            |component| scope::component_name(self.visit, component),
+        )
     }
-}
-
-/// The name of a component; its id if the public does not know it.
-fn name_of(visit: &Visit, id: &ComponentId) -> String {
-    let catalogue = &visit.snapshot.catalogue;
-    let known = catalogue.component_index.get(id).and_then(|&index| catalogue.components.get(index as usize));
-    known.map_or_else(|| id.to_string(), |component| scope::component_name(visit, component))
 }
 
 fn phase_look(phase: MaintenancePhase) -> &'static str {

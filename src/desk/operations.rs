@@ -11,7 +11,7 @@ use serde_json::Value;
 use crate::desk::operations::figures::{bytes, left, seconds};
 use crate::desk::time::Wall;
 use crate::desk::words::{self, count, flag, line};
-use crate::desk::{Ask, Asking, PREFIX, Reply, Visit, page};
+use crate::desk::{Ask, Asking, PREFIX, Reply, Visit, page, scope};
 use crate::model::text::Plain;
 use crate::model::verdict::Reason;
 use crate::publish::wording::Words;
@@ -28,12 +28,13 @@ pub async fn show(visit: &Visit, ask: &dyn Ask) -> Reply {
     if !told.is_well() {
         return page::refused(visit, &told);
     }
-    let operations = Operations { told: &told.body, wall: Wall::of(visit) };
+    let operations = Operations { visit, told: &told.body, wall: Wall::of(visit) };
     Reply::page(200, page::page(visit, "Betrieb", &operations.main()))
 }
 
 /// The interface's answer, and the clock by which its times are told.
 struct Operations<'a> {
+    visit: &'a Visit,
     told: &'a Value,
     wall: Wall,
 }
@@ -72,7 +73,7 @@ impl Operations<'_> {
             }
             p { a.button.quiet href={ (PREFIX) "/operations" } { "Neu laden" } }
             section aria-labelledby="attention" {
-                h2 id="attention" { "Was jemanden braucht" }
+                h2 id="attention" { "Hier muss jemand etwas tun" }
                 @if attention.is_empty() {
                     p.well { "Nichts: keine Prüfung schlägt fehl, keine Zusage ist überfällig, kein Zertifikat endet bald." }
                 } @else {
@@ -205,8 +206,8 @@ impl Operations<'_> {
                 @if confirmed { " seit " (self.wall.moment(words::text(check, "/since"))) }
                 @if !flag(check, "/public") { " · intern" }
             }
-            @if let Some(sentence) = self.reason(check, "reason") { p { (sentence) } }
-            @if let Some(sentence) = self.reason(check, "unconfirmed") { p { "Zuletzt: " (sentence) } }
+            @if let Some(sentence) = reason(check, "reason") { p { (sentence) } }
+            @if let Some(sentence) = reason(check, "unconfirmed") { p { "Zuletzt: " (sentence) } }
             @if flag(check, "/expired") {
                 p { "Das letzte Ergebnis ist zu alt: " (self.wall.moment(words::text(check, "/seen_at"))) "." }
             }
@@ -215,13 +216,12 @@ impl Operations<'_> {
         }
     }
 
-    /// A reason in a sentence, with its closed word.
-    fn reason(&self, check: &Value, key: &str) -> Option<Markup> {
-        let word = check.get(key)?.as_str()?;
-        Some(html! {
-            @if let Some(reason) = Reason::parse(word) { (Words::German.reason(reason)) " " }
-            "(" (Plain::new(word)) ")"
-        })
+    /// A check with the name of its component.
+    fn named(&self, check: &Value) -> String {
+        let id = line(check, "/component");
+        let known = scope::component(self.visit, &id);
+        let name = known.map_or(id, |component| scope::component_name(self.visit, component));
+        format!("„{name}“ ({})", line(check, "/check"))
     }
 
     fn promises(&self) -> Markup {
@@ -285,7 +285,7 @@ impl Operations<'_> {
             p.small {
                 "Ausgestellt von " (line(certificate, "/issuer")) ", gesehen von "
                 @for (index, check) in checks.iter().enumerate() {
-                    @if index > 0 { ", " } (line(check, "/component")) "/" (line(check, "/check"))
+                    @if index > 0 { ", " } (self.named(check))
                 }
                 @if more_checks > 0 { " und " (more_checks) " weiteren" }
             }
@@ -303,7 +303,7 @@ impl Operations<'_> {
                         li {
                             p { (seconds(host.get("duration_s").unwrap_or(&Value::Null))) " · " (line(host, "/host")) }
                             p.small {
-                                "Gesehen von " (line(host, "/component")) "/" (line(host, "/check"))
+                                "Gesehen von " (self.named(host))
                                 @if host.get("phase_s").is_some_and(Value::is_number) {
                                     ", am längsten dauerte " (phase(host)) ": "
                                     (seconds(host.get("phase_s").unwrap_or(&Value::Null)))
@@ -364,6 +364,11 @@ impl Operations<'_> {
             }
         }
     }
+}
+
+/// A reason in a sentence.
+fn reason(check: &Value, key: &str) -> Option<&'static str> {
+    Reason::parse(words::text(check, &format!("/{key}"))).map(|reason| Words::German.reason(reason))
 }
 
 /// The phase of a probe in words.

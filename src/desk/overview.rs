@@ -18,6 +18,9 @@ const NAMES_MAX: usize = 5;
 /// Most planned works that are listed here.
 const PLANNED_MAX: usize = 10;
 
+/// Most own words that are listed here.
+const DRIFTED_MAX: usize = 10;
+
 /// Most components of an unknown status that are listed here.
 const UNKNOWN_MAX: usize = 20;
 
@@ -27,7 +30,8 @@ pub(super) async fn answer(visit: &Visit, ask: &dyn Ask) -> Reply {
     if !told.is_well() {
         return page::refused(visit, &told);
     }
-    let is_overdue = |one: &&Value| words::flag(one, "/overdue");
+    // Of what is somebody else's the visitor can do nothing about a promise.
+    let is_overdue = |one: &&Value| words::flag(one, "/overdue") && words::flag(one, "/may_change");
     let incidents = words::list(&told.body, "/incidents");
     let planned = words::list(&told.body, "/maintenance");
     let (late, open): (Vec<&Value>, Vec<&Value>) = incidents.iter().partition(is_overdue);
@@ -38,6 +42,8 @@ pub(super) async fn answer(visit: &Visit, ask: &dyn Ask) -> Reply {
         .filter(|(_, own)| words::flag(own, "/drifted"))
         .collect();
     let unknown = words::list(&told.body, "/unknown");
+    // To a town its own words are the next thing to do; to whoever sees all of them the disturbances are.
+    let for_all = words::flag(&told.body, "/all");
     let main = html! {
         h1 { "Übersicht" }
         p.meta { (scope(&told.body)) }
@@ -49,19 +55,14 @@ pub(super) async fn answer(visit: &Visit, ask: &dyn Ask) -> Reply {
                 @for notice in &overrunning { (work(visit, notice)) }
             }
         }
+        @if !for_all { (drifts(&drifted)) }
         @if !open.is_empty() {
             section {
                 h2 { "Gerade gestört" }
                 @for incident in &open { (card(visit, incident)) }
             }
         }
-        @if !drifted.is_empty() {
-            section {
-                h2 { "Ihre Worte prüfen" }
-                p { "Nach Ihren Worten kam eine neuere Meldung. Stimmt noch, was Sie geschrieben haben?" }
-                @for (incident, own) in &drifted { (drift(incident, own)) }
-            }
-        }
+        @if for_all { (drifts(&drifted)) }
         p.act { a.button.quiet[!incidents.is_empty()] href={ (PREFIX) "/incidents/new" } { "Neue Störung melden" } }
         (unknown_ones(visit, unknown))
         @if !planned.is_empty() {
@@ -105,6 +106,21 @@ fn verdict(open: usize, late: usize, drifted: usize) -> Markup {
             @if late > 1 { p { (late) " Zusagen sind überfällig." } }
             @if drifted > 0 { p { "Eigene Worte von Ihnen sind vielleicht überholt." } }
             @if late == 0 && open == 0 && drifted == 0 { p { "Es gibt für Sie gerade nichts zu tun." } }
+        }
+    }
+}
+
+/// Own words that may not be true any more.
+fn drifts(all: &[(&Value, &Value)]) -> Markup {
+    let more = all.len().saturating_sub(DRIFTED_MAX);
+    html! {
+        @if !all.is_empty() {
+            section {
+                h2 { "Ihre Worte prüfen" }
+                p { "Nach Ihren Worten kam eine neuere Meldung. Stimmt noch, was Sie geschrieben haben?" }
+                @for (incident, own) in all.iter().take(DRIFTED_MAX) { (drift(incident, own)) }
+                @if more > 0 { p { "Und " (more) " weitere." } }
+            }
         }
     }
 }
@@ -155,10 +171,14 @@ fn work(visit: &Visit, notice: &Value) -> Markup {
     html! {
         article.card {
             h3 { a href=(path) { (text("/title")) } }
-            p.meta { (wall.moment(text("/from"))) " bis " (wall.end(text("/until"))) }
+            p.meta { (wall.window(text("/from"), text("/until"))) }
             @if words::flag(notice, "/overdue") {
-                p.late { strong { "Dauert länger als angekündigt." } " Ist es vorbei? Dann sagen Sie es; sonst nennen Sie ein neues Ende." }
-                @if words::flag(notice, "/may_change") { p.act { a.button href=(path) { "Zur Wartung" } } }
+                @let may_change = words::flag(notice, "/may_change");
+                p.late {
+                    strong { "Dauert länger als angekündigt." }
+                    @if may_change { " Ist es vorbei? Dann sagen Sie es; sonst nennen Sie ein neues Ende." }
+                }
+                @if may_change { p.act { a.button href=(path) { "Zur Wartung" } } }
             }
         }
     }

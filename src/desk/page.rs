@@ -65,7 +65,7 @@ pub fn page(visit: &Visit, title: &str, main: &Markup) -> String {
                 main id="main" tabindex="-1" { (main) }
                 footer {
                     a href="/" { "Öffentliche Seite" }
-                    a href={ (PREFIX) "/audit" } { "Protokoll" }
+                    @if visit.editor.is_admin_of_all() { a href={ (PREFIX) "/audit" } { "Protokoll" } }
                 }
             }
         }

@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::desk::form::Form;
 use crate::desk::page::{self, Fault};
 use crate::desk::reading::{self, Kind, Line};
-use crate::desk::{Ask, Asking, PREFIX, Reply, Told, Visit, refusal, words};
+use crate::desk::{Ask, Asking, PREFIX, Reply, Told, Visit, refusal, ways, words};
 use crate::model::notice::MaintenanceNotice;
 use crate::model::text::Plain;
 use crate::publish::html::window_said;
@@ -209,21 +209,23 @@ pub(super) fn look(visit: &Visit, title: &str, read: &Markup) -> Reply {
 /// What people read of a trial, in every language.
 pub(super) fn readings(visit: &Visit, body: &Value, place: Option<&str>) -> Markup {
     let languages = visit.snapshot.catalogue.site.languages.iter().map(|language| &**language);
-    let read: Vec<(&str, Vec<Line>)> = languages.map(|language| (language, shown(body, language, place))).collect();
+    let read: Vec<(&str, [Vec<Line>; 2])> =
+        languages.map(|language| (language, shown(body, language, place))).collect();
     let notice: Option<MaintenanceNotice> =
         body.pointer("/internal/notice").and_then(|notice| serde_json::from_value(notice.clone()).ok());
     html! {
         (new_targets(body))
-        @for (index, (language, lines)) in read.iter().enumerate().filter(|(_, (_, lines))| !lines.is_empty()) {
-            @if index == 0 { (read_aloud(language, lines)) }
+        @for (index, (language, [first, rest])) in read.iter().enumerate().filter(|(_, (_, [first, _]))| !first.is_empty()) {
+            @if index == 0 { (read_aloud(language, first)) (folded(language, rest)) }
             @else {
                 details.more {
                     summary { "Auf " (words::language(language)) }
-                    (read_aloud(language, lines))
+                    (read_aloud(language, first))
+                    (folded(language, rest))
                 }
             }
         }
-        @if read.iter().all(|(_, lines)| lines.is_empty()) {
+        @if read.iter().all(|(_, [first, _])| first.is_empty()) {
             @if let Some(notice) = notice { p { strong { (window_said(&notice.zone, &notice.from, &notice.until)) } } }
             p.note { "Öffentlich ist davon vorerst nichts zu lesen: Es wird später angekündigt, oder es betrifft nur Internes." }
         }
@@ -293,14 +295,27 @@ fn new_targets(body: &Value) -> Markup {
             div.warn {
                 h2 { "Bitte zweimal prüfen" }
                 p { "Hierhin werden die Leute geschickt, und in keiner Datei des Betreibers steht es bisher:" }
-                ul { @for target in new { li { (Text(target.as_str().unwrap_or_default())) } } }
+                ul { @for target in new { li { (Text(ways::bare(target.as_str().unwrap_or_default()))) } } }
             }
         }
     }
 }
 
-/// What people read, in a language: the page of the notice, or of the place that shows it best.
-fn shown(body: &Value, language: &str, place: Option<&str>) -> Vec<Line> {
+/// What else stands on the page and does not change.
+fn folded(language: &str, rest: &[Line]) -> Markup {
+    html! {
+        @if !rest.is_empty() {
+            details.more {
+                summary { "Was sonst auf der Seite steht" }
+                (read_aloud(language, rest))
+            }
+        }
+    }
+}
+
+/// What people read, in a language: the page of the notice, or of the place that shows it best. Of a
+/// component's page what may change stands apart.
+fn shown(body: &Value, language: &str, place: Option<&str>) -> [Vec<Line>; 2] {
     let of_place = place.and_then(|place| {
         let all = words::list(body, "/documents").iter();
         let is_meant = |one: &&Value| {
@@ -313,7 +328,12 @@ fn shown(body: &Value, language: &str, place: Option<&str>) -> Vec<Line> {
         Some(card(page, id).unwrap_or(page))
     });
     let page = body.get("preview").and_then(|all| all.get(language)).and_then(Value::as_str);
-    of_place.or(page).map(reading::lines).unwrap_or_default()
+    let is_component = body.get("component").is_some();
+    let (first, rest) = match of_place.or(page) {
+        Some(page) if is_component => reading::parted(page),
+        page => (page.unwrap_or_default(), ""),
+    };
+    [first, rest].map(reading::lines)
 }
 
 /// The notice of an incident on a page of ours.

@@ -11,6 +11,9 @@ const SILENT: [&str; 5] = ["nav", "script", "style", "svg", "template"];
 /// Sections that a change does not change: the past, and figures.
 const LOOKING_BACK: [&str; 3] = ["\"s_days\"", "\"s_figures\"", "\"s_about\""];
 
+/// How the section of a component's other ways begins.
+const WAYS: &str = "<section aria-labelledby=\"s_ways\"";
+
 /// Most lines that are shown.
 const LINES_MAX: usize = 400;
 
@@ -36,6 +39,14 @@ pub(super) struct Line {
     pub(super) text: String,
 }
 
+/// A component's page in two: how it stands and how it goes all the same, and all the rest, which no word
+/// on the component changes.
+pub(super) fn parted(page: &str) -> (&str, &str) {
+    let begins = |(at, _): &(usize, &str)| !page.get(*at..).is_some_and(|rest| rest.starts_with(WAYS));
+    let rest = page.match_indices("<section").find(begins).map_or(page.len(), |(at, _)| at);
+    page.split_at_checked(rest).unwrap_or((page, ""))
+}
+
 /// The lines of the main part of a page; of a piece of a page all of them.
 pub(super) fn lines(page: &str) -> Vec<Line> {
     let main = page.split_once("<main").and_then(|(_, rest)| rest.split_once('>')).map_or(page, |(_, rest)| rest);
@@ -59,7 +70,7 @@ pub(super) fn lines(page: &str) -> Vec<Line> {
             reader.turn(Kind::Plain);
         } else if name == "a" {
             reader.link(tag, is_end);
-        } else if name == "span" && !is_end {
+        } else if matches!(&*name, "span" | "small") && !is_end {
             reader.apart = true;
         }
     }
@@ -145,7 +156,7 @@ mod tests {
     fn a_page_is_read_line_by_line() {
         let page = "<html><body><header>weg</header><main id=\"m\"><nav>weg</nav><h1>Störung &amp; <b>mehr</b></h1>\
                     <svg><use/></svg><p>Eins\nzwei<br>drei</p><ul><li><p>Telefon</p><a href=\"tel:+49\">0 23</a></li></ul>\
-                    <section aria-labelledby=\"s_days\"><h2 id=\"s_days\">weg</h2></section><dl><dt>Seit</dt><dd>heute<span>, <span>früh</span></span> <span>a</span><span>b</span></dd></dl><a href=\"https://a.example/?a&amp;b\">mehr</a>&amp;lt;\
+                    <section aria-labelledby=\"s_days\"><h2 id=\"s_days\">weg</h2></section><dl><dt>Seit</dt><dd>heute<span>, <span>früh</span></span> <span>a</span><span>b</span><small>c</small></dd></dl><a href=\"https://a.example/?a&amp;b\">mehr</a>&amp;lt;\
                     </main><footer>weg</footer>";
         let read: Vec<_> = lines(page).into_iter().map(|line| (line.kind, line.text)).collect();
         let expected = [
@@ -156,10 +167,21 @@ mod tests {
             (Kind::Item, "Telefon"),
             (Kind::Plain, "0 23"),
             (Kind::Term, "Seit"),
-            (Kind::Plain, "heute, früh a b"),
+            (Kind::Plain, "heute, früh a b c"),
             (Kind::Plain, "mehr (https://a.example/?a&b)&lt;"),
         ];
         assert_eq!(read, expected.map(|(kind, text)| (kind, text.to_owned())));
+    }
+
+    #[test]
+    fn of_a_component_it_comes_first_how_it_stands() {
+        let ways = "<section aria-labelledby=\"s_ways\"><h2>So geht es</h2></section>";
+        let page = |ways: &str| format!("<main><h1>Portal</h1>{ways}<section id=\"a\">Mehr</section></main>");
+        let first = |page: &str| lines(parted(page).0).len();
+        let rest = |page: &str| lines(parted(page).1).into_iter().map(|line| line.text).collect::<Vec<_>>();
+        assert_eq!((first(&page("")), rest(&page(""))), (1, vec!["Mehr".to_owned()]));
+        assert_eq!((first(&page(ways)), rest(&page(ways))), (2, vec!["Mehr".to_owned()]));
+        assert_eq!(parted("<main>ä"), ("<main>ä", ""));
     }
 
     #[test]

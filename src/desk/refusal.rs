@@ -1,5 +1,6 @@
 //! What the interface refuses, in German sentences that say what to do. The interface speaks to
-//! programs, too, and English to people who know it; what is not known here is passed on as it is.
+//! programs, too, and English to people who know it. What is not known here is about a form that is none
+//! of ours, or not as it is now: one sentence says so.
 
 use crate::desk::Told;
 use crate::desk::page::Fault;
@@ -191,6 +192,10 @@ const STATUSES: &[(u16, &str)] = &[
     (503, "Der Server hat nicht rechtzeitig geantwortet. Versuchen Sie es gleich noch einmal."),
 ];
 
+/// What is said of a form that nobody can have filled in like this on a page of ours.
+pub const STRANGE: &str = "Dieses Formular passt nicht mehr zu unserer Seite. Öffnen Sie die Seite bitte neu, und tragen Sie es noch \
+                           einmal ein.";
+
 /// A refusal as a fault of a form. `pointers` says which field a pointer of the request stands for: the
 /// first that it begins with.
 pub fn fault(told: &Told, pointers: &[(String, String)]) -> Fault {
@@ -201,8 +206,6 @@ pub fn fault(told: &Told, pointers: &[(String, String)]) -> Fault {
     let known = SENTENCES.iter().find(|(words, at, _)| detail.contains(words) && pointer.starts_with(at));
     let known = known.map(|(.., sentence)| *sentence);
     let by_status = || STATUSES.iter().find(|(status, _)| *status == told.status).map(|(_, sentence)| *sentence);
-    let sentence = known
-        .or_else(by_status)
-        .map_or_else(|| format!("Das hat nicht geklappt. Die Antwort war: {detail}"), str::to_owned);
+    let sentence = known.or_else(by_status).unwrap_or(STRANGE).to_owned();
     Fault { field: meant.map(|(_, field)| field.clone()), sentence }
 }

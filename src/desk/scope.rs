@@ -1,7 +1,9 @@
 //! Whose pages a visitor works on, as far as the pages need to know: which forms to show. What may
 //! be changed is the interface's word alone.
 
-use crate::desk::Visit;
+use serde_json::Value;
+
+use crate::desk::{Ask, Asking, Visit, words};
 use crate::model::snapshot::{PublicComponent, PublicOrganisation};
 use crate::model::status::OrganisationKind;
 use crate::publish::escape;
@@ -42,6 +44,26 @@ pub fn name(visit: &Visit, organisation: &PublicOrganisation) -> String {
 /// The name of a component on one line, in the desk's language.
 pub fn component_name(visit: &Visit, component: &PublicComponent) -> String {
     escape::line(&component.name.get("de", visit.snapshot.catalogue.site.language()))
+}
+
+/// A component that the public knows.
+pub fn component<'a>(visit: &'a Visit, id: &str) -> Option<&'a PublicComponent> {
+    let catalogue = &visit.snapshot.catalogue;
+    catalogue.components.get(*catalogue.component_index.get(id)? as usize)
+}
+
+/// The components that the visitor may change, if the public does not know one of these.
+pub async fn internal(visit: &Visit, ask: &dyn Ask, mut ids: impl Iterator<Item = &str>) -> Vec<Value> {
+    if ids.all(|id| component(visit, id).is_some()) {
+        return Vec::new();
+    }
+    words::list(&ask.ask(Asking::get("/components")).await.body, "/components").to_vec()
+}
+
+/// The name of a component that the public does not know, from the answer of [`internal`]; else its id.
+pub fn internal_name(internal: &[Value], id: &str) -> String {
+    let known = internal.iter().find(|line| words::text(line, "/id") == id);
+    known.map_or_else(|| id.to_owned(), |line| format!("{} (intern)", words::line(line, "/name")))
 }
 
 /// What groups towns: the county's part of their key.

@@ -50,6 +50,17 @@ impl Wall {
         }
     }
 
+    /// From when until when: of two times on one day the day is said once.
+    pub(super) fn window(&self, from: &str, until: &str) -> String {
+        match (self.local(from), self.local(until)) {
+            (Some(from), Some(until)) if from.date() == until.date() => {
+                let until = format!("{:02}:{:02} Uhr", until.hour(), until.minute());
+                format!("{} bis {until}", self.spoken(from).trim_end_matches(" Uhr"))
+            }
+            _ => format!("{} bis {}", self.moment(from), self.end(until)),
+        }
+    }
+
     fn spoken(&self, at: DateTime) -> String {
         format!("{}, {:02}:{:02} Uhr", self.day(at.date()), at.hour(), at.minute())
     }

@@ -51,11 +51,11 @@ pub fn asks_for_more(form: &Form) -> bool {
 }
 
 /// The rows of a form that is sent to `path`, below [`PREFIX`]: those of `now` (in the shape of a
-/// request) or those sent, and an empty one.
+/// request) or those sent, and an empty one if there is none.
 pub fn show(visit: &Visit, sent: Option<&Form>, faults: &[Fault], now: &[Value], path: &str) -> Markup {
     let rows = match sent {
         Some(form) => count(form).saturating_add(usize::from(asks_for_more(form))),
-        None => now.len().saturating_add(1),
+        None => now.len().max(1),
     };
     let rows = rows.min(ROWS_MAX);
     let kinds = choices(
@@ -213,9 +213,12 @@ fn guessed(targets: &[Value]) -> Option<AlternativeKind> {
 
 /// Links as people write them, one below the other.
 fn typed(targets: &[Value]) -> String {
-    let bare =
-        |link: &str| link.strip_prefix("tel:").or_else(|| link.strip_prefix("mailto:")).unwrap_or(link).to_owned();
     targets.iter().filter_map(Value::as_str).map(bare).collect::<Vec<_>>().join("\n")
+}
+
+/// A link as people write it.
+pub fn bare(link: &str) -> &str {
+    link.strip_prefix("tel:").or_else(|| link.strip_prefix("mailto:")).unwrap_or(link)
 }
 
 /// The links of lines that people typed, one in each; `None` if one looks like a telephone number and

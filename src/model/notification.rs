@@ -68,6 +68,9 @@ pub enum What {
         /// Where it goes on, if that is why it ended.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         merged_into: Option<Merged>,
+        /// Whether it ended because nobody watches any more what it is about.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        removed: bool,
     },
     /// Word on an incident was promised and did not come.
     Silence {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::model::catalogue::{Catalogue, Component};
 use crate::model::event::MaintenancePhase;
 use crate::model::id::{CheckId, CheckKey, ComponentId, IncidentId, MaintenanceId};
-use crate::model::incident::{Impact, Incident};
+use crate::model::incident::{Impact, Incident, Update};
 use crate::model::notice::{LocalNotice, MaintenanceNotice};
 use crate::model::notification::{Merged, What};
 use crate::model::notify::Topic;
@@ -220,6 +220,7 @@ impl Facts {
     fn incident(&self, incident: &Incident) -> Condition {
         let public = self.is_read_by_all(incident);
         let ids = || incident.concerned.iter().map(|c| c.component.clone());
+        let last = incident.updates.iter().rev().find(|update| update.retracted_at.is_none());
         let what = |internal: bool| {
             let organisations = self.concerned(ids(), internal);
             let organisation = |index: &u32| self.catalogue.organisations.get(*index as usize).map(|o| o.name.clone());
@@ -235,6 +236,7 @@ impl Facts {
                 more_organisations: organisations.len().saturating_sub(NAMED_MAX),
                 public,
                 merged_into: self.merged_into(incident, internal),
+                removed: last.is_some_and(Update::is_removal) && !incident.is_open(),
             }
         };
         Condition {

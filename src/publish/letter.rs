@@ -139,9 +139,19 @@ impl Told {
 impl Frame {
     fn told(&self, item: &Item) -> Told {
         let (headline, text, path) = match &item.what {
-            What::Incident { id, title, root, owner, organisations, more_organisations, public, merged_into } => {
+            What::Incident {
+                id,
+                title,
+                root,
+                owner,
+                organisations,
+                more_organisations,
+                public,
+                merged_into,
+                removed,
+            } => {
                 let named = (root, owner.as_ref(), organisations.as_slice(), *more_organisations);
-                let (headline, text) = self.incident(item, &self.body(title), merged_into.as_ref(), named);
+                let (headline, text) = self.incident(item, &self.body(title), (merged_into.as_ref(), *removed), named);
                 (headline, text, public.then(|| format!("/incidents/{id}")))
             }
             What::Silence { id, title, by, public } => {
@@ -240,7 +250,7 @@ impl Frame {
         &self,
         item: &Item,
         title: &Plain,
-        merged_into: Option<&Merged>,
+        (merged_into, removed): (Option<&Merged>, bool),
         (root, owner, organisations, more): (&Text, Option<&Text>, &[Text], usize),
     ) -> (String, String) {
         // An automatic title says already that it is a disruption.
@@ -251,6 +261,7 @@ impl Frame {
                 format!("Wird fortgeführt in: {}", escape::line(&self.body(into)))
             }
             (Some(_), Some(Merged { title: None, .. }), _) => format!("Wird anderswo fortgeführt: {bare}"),
+            (Some(_), None, _) if removed => format!("Wird nicht mehr überwacht: {bare}"),
             (Some(_), None, true) => format!("Behoben: {bare}"),
             (Some(_), None, false) => format!("War gestört, wieder behoben: {bare}"),
             (None, _, true) => format!("Schlimmer geworden: {bare}"),
@@ -265,7 +276,8 @@ impl Frame {
         }
         text.push_str(&format!("Seit {}", self.time(item.began_at)));
         if let Some(ended) = item.ended_at.filter(|_| merged_into.is_none()) {
-            text.push_str(&format!(", bis {}", self.time(ended)));
+            let watched = if removed { "überwacht " } else { "" };
+            text.push_str(&format!(", {watched}bis {}", self.time(ended)));
         }
         let impact = wording::Words::German.impact(item.severity);
         text.push_str(&format!(".\nUrsprung: {}", escape::line(&self.text(root))));

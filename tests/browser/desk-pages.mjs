@@ -176,6 +176,7 @@ async function story(walk, base, token) {
   }
   await page.getByLabel(/^Rathaus/).first().selectOption("major_outage");
   await page.locator("#next").selectOption({ index: 2 });
+  await page.getByText("So geht es trotzdem: Telefon, Formular, Schalter").click();
   await page.selectOption("#way-0-kind", "mail");
   await page.fill("#way-0-target", "rathaus@stadt.example");
   await page.fill("#way-0-label-de", "Rathaus");
@@ -284,6 +285,12 @@ async function things(walk, base) {
   await walk.look("cancel");
   await walk.press("Wirklich absagen");
   walk.must("cancel", (await page.textContent("main")).includes("Es ist abgesagt"), "it is not called off");
+
+  // What was done on the way is in the log.
+  for (const name of ["audit", "operations"]) {
+    await page.goto(`${base}/admin/${name}`);
+    await walk.look(name);
+  }
 }
 
 async function main() {

@@ -88,7 +88,7 @@ pub(in crate::cli) struct Plan {
     /// When it ends; a date is included.
     #[arg(long, value_name = "TIME")]
     until: String,
-    /// An id of your own.
+    /// An id of your own; it begins with that of an organisation of yours.
     #[arg(long, value_name = "ID")]
     id: Option<String>,
     /// When to announce it, if later than now.

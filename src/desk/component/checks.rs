@@ -43,6 +43,12 @@ fn reason(value: &Value) -> Option<&'static str> {
     Reason::parse(words::text(value, "/reason")).map(|reason| Words::German.reason(reason))
 }
 
+/// What a check asks: the address of a page says already how.
+fn asked(check: &Value) -> String {
+    let (kind, target) = (words::text(check, "/kind"), words::line(check, "/target"));
+    if target.starts_with(kind) { target } else { format!("{kind}: {target}") }
+}
+
 fn row(seen: &Seen<'_>, check: &Value) -> Markup {
     let since = words::text(check, "/since");
     let found = Verdict::parse(words::text(check, "/verdict")).unwrap_or(Verdict::Unknown);
@@ -61,7 +67,7 @@ fn row(seen: &Seen<'_>, check: &Value) -> Markup {
             }
             @if let Some(reason) = reason(check) { p { (reason) } }
             p.meta {
-                (words::text(check, "/kind")) ": " (words::line(check, "/target"))
+                (asked(check))
                 @if !since.is_empty() { " · seit " (Wall::of(seen.visit).moment(since)) }
             }
             @if !probes.is_empty() {

@@ -159,12 +159,14 @@ fn names(seen: &Seen<'_>, reached: &[String]) -> String {
     let name = |reach: &String| {
         let (not, id) = reach.strip_prefix('!').map_or(("", reach.as_str()), |id| ("nicht ", id));
         if !id.is_empty() && id.bytes().all(|byte| byte.is_ascii_digit()) {
-            return format!("alle in: {}", scope::county_name(seen.visit, id));
+            return format!("{} (alle)", scope::county_name(seen.visit, id));
         }
         let known = seen.visit.snapshot.organisation(id).map(|(_, town)| scope::name(seen.visit, town));
         format!("{not}{}", known.unwrap_or_else(|| escape::line(&Plain::new(id))))
     };
-    let first: Vec<String> = reached.iter().take(NAMES_MAX).map(name).collect();
+    // Who is meant comes before who of them is not.
+    let (out, within): (Vec<&String>, Vec<&String>) = reached.iter().partition(|reach| reach.starts_with('!'));
+    let first: Vec<String> = within.into_iter().chain(out).take(NAMES_MAX).map(name).collect();
     let more = reached.len().saturating_sub(NAMES_MAX);
     let all = first.join(", ");
     if more > 0 { format!("{all} und {more} weitere") } else { all }
@@ -192,7 +194,7 @@ fn said(seen: &Seen<'_>, word: &Value) -> Markup {
             @for way in ways {
                 p {
                     (way.pointer(&format!("/label/{language}")).and_then(Value::as_str).map(Plain::new).unwrap_or_default())
-                    @for target in words::list(way, "/target") { " " (words::line(target, "")) }
+                    @for target in words::list(way, "/target") { " " (ways::bare(&words::line(target, ""))) }
                 }
             }
             p.meta {
@@ -213,10 +215,8 @@ fn new_word(seen: &Seen<'_>, sent: &Sent<'_>, towns: &[&PublicOrganisation]) -> 
     html! {
         details id="say" open[!seen.is_owned || fields.is_some()] {
             summary { @if reached.is_empty() { "Etwas Neues sagen" } @else { "Ändern: " (names(seen, &reached)) } }
-            p.hint {
-                @if reached.is_empty() { "Sagen Sie etwas Neues für dieselben Orte, ersetzt es das Alte ganz." }
-                @else { "Wen Sie unten herausnehmen, für den gilt weiter, was bisher gesagt ist." }
-            }
+            @if reached.is_empty() { p.hint { "Sagen Sie etwas Neues für dieselben Orte, ersetzt es das Alte ganz." } }
+            @else if towns.len() > 1 { p.hint { "Wen Sie unten herausnehmen, für den gilt weiter, was bisher gesagt ist." } }
             form method="post" action=(seen.action("local")) {
                 (seen.begin(fields, sent.status))
                 @for reach in &reached { input type="hidden" name="reach" value=(Plain::new(reach)); }

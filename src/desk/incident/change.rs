@@ -294,7 +294,8 @@ fn show_edit(
         first.into_iter().chain(others).map(|part| (part.id.as_str(), part.name.as_str())).collect();
     roots.truncate(ROOTS_MAX);
     if !roots.iter().any(|(id, _)| *id == root) {
-        roots.insert(0, (root, root));
+        let name = incident.text("/incident/root/name");
+        roots.insert(0, (root, if name.is_empty() { root } else { name }));
     }
     let field = |name, label, hint, all, now| Field { name, label, hint, kind: Kind::OneOf(all), required: true, now };
     let text = Texts {

@@ -227,7 +227,10 @@ fn show(
             (states.show("Was ist gestört?", "Wählen Sie mindestens einen Dienst, und wie es um ihn steht.", sent, faults))
             (since.show(sent, faults))
             (promise(visit, sent, faults, ""))
-            (ways::show(visit, sent, faults, &[], "/incidents/new"))
+            details.more open[ways::is_open(sent, faults, &[])] {
+                summary { "So geht es trotzdem: Telefon, Formular, Schalter" }
+                (ways::show(visit, sent, faults, &[], "/incidents/new"))
+            }
             details.more open[opens(sent, faults)] {
                 summary { "Mehr angeben: Ende, Ursache, nicht betroffen, Internes" }
                 (ending(visit, sent, faults, &Value::Null))

@@ -8,7 +8,7 @@ use crate::desk::page;
 use crate::desk::scope;
 use crate::desk::time::Wall;
 use crate::desk::words;
-use crate::desk::{PREFIX, Reply, Visit};
+use crate::desk::{Ask, PREFIX, Reply, Visit};
 
 /// What is said after something was done, by its word in the address.
 const DONE: &[(&str, &str)] = &[
@@ -24,34 +24,68 @@ const DONE: &[(&str, &str)] = &[
     ("unsaid", "Ihre eigenen Worte stehen nicht mehr dabei."),
 ];
 
-pub(super) fn page(visit: &Visit, incident: &Known) -> Reply {
+pub(super) async fn page(visit: &Visit, ask: &dyn Ask, incident: &Known) -> Reply {
     let done = visit.query.text("done");
     let done = DONE.iter().find(|(word, _)| *word == done).map(|(_, sentence)| *sentence);
+    let names = Names::of(visit, ask, incident).await;
+    let is_foreign = !incident.may_change();
     let main = html! {
         h1 { (incident.title()) }
         @if let Some(done) = done { div.done role="status" { p { (done) } } }
-        (facts(visit, incident))
+        (warnings(visit, incident))
         (actions(incident))
-        (overlays(visit, incident))
+        @if is_foreign { (overlays(visit, incident)) }
+        (facts(visit, incident, &names))
+        @if !is_foreign { (overlays(visit, incident)) }
         (updates(visit, incident))
         p.act { a href={ (PREFIX) "/incidents" } { "Alle Störungen" } }
     };
     Reply::page(200, page::page(visit, incident.title(), &main))
 }
 
-fn facts(visit: &Visit, incident: &Known) -> Markup {
+/// The names of components, also of those that the public does not know.
+struct Names<'a> {
+    visit: &'a Visit,
+    internal: Vec<Value>,
+    /// Whether what is concerned belongs to several organisations, so that a name needs its owner's.
+    is_shared: bool,
+}
+
+impl<'a> Names<'a> {
+    async fn of(visit: &'a Visit, ask: &dyn Ask, incident: &Known) -> Self {
+        let given = incident.body.pointer("/internal/components").and_then(Value::as_object);
+        let given = given.into_iter().flat_map(|given| given.keys().map(String::as_str));
+        let root = Some(incident.text("/internal/root")).filter(|id| incident.is_rootless() && !id.is_empty());
+        let internal = scope::internal(visit, ask, given.chain(root)).await;
+        let concerned = words::list(&incident.body, "/incident/components").iter();
+        let mut owners: Vec<u32> =
+            concerned.filter_map(|one| Some(scope::component(visit, words::text(one, "/id"))?.owner)).collect();
+        owners.sort_unstable();
+        owners.dedup();
+        Self { visit, internal, is_shared: owners.len() > 1 }
+    }
+
+    fn name(&self, id: &str) -> String {
+        let Some(component) = scope::component(self.visit, id) else { return scope::internal_name(&self.internal, id) };
+        let owner = self.visit.snapshot.catalogue.organisations.get(component.owner as usize);
+        let name = scope::component_name(self.visit, component);
+        match owner.filter(|_| self.is_shared) {
+            Some(owner) => format!("{name} ({})", scope::name(self.visit, owner)),
+            None => name,
+        }
+    }
+}
+
+/// What somebody has to do something about.
+fn warnings(visit: &Visit, incident: &Known) -> Markup {
     let wall = Wall::of(visit);
-    let field = |name: &str| incident.field(name);
-    let root = incident.text("/incident/root/name");
-    let root = if root.is_empty() { incident.text("/internal/root") } else { root };
-    let is_open = incident.is_open();
     html! {
         @if words::flag(&incident.body, "/incident/overdue") {
             div.faults {
-                p { strong { "Überfällig: " } "Eine Nachricht war versprochen bis " (wall.moment(field("next_update_by"))) "." }
+                p { strong { "Überfällig: " } "Eine Nachricht war versprochen bis " (wall.moment(incident.field("next_update_by"))) "." }
             }
         }
-        @if incident.may_change() && !words::flag(&incident.body, "/internal/touched") && is_open {
+        @if incident.may_change() && !words::flag(&incident.body, "/internal/touched") && incident.is_open() {
             div.warn {
                 p {
                     strong { "Noch niemand hat etwas dazu geschrieben." }
@@ -59,11 +93,23 @@ fn facts(visit: &Visit, incident: &Known) -> Markup {
                 }
             }
         }
+    }
+}
+
+fn facts(visit: &Visit, incident: &Known, names: &Names<'_>) -> Markup {
+    let wall = Wall::of(visit);
+    let field = |name: &str| incident.field(name);
+    let root = match incident.is_rootless() {
+        true => Some(incident.text("/internal/root")).filter(|id| !id.is_empty()).map(|id| names.name(id)),
+        false => Some(incident.text("/incident/root/name").to_owned()),
+    };
+    let is_open = incident.is_open();
+    html! {
         dl.facts {
             dt { "Stand" } dd { (words::incident_status(field("status"))) ", " (words::impact(field("impact"))) }
             dt { "Seit" } dd { (wall.moment(field("started_at"))) @if is_open { ", " (wall.ago(field("started_at"))) } }
             @if !field("resolved_at").is_empty() { dt { "Behoben" } dd { (wall.moment(field("resolved_at"))) } }
-            @if !root.is_empty() {
+            @if let Some(root) = root {
                 dt { "Ursache liegt bei" }
                 dd { (root) @if words::flag(&incident.body, "/internal/root_set") { " (von Hand gesetzt)" } }
             }
@@ -74,10 +120,10 @@ fn facts(visit: &Visit, incident: &Known) -> Markup {
                     dt { "Nächste Nachricht bis" } dd { (wall.moment(field("next_update_by"))) }
                 }
             }
-            (components(visit, incident))
+            (components(visit, incident, names))
         }
         @if incident.is_public() {
-            p { a href={ "/incidents/" (incident.id) } { "So sieht es die Öffentlichkeit" } }
+            p.aside { a href={ "/incidents/" (incident.id) } { "So sieht es die Öffentlichkeit" } }
         } @else {
             p.meta { "Nur intern: Öffentlich ist davon nichts zu lesen." }
         }
@@ -102,13 +148,8 @@ fn ending(visit: &Visit, incident: &Known) -> Markup {
 /// Most components in a line.
 const NAMES_MAX: usize = 30;
 
-fn components(visit: &Visit, incident: &Known) -> Markup {
-    let catalogue = &visit.snapshot.catalogue;
-    let known = |id: &str| {
-        let index = catalogue.component_index.get(id).copied()?;
-        catalogue.components.get(index as usize)
-    };
-    let named = |id: &str| known(id).map_or_else(|| id.to_owned(), |one| scope::component_name(visit, one));
+fn components(visit: &Visit, incident: &Known, names: &Names<'_>) -> Markup {
+    let kind = |id: &str| scope::component(visit, id).map(|one| one.kind);
     let all = words::list(&incident.body, "/incident/components");
     let given = incident.body.pointer("/internal/components").and_then(Value::as_object);
     html! {
@@ -118,7 +159,7 @@ fn components(visit: &Visit, incident: &Known) -> Markup {
                 ul.plain {
                     @for one in all.iter().take(NAMES_MAX) {
                         @let id = words::text(one, "/id");
-                        li { (named(id)) ": " (words::status(words::text(one, "/status"), known(id).map(|one| one.kind))) }
+                        li { (names.name(id)) ": " (words::status(words::text(one, "/status"), kind(id))) }
                     }
                     @if all.len() > NAMES_MAX { li { "und " (all.len().saturating_sub(NAMES_MAX)) " weitere" } }
                 }
@@ -129,7 +170,7 @@ fn components(visit: &Visit, incident: &Known) -> Markup {
             dd {
                 ul.plain {
                     @for (id, status) in given {
-                        li { (named(id)) ": " (words::status(status.as_str().unwrap_or_default(), known(id).map(|one| one.kind))) }
+                        li { (names.name(id)) ": " (words::status(status.as_str().unwrap_or_default(), kind(id))) }
                     }
                 }
             }

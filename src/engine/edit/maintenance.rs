@@ -25,6 +25,10 @@ const UPDATES_MAX: usize = 500;
 impl State {
     pub(super) fn decide_plan(&self, new: &NewMaintenance, rights: &Rights<'_>, at: Timestamp) -> Decision {
         self.must_read(&new.title, "/title")?;
+        if new.id.as_ref().is_some_and(|id| !rights.may_choose(id.as_str())) {
+            let detail = "an id of yours begins with that of your organisation and `-`; leave it out, and one is made";
+            return Err(Refusal::field("/id", detail));
+        }
         let id = new.id.clone().unwrap_or_else(|| {
             let key = stable_key(&format!("{:?}\n{}", new.components, self.record.position));
             MaintenanceId::new(format!("m{key:016x}"))

@@ -36,6 +36,14 @@ impl<'a> Rights<'a> {
         self.catalogue.organisations.get(organisation as usize).is_some_and(|owner| self.speaks_for(&owner.id))
     }
 
+    /// Whether the editor may choose this id for something new. Each organisation has names of its own, so
+    /// that a name that is taken tells nobody of what others have not announced yet.
+    pub(super) fn may_choose(&self, id: &str) -> bool {
+        let is_of = |name: &str| id.strip_prefix(name).is_some_and(|rest| rest.starts_with('-'));
+        let mut all = self.catalogue.organisations.iter().map(|organisation| &organisation.id);
+        self.editor.is_admin_of_all() || all.any(|id| is_of(id.as_str()) && self.speaks_for(id))
+    }
+
     /// Whether the editor may change a component.
     pub(in crate::engine) fn owns(&self, component: &Component) -> bool {
         self.speaks_for_index(component.owner)

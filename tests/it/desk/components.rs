@@ -119,7 +119,7 @@ fn seventy_two_towns_are_told_at_once_and_taken_back_at_once() {
         "Alle 72 ansehen",
         "Nur Meldebescheinigungen.",
         "Bitte zweimal prüfen",
-        "tel:115",
+        "in keiner Datei des Betreibers steht es bisher: 115",
     ]);
     assert_eq!(mode_in(&program, 7), "regular", "a preview changes nothing");
 
@@ -183,10 +183,12 @@ fn a_word_is_changed_as_it_stands_and_somebody_elses_in_between_is_said() {
     assert_eq!(browser.api("PUT", "/components/portal/local", Some(&word)).0, 200);
     let before = browser.api("GET", "/components/portal", None).1["internal"]["local"].clone();
     let page = browser.get("/admin/components/portal");
-    page.assert_says(&["nicht Stadt 09, alle in: Kreis", "Bürgertelefon tel:115"]);
+    page.assert_says(&["(alle), nicht Stadt 09", "Bürgertelefon 115"]);
     let mut change = page.form("/remove");
     change.action = "/admin/components/portal/change".to_owned();
-    let mut form = browser.send(&change).form("/local");
+    let changing = browser.send(&change);
+    changing.assert_says(&["Wen Sie unten herausnehmen"]);
+    let mut form = changing.form("/local");
     assert_eq!(form.all("town").len(), TOWNS, "the county and its towns but one");
     for (name, value) in [
         ("mode", "basic"),
@@ -202,7 +204,7 @@ fn a_word_is_changed_as_it_stands_and_somebody_elses_in_between_is_said() {
     }
     form.set("local-text-de", "Auch ohne Termin.");
     let preview = browser.send(&form);
-    preview.assert_says(&["nicht Stadt 09, alle in: Kreis"]);
+    preview.assert_says(&["(alle), nicht Stadt 09"]);
     // Meanwhile somebody else says something of another town.
     let other = serde_json::json!({ "organisations": ["stadt-3"], "mode": "off" });
     assert_eq!(browser.api("PUT", "/components/portal/local", Some(&other)).0, 200);
@@ -224,6 +226,20 @@ fn a_word_is_changed_as_it_stands_and_somebody_elses_in_between_is_said() {
     let asked = browser.send(&form);
     assert_eq!(browser.api("PUT", "/components/portal/local", Some(&word)).0, 200);
     assert_eq!(browser.send(asked.form("/remove").set("do", "publish")).status, 412);
+}
+
+#[test]
+fn a_town_that_changes_its_only_word_can_take_nobody_out() {
+    let (place, _outside) = county();
+    let program = place.serve();
+    let mut browser = sign_in(&place, &program, &town(3));
+    let word = serde_json::json!({ "organisations": ["stadt-3"], "mode": "off" });
+    assert_eq!(browser.api("PUT", "/components/portal/local", Some(&word)).0, 200);
+    let mut change = browser.get("/admin/components/portal").form("/remove");
+    change.action = "/admin/components/portal/change".to_owned();
+    let changing = browser.send(&change);
+    changing.assert_says(&["Ändern: Stadt 03", "Gilt für: Stadt 03"]);
+    assert!(!changing.body.contains("Wen Sie unten herausnehmen"));
 }
 
 #[test]
@@ -302,6 +318,12 @@ fn a_status_is_set_by_hand_and_given_back() {
     form.set("until", "");
     let preview = browser.send(&form);
     preview.assert_says(&["Neuer Stand", "nicht erreichbar", "So lesen es die Leute:", "Auf Englisch"]);
+    let (first, rest) = preview.body.split_once("Was sonst auf der Seite steht").unwrap();
+    assert!(
+        first.contains("Von Hand gesetzt") && !first.contains("Alle Angebote"),
+        "what changes comes first: {first}"
+    );
+    assert!(rest.contains("Alle Angebote"), "all else is not lost: {rest}");
     assert_eq!(program.component("post")["status"], "operational");
     let mut publishing = preview.form("/status");
     publishing.set("do", "publish");

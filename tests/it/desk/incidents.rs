@@ -223,8 +223,8 @@ fn the_first_page_says_what_is_late_then_what_is_wrong_and_what_to_do() {
         "Noch niemand hat etwas dazu geschrieben",
         "Meldung schreiben</a>",
         "Dauert länger als angekündigt",
-        "Gerade gestört</h2>",
         "Ihre Worte prüfen</h2>",
+        "Gerade gestört</h2>",
         "Stand unbekannt</h2>",
     ]
     .iter()
@@ -238,6 +238,17 @@ fn the_first_page_says_what_is_late_then_what_is_wrong_and_what_to_do() {
     });
     let read = page(&asks("", &[]), &calm).body;
     assert!(read.contains("keine Störung bekannt") && read.contains("nichts zu tun"), "{read}");
+    // What others promised and did not keep is told, but nothing is asked of the visitor.
+    let others = Interface::new(|_: &Asking| {
+        let mut told_all = overview("Stromausfall");
+        for pointer in ["/incidents/0", "/maintenance/0"] {
+            told_all.pointer_mut(pointer).unwrap()["may_change"] = false.into();
+        }
+        told(200, told_all)
+    });
+    let read = page(&asks("", &[]), &others).body;
+    assert!(read.contains("Eine Nachricht war versprochen bis") && read.contains("Dauert länger"), "{read}");
+    assert!(!read.contains("Überfällig</h2>") && !read.contains("Dann sagen Sie es"), "{read}");
     let down = Interface::new(|_: &Asking| refused(503, "", "the store"));
     assert_eq!(page(&asks("", &[]), &down).status, 503);
 }
@@ -354,7 +365,7 @@ fn a_refusal_stands_at_its_field_in_german_and_nothing_typed_is_lost() {
             "status",
             "noch Fehler",
         ),
-        ("", "something that nobody has translated", 422, "", "something that nobody has translated"),
+        ("", "unknown variant `huge`", 422, "", "Dieses Formular passt nicht mehr zu unserer Seite."),
     ] {
         let ask = Interface::new(move |asking: &Asking| match asking.method {
             "GET" => well("Strom", asking),

@@ -123,7 +123,7 @@ fn a_closure_is_looked_at_in_every_format_before_it_is_published() {
         "From Monday, 25 October 2027 up to and including Sunday, 31 October 2027",
         "Office closed",
         "Bitte zweimal prüfen",
-        "tel:+494152139",
+        "steht es bisher: +494152139",
         "Kalender, Deutsch: /calendar.ics",
         "BEGIN:VTODO",
         "DTEND;VALUE=DATE:20271101",
@@ -315,15 +315,15 @@ fn parts_are_back_one_by_one_and_what_overruns_stands_first() {
     let now = system_time();
     let begin = now.minus(Duration::from_secs(3_600)).to_string();
     let body = json!({
-        "id": "umzug", "title": "Umzug", "components": ["buergerbuero", "homepage"], "ends": "on_notice",
+        "id": "geesthacht-umzug", "title": "Umzug", "components": ["buergerbuero", "homepage"], "ends": "on_notice",
         "from": begin, "until": now.plus(Duration::from_secs(2)).to_string(),
     });
     assert_eq!(browser.api("POST", "/maintenance", Some(&body)).0, 201);
-    as_soon_as(&program, "umzug", "overrunning");
+    as_soon_as(&program, "geesthacht-umzug", "overrunning");
     let list = browser.get("/admin/maintenance");
     list.assert_says(&["Dauert länger als angekündigt: bitte melden"]);
     assert!(list.body.find("Umzug").unwrap() < list.body.find("Umstellung").unwrap());
-    let page = browser.get("/admin/maintenance/umzug");
+    let page = browser.get("/admin/maintenance/geesthacht-umzug");
     page.assert_says(&["Das angekündigte Ende ist vorbei.", "erst, wenn Sie es melden"]);
     let empty = page.form("/word");
     browser.send(&empty).assert_says(&["Bitte schreiben Sie etwas, oder sagen Sie, was wieder läuft."]);
@@ -333,20 +333,20 @@ fn parts_are_back_one_by_one_and_what_overruns_stands_first() {
     form.set("since-homepage", "").set("word-de", "Die Homepage geht wieder.");
     let preview = browser.send(&form);
     preview.assert_says(&["Die Homepage geht wieder.", "wieder da"]);
-    assert_eq!(public(&program, "umzug")["components"][1]["ended_at"], Value::Null);
+    assert_eq!(public(&program, "geesthacht-umzug")["components"][1]["ended_at"], Value::Null);
     let mut publishing = preview.form("/word");
     publishing.set("do", "publish");
     browser.send(&publishing).assert_says(&["Ihre Meldung ist veröffentlicht.", "Homepage: wieder da seit"]);
     let twice = browser.send(&publishing);
     twice.assert_says(&["Ihre Meldung ist veröffentlicht."]);
-    let told = browser.api("GET", "/maintenance/umzug", None).1;
+    let told = browser.api("GET", "/maintenance/geesthacht-umzug", None).1;
     let said = told["internal"]["notice"]["updates"].as_array().unwrap();
     let written = said.iter().filter(|update| update["body"].to_string().contains("geht wieder")).count();
     assert_eq!(written, 1, "{said:?}");
 
     let mut typed = twice.form("/word");
     typed.set("word-de", "Es dauert bis morgen.");
-    let mut changed = browser.get("/admin/maintenance/umzug/edit").form("/edit");
+    let mut changed = browser.get("/admin/maintenance/geesthacht-umzug/edit").form("/edit");
     changed.set("title-de", "Langer Umzug");
     let mut form = twice.form("/word");
     form.set("over", "1");
@@ -354,8 +354,8 @@ fn parts_are_back_one_by_one_and_what_overruns_stands_first() {
     let done = browser.send(preview.form("/word").set("do", "publish"));
     done.assert_says(&["beendet"]);
     assert!(!done.body.contains("/word\""), "nothing more is to be said of what is over");
-    as_soon_as(&program, "umzug", "completed");
-    assert_eq!(browser.get("/admin/maintenance/umzug/edit").path, "/admin/maintenance/umzug");
+    as_soon_as(&program, "geesthacht-umzug", "completed");
+    assert_eq!(browser.get("/admin/maintenance/geesthacht-umzug/edit").path, "/admin/maintenance/geesthacht-umzug");
     // Whoever was writing meanwhile still reads what it was.
     for (form, text) in [(&mut typed, "Es dauert bis morgen."), (&mut changed, "Langer Umzug")] {
         for button in ["preview", "publish", "edit"] {

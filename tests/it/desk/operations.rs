@@ -141,7 +141,7 @@ fn a_quiet_program_says_so_and_a_troubled_one_begins_with_what_needs_somebody() 
     }
     assert!(!first.contains("Nichts:"));
     for sentence in [
-        "Der Dienst antwortet nicht rechtzeitig. (timeout)",
+        "<p>Der Dienst antwortet nicht rechtzeitig.</p>",
         "22.11.2026, 06:04 Uhr",
         "noch 2 Tage",
         "1,2 s · &lt;script&gt;",
@@ -255,7 +255,7 @@ fn each_editor_sees_what_is_theirs_and_an_admin_everything() {
     assert_eq!(all["store"]["writable"], true);
     assert_eq!(all["checks"], json!({ "up": 1, "degraded": 0, "down": 1, "unknown": 0, "waiting": 0 }));
     let page = page_of(&all);
-    assert!(page.contains("Portal") || page.contains("portal/anmeldung"), "{page}");
+    assert!(page.contains("Portal") || page.contains("„portal“ (anmeldung)"), "{page}");
 
     let (_, mine) = operations(&program, &token(&place, &["--role", "editor", "--organisation", "astadt"]));
     assert_eq!((&mine["all"], &mine["failing"]["listed"][0]["component"]), (&false.into(), &"fachverfahren".into()));

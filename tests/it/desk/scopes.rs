@@ -137,9 +137,9 @@ fn a_towns_words_on_anothers_incident_are_answered_with_nothing_internal() {
 #[test]
 fn what_a_token_may_not_know_of_cannot_be_told_from_what_does_not_exist() {
     let (place, program) = county();
-    let (kreis, hattingen) = (of(&place, &program, &["kreis"]), of(&place, &program, &["hattingen"]));
+    let (mut kreis, hattingen) = (of(&place, &program, &["kreis"]), of(&place, &program, &["hattingen"]));
     let planned = json!({
-        "id": "umzug", "title": "Umzug", "components": ["portal"], "announced_at": "2098-01-01",
+        "id": "kreis-umzug", "title": "Umzug", "components": ["portal"], "announced_at": "2098-01-01",
         "from": "2098-02-01", "until": "2098-02-02",
     });
     assert_eq!(kreis.api("POST", "/maintenance", Some(&planned)).0, 201);
@@ -147,6 +147,10 @@ fn what_a_token_may_not_know_of_cannot_be_told_from_what_does_not_exist() {
         kreis.api("POST", "/incidents", Some(&json!({ "title": "x", "text": "x", "root": "geheimraum" })));
     assert_eq!((status, &made["incident"]["public"]), (201, &json!(false)));
     let hidden = made["incident"]["id"].as_str().unwrap().to_owned();
+    let page = kreis.get(&format!("/admin/incidents/{hidden}"));
+    page.assert_says(&["Ursache liegt bei Geheimraum (intern)"]);
+    let at = |words: &str| page.body.find(words).unwrap();
+    assert!(at("Neue Meldung schreiben") < at("Ursache liegt bei"), "what to do comes before what is known");
     let alike = |method: &str, path: &str, ids: [&str; 2], body: &Value| {
         for etag in ["\"0\"", "\"1\"", "*"] {
             let [there, not_there] = ids.map(|id| {
@@ -158,10 +162,21 @@ fn what_a_token_may_not_know_of_cannot_be_told_from_what_does_not_exist() {
         }
     };
     let (title, word) = (json!({ "title": "y" }), json!({ "text": "y" }));
-    let umzug = ["umzug", "kein-umzug"];
+    let umzug = ["kreis-umzug", "kreis-kein-umzug"];
     alike("GET", "/maintenance/ID", umzug, &Value::Null);
     alike("PATCH", "/maintenance/ID", umzug, &title);
     alike("POST", "/maintenance/ID/updates", umzug, &word);
+    // Nor does a name that is taken tell of it: each has names of its own.
+    let named = |who: &Browser<'_>, id: &str| {
+        let mut planned = planned.clone();
+        planned["id"] = id.into();
+        let (status, told) = who.api("POST", "/maintenance", Some(&planned));
+        (status, told.to_string().replace(id, "?"))
+    };
+    assert_eq!(named(&hattingen, umzug[0]), named(&hattingen, umzug[1]));
+    assert_eq!([umzug[1], "hattingenumzug"].map(|id| named(&hattingen, id).0), [422, 422]);
+    assert_eq!(named(&hattingen, "hattingen-umzug").0, 403, "the name would do, the component is somebody else's");
+    assert_eq!(named(&kreis, umzug[0]).0, 409, "who knows of it is told so");
     let incident = [hidden.as_str(), "i0000000000000000"];
     alike("GET", "/incidents/ID", incident, &Value::Null);
     alike("PATCH", "/incidents/ID", incident, &title);
@@ -178,7 +193,7 @@ fn what_a_token_may_not_know_of_cannot_be_told_from_what_does_not_exist() {
         with_etag(&hattingen, "PUT", "/components/portal/override", "\"0\"", &json!({ "status": "unknown" }));
     assert_eq!((status, told.contains("ETag")), (403, false), "{told}");
     // Who may, is told that it was changed since.
-    assert_eq!(with_etag(&kreis, "PATCH", "/maintenance/umzug", "\"99\"", &title).0, 412);
+    assert_eq!(with_etag(&kreis, "PATCH", "/maintenance/kreis-umzug", "\"99\"", &title).0, 412);
     let word = json!({ "organisations": ["hattingen"], "mode": "off" });
     assert_eq!(with_etag(&hattingen, "PUT", "/components/portal/local", "\"0\"", &word).0, 412);
 }
@@ -221,7 +236,7 @@ fn a_town_reads_every_word_that_reaches_it_and_takes_back_its_own() {
 
     let page = hattingen.get("/admin/components/portal");
     page.assert_says(&[
-        "alle in: Kreis",
+        "Kreis (alle)",
         "Für den ganzen Kreis.",
         "Das hat die Stelle gesagt, der der Dienst gehört.",
         "In zwei Städten.",

@@ -226,19 +226,19 @@ fn what_is_back_stays_back_and_what_is_over_stays_over() {
 #[test]
 fn a_declaration_comes_back_and_takes_nothing_of_others_over() {
     let declared = format!(
-        "{}[[maintenance]]\nid = \"wartung\"\ntitle = \"Wartung\"\ncomponents = [\"portal\"]\nfrom = 2023-12-01\nuntil = 2023-12-02\n",
+        "{}[[maintenance]]\nid = \"witten-wartung\"\ntitle = \"Wartung\"\ncomponents = [\"portal\"]\nfrom = 2023-12-01\nuntil = 2023-12-02\n",
         super::WORLD
     );
     let mut world = World::of(&declared);
     reload(&mut world, super::WORLD);
-    assert_eq!(world.state.record.maintenance["wartung"].phase, MaintenancePhase::Cancelled);
+    assert_eq!(world.state.record.maintenance["witten-wartung"].phase, MaintenancePhase::Cancelled);
     reload(&mut world, &declared);
-    assert_eq!(world.state.record.maintenance["wartung"].phase, MaintenancePhase::Announced);
+    assert_eq!(world.state.record.maintenance["witten-wartung"].phase, MaintenancePhase::Announced);
     let mut world = World::new();
-    let window = json!({ "id": "wartung", "title": text("Wittens"), "components": ["homepage-w"], "from": "2023-12-01", "until": "2023-12-02" });
+    let window = json!({ "id": "witten-wartung", "title": text("Wittens"), "components": ["homepage-w"], "from": "2023-12-01", "until": "2023-12-02" });
     world.done(&editor_of(&["witten"]), "POST /maintenance", &window);
     reload(&mut world, &declared);
-    assert!(world.state.record.maintenance["wartung"].covers(&id("homepage-w")).is_some());
+    assert!(world.state.record.maintenance["witten-wartung"].covers(&id("homepage-w")).is_some());
 }
 
 #[test]

@@ -21,7 +21,7 @@ fn every_verb_keeps_to_its_scope() {
     let mut world = World::new();
     let incident = json!({ "title": text("x"), "text": text("x"), "root": "portal" });
     let open = world.done(&editor_of(&["kreis"]), "POST /incidents", &incident);
-    let window = json!({ "id": "m1", "title": text("x"), "components": ["portal"], "from": "2023-12-01", "until": "2023-12-02" });
+    let window = json!({ "id": "kreis-m1", "title": text("x"), "components": ["portal"], "from": "2023-12-01", "until": "2023-12-02" });
     world.done(&editor_of(&["kreis"]), "POST /maintenance", &window);
     let verbs: Vec<(String, Value)> = vec![
         (format!("PATCH /incidents/{open}"), json!({ "impact": "minor" })),
@@ -34,8 +34,8 @@ fn every_verb_keeps_to_its_scope() {
         ),
         (format!("POST /incidents/{open}/merge"), json!({ "into": open })),
         (format!("PUT /incidents/{open}/overlays/witten"), json!({ "text": text("x") })),
-        ("PATCH /maintenance/m1".into(), json!({ "title": text("y") })),
-        ("POST /maintenance/m1/updates".into(), json!({ "text": text("y") })),
+        ("PATCH /maintenance/kreis-m1".into(), json!({ "title": text("y") })),
+        ("POST /maintenance/kreis-m1/updates".into(), json!({ "text": text("y") })),
         ("PUT /components/portal/override".into(), json!({ "status": "major_outage" })),
         ("PUT /components/portal/local".into(), json!({ "organisations": ["witten"], "mode": "basic" })),
         ("PUT /components/portal/local".into(), json!({ "organisations": ["05954"], "mode": "basic" })),
@@ -123,7 +123,7 @@ fn what_is_internal_to_others_is_unknown() {
     world.done(
         &editor_of(&["kreis"]),
         "POST /maintenance",
-        &json!({ "id": "m1", "title": text("x"), "components": ["netz"], "from": "2023-12-01", "until": "2023-12-02" }),
+        &json!({ "id": "kreis-m1", "title": text("x"), "components": ["netz"], "from": "2023-12-01", "until": "2023-12-02" }),
     );
     let hattingen = editor_of(&["hattingen"]);
     let words = json!({ "text": text("x") });
@@ -135,14 +135,18 @@ fn what_is_internal_to_others_is_unknown() {
             "DELETE /incidents/none/updates/none-1".into(),
             &Value::Null,
         ),
-        ("PATCH /maintenance/m1".into(), "PATCH /maintenance/none".into(), &json!({ "title": text("y") })),
-        ("POST /maintenance/m1/updates".into(), "POST /maintenance/none/updates".into(), &json!({ "text": text("y") })),
+        ("PATCH /maintenance/kreis-m1".into(), "PATCH /maintenance/none".into(), &json!({ "title": text("y") })),
+        (
+            "POST /maintenance/kreis-m1/updates".into(),
+            "POST /maintenance/none/updates".into(),
+            &json!({ "text": text("y") }),
+        ),
     ] {
         world.assert_alike(
             &hattingen,
             [&there, &not_there],
             body,
-            [if there.contains("m1") { "m1" } else { &open }, "none"],
+            [if there.contains("kreis-m1") { "kreis-m1" } else { &open }, "none"],
         );
     }
 }
@@ -152,13 +156,18 @@ fn planned_work_is_unknown_to_others_until_it_is_announced() {
     let mut world = World::new();
     let (kreis, hattingen) = (editor_of(&["kreis"]), editor_of(&["hattingen"]));
     let window = json!({
-        "id": "m1", "title": text("x"), "components": ["portal"], "from": "2023-12-01", "until": "2023-12-02",
+        "id": "kreis-m1", "title": text("x"), "components": ["portal"], "from": "2023-12-01", "until": "2023-12-02",
         "announced_at": "2023-11-01T08:00",
     });
     world.done(&kreis, "POST /maintenance", &window);
     let body = json!({ "title": text("y") });
-    world.assert_alike(&hattingen, ["PATCH /maintenance/m1", "PATCH /maintenance/none"], &body, ["m1", "none"]);
-    world.done(&kreis, "PATCH /maintenance/m1", &body);
+    world.assert_alike(
+        &hattingen,
+        ["PATCH /maintenance/kreis-m1", "PATCH /maintenance/none"],
+        &body,
+        ["kreis-m1", "none"],
+    );
+    world.done(&kreis, "PATCH /maintenance/kreis-m1", &body);
     world.pass(3 * 3_600);
-    world.refused(&hattingen, "PATCH /maintenance/m1", &body, 403, "somebody else");
+    world.refused(&hattingen, "PATCH /maintenance/kreis-m1", &body, 403, "somebody else");
 }

@@ -40,6 +40,7 @@ fn incident(title: &str, severity: Impact) -> Item {
             more_organisations: 70,
             public: true,
             merged_into: None,
+            removed: false,
         },
     }
 }
@@ -101,6 +102,20 @@ fn what_goes_on_elsewhere_is_not_called_over() {
     let both = write(&digest(vec![incident("Portal", Impact::Critical), merged(None)]), &frame());
     assert_eq!(both.subject, "2 Meldungen: 1 Störung, 1 Zusammenführung");
     assert!(both.text.contains("Wird anderswo fortgeführt: Standesamt"), "{}", both.text);
+}
+
+#[test]
+fn what_nobody_watches_any_more_is_not_called_put_right() {
+    for told_before in [true, false] {
+        let mut item = incident("Störung: Standesamt", Impact::Critical);
+        (item.ended_at, item.told_before) = (Some(at(600)), told_before);
+        let What::Incident { removed, .. } = &mut item.what else { panic!("{item:?}") };
+        *removed = true;
+        let letter = write(&digest(vec![item]), &frame());
+        assert_eq!(letter.subject, "Wird nicht mehr überwacht: Standesamt");
+        let watched = "Seit 01.12.2023, 12:00 Uhr, überwacht bis 01.12.2023, 12:10 Uhr.";
+        assert!(letter.text.contains(watched) && !letter.text.contains("ehoben"), "{}", letter.text);
+    }
 }
 
 #[test]

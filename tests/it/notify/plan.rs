@@ -168,6 +168,22 @@ fn what_goes_on_in_another_incident_says_in_which() {
 }
 
 #[test]
+fn what_nobody_watches_any_more_is_told_as_that() {
+    let mut ground = Ground::new(admin());
+    ground.open("i1", "portal", Impact::Critical, 0);
+    ground.watch(0..20);
+    ground.resolve("i1", 400);
+    ground.change("i1", |incident| {
+        let component = Text::single("de", "Serviceportal");
+        let message = Message { code: MessageCode::Removed, wording: 1, component, status: None, reason: None };
+        incident.updates.push(Update::plain(2, at(400), IncidentStatus::Resolved, Body::Automatic(message)));
+    });
+    let told = ground.watch(400..800);
+    let what = told.iter().map(|(_, digest)| &digest.items[0].what).next().unwrap();
+    assert!(matches!(what, What::Incident { removed: true, .. }), "{what:?}");
+}
+
+#[test]
 fn what_breaks_together_is_told_together() {
     let mut ground = Ground::new(admin());
     for number in 0..20 {
