@@ -19,7 +19,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::header::{
     ACCEPT, ACCEPT_ENCODING, ACCEPT_LANGUAGE, CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, DATE, HOST,
-    LAST_MODIFIED, LOCATION, USER_AGENT,
+    LAST_MODIFIED, LOCATION, RETRY_AFTER, USER_AGENT,
 };
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode, Version};
 use http_body_util::Full;
@@ -229,7 +229,7 @@ async fn converse(
     trace.enter_at(Phase::Transfer, first_byte.get().unwrap_or_else(monotonic));
     place.answered();
     let (head, mut body) = response.into_parts();
-    let facts = head_facts(&head, &hop);
+    let facts = head_facts(&head, &hop, means.clock.now());
     *trace.http.borrow_mut() = Some(facts);
     if probe.follow_redirects
         && let Some(next) = redirect(&head, &hop, zone)?
@@ -328,7 +328,7 @@ fn redirect(head: &http::response::Parts, hop: &Hop, zone: Zone) -> Result<Optio
     Ok(Some(Hop { url, method, body, redirects: hop.redirects + 1, at_home, before: Some(zone) }))
 }
 
-fn head_facts(head: &http::response::Parts, hop: &Hop) -> HttpFacts {
+fn head_facts(head: &http::response::Parts, hop: &Hop, now: Timestamp) -> HttpFacts {
     let date = |name| head.headers.get(name).and_then(http_date);
     let mut shown = hop.url.clone();
     let (Ok(()) | Err(())) = shown.set_username("");
@@ -347,7 +347,24 @@ fn head_facts(head: &http::response::Parts, hop: &Hop) -> HttpFacts {
         truncated: false,
         date: date(DATE),
         last_modified: date(LAST_MODIFIED),
+        retry_after: retry_after(head, now),
     }
+}
+
+/// How long an answer that turns everybody away asks to be left alone: in seconds, or until a date by
+/// the server's own clock.
+fn retry_after(head: &http::response::Parts, now: Timestamp) -> Option<Duration> {
+    if !matches!(head.status, StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE) {
+        return None;
+    }
+    let value = head.headers.get(RETRY_AFTER)?;
+    let text = value.to_str().ok()?.trim();
+    if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
+        // Too many digits mean very long.
+        return Some(Duration::from_secs(text.parse::<u32>().unwrap_or(u32::MAX).into()));
+    }
+    let now = head.headers.get(DATE).and_then(http_date).unwrap_or(now);
+    Some(http_date(value)?.since(now))
 }
 
 /// IMF-fixdate: `Sun, 06 Nov 1994 08:49:37 GMT`.
