@@ -5,7 +5,7 @@
 //! together. The first probe after a start comes sooner, spread over a short window that keeps
 //! the rate near the steady one. Retries stand beside the slots. A slot that comes while the
 //! request is in flight is passed over and counted. What its target must be spared comes later
-//! ([`restraint`](crate::engine::restraint)).
+//! (`restraint`).
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
