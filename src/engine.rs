@@ -17,6 +17,7 @@ mod measure;
 mod merge;
 mod notices;
 mod oversight;
+mod restraint;
 mod resume;
 pub mod schedule;
 mod state;
@@ -29,5 +30,5 @@ mod view;
 
 pub use losses::Loss;
 pub use measure::measure;
-pub use state::{CHECKPOINT_FORMAT, CheckRecord, ComponentRecord, Record, State, evidence_lasts};
+pub use state::{CHECKPOINT_FORMAT, CheckRecord, ComponentRecord, Record, State};
 pub use step::{Effect, Input, Step};

@@ -99,6 +99,7 @@ pub struct Prober {
     running: RefCell<Arc<Semaphore>>,
     concurrency: Cell<usize>,
     bodies: Arc<Semaphore>,
+    long_heads: Arc<Semaphore>,
 }
 
 /// What a probe saw.
@@ -156,6 +157,7 @@ impl Prober {
             running: RefCell::new(Arc::new(Semaphore::new(CONCURRENCY_DEFAULT))),
             concurrency: Cell::new(CONCURRENCY_DEFAULT),
             bodies: Arc::new(Semaphore::new(http::BODY_BUDGET_KIB)),
+            long_heads: Arc::new(Semaphore::new(http::LONG_HEADS_MAX)),
         })
     }
 
@@ -209,7 +211,14 @@ impl Prober {
         let queued = monotonic().duration_since(trace.started);
         trace.wait(queued);
         let late = queued > request.timeout / 10;
-        let means = Means { connector: &self.connector, bodies: &self.bodies, freshness, clock, trace: &trace };
+        let means = Means {
+            connector: &self.connector,
+            bodies: &self.bodies,
+            long_heads: &self.long_heads,
+            freshness,
+            clock,
+            trace: &trace,
+        };
         let outcome = {
             let mut work = pin!(self.dispatch(request, means));
             match timeout_at(deadline, work.as_mut()).await {

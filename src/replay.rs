@@ -9,6 +9,7 @@ use crate::editing;
 use crate::engine::schedule::{Schedule, Timing, stable_key};
 use crate::engine::{self, Effect, Input, State, Step};
 use crate::model::catalogue::Catalogue;
+use crate::model::check::Check;
 use crate::model::editing::{Refusal, Subject};
 use crate::model::event::{Logged, StoredResult};
 use crate::model::observation::{Judged, Travelled};
@@ -238,7 +239,7 @@ impl Replay<'_> {
     }
 
     fn start_due(&mut self, offset: Duration, now: Timestamp) {
-        while let Some(due) = self.schedule.pop_due(offset) {
+        while let Some(due) = self.schedule.pop_due(offset, usize::MAX) {
             *self.probed.entry(due.request).or_default() += 1;
             let condition = self.condition(due.request, offset);
             let timeout = self.state.catalogue().checks.get(due.request as usize).map(|check| check.timeout);
@@ -324,7 +325,12 @@ impl Replay<'_> {
 
 fn timings(catalogue: &Catalogue) -> Vec<Timing> {
     let checks = catalogue.checks.iter().zip(0u32..);
-    checks.map(|(check, index)| Timing { key: key(catalogue, index), interval: check.interval }).collect()
+    let timing = |(check, index): (&Check, u32)| Timing {
+        key: key(catalogue, index),
+        interval: check.interval,
+        timeout: check.timeout,
+    };
+    checks.map(timing).collect()
 }
 
 /// The state as a restart finds it: the log applied, and the evidence that the store keeps.

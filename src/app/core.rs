@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use arc_swap::ArcSwap;
 
 use crate::app::desk::Answers;
-use crate::app::flight::{self, Crew, Landed, Landing, Referred, Unplanned};
+use crate::app::flight::{self, Crew, Landed, Landing, Referred};
 use crate::app::log_limit::LogLimit;
 use crate::app::outbox::Outbox;
 use crate::app::recent::Recent;
@@ -52,9 +52,6 @@ const CHECKPOINT_EVERY: Duration = Duration::from_secs(60);
 /// what the regular ones need if every target hangs, so that they never wait for the others.
 const UNPLANNED_SHARE: usize = 3;
 
-/// An unplanned probe that finds no room comes again so much later.
-const UNPLANNED_LATER: Duration = Duration::from_secs(1);
-
 /// Readings are handed to the metrics at most once a second, and with more checks than this
 /// less often, so that it stays a small part of the work.
 const MEASURED_A_SECOND: u32 = 2_000;
@@ -81,8 +78,6 @@ pub(super) struct Core {
     pub(super) state: State,
     crew: Crew,
     schedule: Schedule,
-    unplanned: Unplanned,
-    unplanned_in_flight: usize,
     /// Request of each check.
     request_of: Vec<u32>,
     references: Rc<Vec<PreparedRequest>>,
@@ -146,8 +141,6 @@ impl Core {
             clock: parts.clock,
             origin: now,
             schedule: Schedule::new(Vec::new(), 0, Duration::ZERO, |_| false),
-            unplanned: Unplanned::default(),
-            unplanned_in_flight: 0,
             request_of: Vec::new(),
             references: Rc::new(parts.references),
             references_asked: None,
@@ -200,7 +193,7 @@ impl Core {
         let timings = prepared
             .requests
             .iter()
-            .map(|request| Timing { key: request.key, interval: request.interval })
+            .map(|request| Timing { key: request.key, interval: request.interval, timeout: request.timeout })
             .collect::<Vec<_>>();
         self.request_of = vec![u32::MAX; catalogue.checks.len()];
         for (request, index) in prepared.requests.iter().zip(0u32..) {
@@ -223,8 +216,6 @@ impl Core {
             .collect();
         let now = self.since_origin(monotonic());
         self.schedule = Schedule::new(timings, origin_ms, now, |key| known.contains(&key));
-        self.unplanned.clear();
-        self.unplanned_in_flight = 0;
         self.crew.prepared = Rc::new(prepared);
         self.crew.generation += 1;
         self.recent.clear();
@@ -317,10 +308,6 @@ impl Core {
         if let Some(started) = self.started.get_mut(landed.request as usize) {
             *started = None;
         }
-        if landed.unplanned {
-            self.unplanned.landed(landed.request);
-            self.unplanned_in_flight = self.unplanned_in_flight.saturating_sub(1);
-        }
         let prepared = Rc::clone(&self.crew.prepared);
         let Some(request) = prepared.requests.get(landed.request as usize) else { return };
         let Some(facts) = landed.facts else {
@@ -332,7 +319,9 @@ impl Core {
             return;
         }
         if let Some(address) = facts.address {
-            self.unplanned.learn(landed.request, address.ip(), request.interval, landed.started);
+            let wait = facts.http.as_ref().and_then(|http| http.retry_after);
+            let times = (self.since_origin(landed.started), self.since_origin(monotonic()));
+            self.schedule.heard(landed.request, address, wait, times);
         }
         let travelled = travelled(&facts);
         if let Some(date) = facts.http.as_ref().and_then(|http| http.date) {
@@ -422,17 +411,8 @@ impl Core {
     fn start_due(&mut self, now: Instant, at: Timestamp) {
         for _ in 0..STARTS_A_TURN_MAX {
             let since = self.since_origin(now);
-            let Some(due) = self.schedule.pop_due(since) else { break };
-            if due.unplanned {
-                let room = self.unplanned_in_flight < self.crew.prepared.concurrency / UNPLANNED_SHARE;
-                let admitted = if room { self.unplanned.admit(due.request, now) } else { Err(UNPLANNED_LATER) };
-                if let Err(wait) = admitted {
-                    self.schedule.finished(due.request);
-                    self.schedule.probe_at(due.request, since + wait);
-                    continue;
-                }
-                self.unplanned_in_flight += 1;
-            }
+            let unplanned_max = self.crew.prepared.concurrency / UNPLANNED_SHARE;
+            let Some(due) = self.schedule.pop_due(since, unplanned_max) else { break };
             let lag = since.saturating_sub(due.slot);
             if !due.unplanned {
                 self.metrics.schedule_lag.observe(lag.as_secs_f64());

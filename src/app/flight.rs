@@ -1,18 +1,15 @@
 //! Probes in flight: started as local tasks, their results gathered for the loop.
 
 use std::cell::{Cell, RefCell};
-use std::collections::HashMap;
-use std::net::IpAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::rc::Rc;
 use std::task::Poll;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use tokio::sync::Notify;
 
 use crate::clock::{Clock, monotonic};
-use crate::engine::schedule::UNPLANNED_BURST;
 use crate::model::time::Timestamp;
 use crate::probe::prepare::{Prepared, PreparedRequest};
 use crate::probe::{Facts, Freshness, Prober};
@@ -27,8 +24,6 @@ pub(super) struct Landed {
     pub(super) slot: Timestamp,
     /// When it was started.
     pub(super) started: Instant,
-    /// Whether it was unplanned.
-    pub(super) unplanned: bool,
     /// What it saw; `None` if it panicked.
     pub(super) facts: Option<Facts>,
 }
@@ -85,14 +80,7 @@ pub(super) fn start(crew: &Crew, request: u32, slot: Timestamp, unplanned: bool)
         };
         let landing = &crew.landing;
         landing.in_flight.set(landing.in_flight.get().saturating_sub(1));
-        landing.probes.borrow_mut().push(Landed {
-            request,
-            generation: crew.generation,
-            slot,
-            started,
-            unplanned,
-            facts,
-        });
+        landing.probes.borrow_mut().push(Landed { request, generation: crew.generation, slot, started, facts });
         landing.arrived.notify_one();
     });
 }
@@ -133,107 +121,9 @@ async fn caught<T>(future: impl Future<Output = T>) -> Option<T> {
     .await
 }
 
-/// Keeps us from becoming the attack: unplanned probes of one address come one at a time, in a
-/// small burst, and beyond it at the address's steady rate, so that it never sees more than twice
-/// that.
-#[derive(Debug, Default)]
-pub(super) struct Unplanned {
-    addresses: HashMap<IpAddr, Bucket>,
-    known: Vec<Option<IpAddr>>,
-}
-
-#[derive(Debug, Clone, Copy)]
-struct Bucket {
-    tokens: f64,
-    filled_at: Instant,
-    steady_per_second: f64,
-    in_flight: bool,
-}
-
-impl Unplanned {
-    /// The request's address, as its last probe found it, with the request's interval.
-    pub(super) fn learn(&mut self, request: u32, address: IpAddr, interval: Duration, now: Instant) {
-        let index = request as usize;
-        if self.known.len() <= index {
-            self.known.resize(index + 1, None);
-        }
-        let Some(known) = self.known.get_mut(index) else { return };
-        if *known == Some(address) {
-            return;
-        }
-        let rate = 1.0 / interval.as_secs_f64().max(0.001);
-        if let Some(before) = known.replace(address)
-            && let Some(bucket) = self.addresses.get_mut(&before)
-        {
-            bucket.steady_per_second -= rate;
-        }
-        let bucket = self.addresses.entry(address).or_insert(Bucket {
-            tokens: UNPLANNED_BURST,
-            filled_at: now,
-            steady_per_second: 0.0,
-            in_flight: false,
-        });
-        bucket.steady_per_second += rate;
-    }
-
-    /// Whether an unplanned probe may start now; if not, how long to wait.
-    pub(super) fn admit(&mut self, request: u32, now: Instant) -> Result<(), Duration> {
-        let address = self.known.get(request as usize).copied().flatten();
-        let Some(bucket) = address.and_then(|address| self.addresses.get_mut(&address)) else { return Ok(()) };
-        let rate = bucket.steady_per_second.max(0.001);
-        let filled = now.saturating_duration_since(bucket.filled_at).as_secs_f64() * rate;
-        bucket.tokens = (bucket.tokens + filled).min(UNPLANNED_BURST);
-        bucket.filled_at = now;
-        if bucket.in_flight {
-            return Err(Duration::from_millis(200));
-        }
-        if bucket.tokens < 1.0 {
-            return Err(Duration::from_secs_f64(((1.0 - bucket.tokens) / rate).clamp(0.2, 60.0)));
-        }
-        bucket.tokens -= 1.0;
-        bucket.in_flight = true;
-        Ok(())
-    }
-
-    /// An unplanned probe ended.
-    pub(super) fn landed(&mut self, request: u32) {
-        let address = self.known.get(request as usize).copied().flatten();
-        if let Some(bucket) = address.and_then(|address| self.addresses.get_mut(&address)) {
-            bucket.in_flight = false;
-        }
-    }
-
-    /// Forgets which request is which, after a reload.
-    pub(super) fn clear(&mut self) {
-        *self = Self::default();
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_thousand_names_on_one_address_get_at_most_twice_the_steady_rate() {
-        let start = monotonic();
-        let mut unplanned = Unplanned::default();
-        let address = IpAddr::from([192, 0, 2, 1]);
-        for request in 0..1000 {
-            unplanned.learn(request, address, Duration::from_secs(60), start);
-        }
-        let mut admitted = 0;
-        // A minute long every one of them wants to be confirmed, ten times a second.
-        for tick in 0..600u64 {
-            let now = start + Duration::from_millis(tick * 100);
-            for request in 0..1000 {
-                if unplanned.admit(request, now).is_ok() {
-                    admitted += 1;
-                    unplanned.landed(request);
-                }
-            }
-        }
-        assert!((900..=1_003).contains(&admitted), "{admitted} at a steady 1,000 a minute");
-    }
 
     #[tokio::test]
     async fn a_panic_is_caught() {

@@ -6,7 +6,6 @@ use std::path::Path;
 use std::time::Duration;
 
 use ipnet::IpNet;
-use serde_json_path::JsonPath;
 use toml::de::DeValue;
 use url::Url;
 
@@ -19,7 +18,7 @@ use super::secrets::Secrets;
 use super::settings::Timing;
 use super::values::{id, pattern, probe_url};
 use crate::model::alternative::Link;
-use crate::model::bounds::{COUNTS, INTERVALS, JSON_PATH_BYTES_MAX, RETRIES, TIMEOUTS, is_host_name};
+use crate::model::bounds::{COUNTS, INTERVALS, RETRIES, TIMEOUTS, is_host_name, json_path};
 use crate::model::check::{Check, DegradedWhen, DnsProbe, Expect, Phase, PhaseLimit, Probe, Proves, WarnWhen};
 use crate::model::id::CheckId;
 use crate::model::status::{ComponentKind, Status};
@@ -223,12 +222,7 @@ fn header_patterns(table: Table<'_>) -> BTreeMap<String, String> {
 fn json_values(table: Table<'_>) -> BTreeMap<String, serde_json::Value> {
     let mut values = BTreeMap::new();
     for (path, value) in table.entries() {
-        let parsed = if path.value.len() > JSON_PATH_BYTES_MAX {
-            Err("too long".to_owned())
-        } else {
-            JsonPath::parse(path.value).map_err(|error| error.message().to_owned())
-        };
-        if let Err(why) = parsed {
+        if let Err(why) = json_path(path.value) {
             let fault = Fault::error(format!("{} is no JSONPath", quote(path.value))).at(path.spot, why);
             table.faults.push(fault.help("write a path of RFC 9535 in quotes, such as `\"$.status.indicator\"`"));
         } else if let Some(value) = json_value(value) {

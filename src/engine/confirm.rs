@@ -9,6 +9,8 @@
 //! | down, degraded | up | `up_after` results, all up |
 //! | unknown | up, degraded | one result that is up, or slow |
 
+use std::time::Duration;
+
 use crate::model::check::Check;
 use crate::model::event::Counted;
 use crate::model::time::Timestamp;
@@ -98,6 +100,11 @@ fn severity(verdict: Verdict) -> u8 {
         Verdict::Degraded => 2,
         Verdict::Down => 3,
     }
+}
+
+/// How long evidence lasts: three intervals and a timeout, at least two minutes.
+pub fn evidence_lasts(interval: Duration, timeout: Duration) -> Duration {
+    (interval * 3 + timeout).max(Duration::from_secs(120))
 }
 
 #[cfg(test)]

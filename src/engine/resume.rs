@@ -56,6 +56,19 @@ impl State {
         }
     }
 
+    /// Something has answered. Where it did so since a check failed on, that failure is evidence after
+    /// all.
+    pub(super) fn settle_doubted(&mut self) {
+        let proven = |check: &u32| self.failed.get(check).filter(|failed| self.answers.prove(failed));
+        let proven: Vec<_> = self.doubted.iter().filter_map(|&check| Some((check, proven(&check)?.ended_at))).collect();
+        for (check, ended_at) in proven {
+            self.doubted.remove(&check);
+            if self.record.checks.get(check as usize).is_some_and(|record| record.verdict == Verdict::Down) {
+                self.saw(check, None, ended_at, None);
+            }
+        }
+    }
+
     /// No reference answered in time: what failed may be our own side.
     pub(super) fn wait_is_over(&mut self, step: &mut Step, index: u32, at: Timestamp) {
         let catalogue = Arc::clone(&self.catalogue);
@@ -89,6 +102,7 @@ impl State {
     /// something answered after the last of those failures: three new ones are needed.
     pub(super) fn forget_failures_over(&mut self, step: &mut Step, path: Path, at: Timestamp) {
         let over = |check: &u32| self.failed.get(check).is_none_or(|failed| vantage::used(&failed.travelled, path));
+        self.doubted.retain(|check| !over(check));
         let failed = (0u32..).zip(&self.record.checks);
         let failed = failed.filter(|(_, record)| record.streak.results.iter().any(|r| r.verdict == Verdict::Down));
         let forgotten = failed.map(|(index, _)| index).filter(over);

@@ -4,12 +4,15 @@
 //! request, so that a restart or a reload keeps them and no two hosts' worth of requests start
 //! together. The first probe after a start comes sooner, spread over a short window that keeps
 //! the rate near the steady one. Retries stand beside the slots. A slot that comes while the
-//! request is in flight is passed over and counted.
+//! request is in flight is passed over and counted. What its target must be spared comes later
+//! (`restraint`).
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
+use std::net::SocketAddr;
 use std::time::Duration;
 
+use crate::engine::restraint::Restraint;
 use crate::model::time::millis;
 
 /// At the start at most this many requests a second begin, unless the steady rate is higher.
@@ -18,9 +21,8 @@ pub const START_RATE: u32 = 50;
 /// At the start the first probes are spread over at least this.
 pub const START_WINDOW_MIN: Duration = Duration::from_secs(2);
 
-/// Of one address at most this many unplanned probes begin in a burst; beyond it they come at
-/// its steady rate, so that confirmations at most double what it sees.
-pub const UNPLANNED_BURST: f64 = 3.0;
+/// An unplanned probe that finds no room comes again so much later.
+const UNPLANNED_LATER: Duration = Duration::from_secs(1);
 
 /// A request to schedule.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,6 +31,8 @@ pub struct Timing {
     pub key: u64,
     /// How often.
     pub interval: Duration,
+    /// Its deadline.
+    pub timeout: Duration,
 }
 
 /// A probe to start.
@@ -49,6 +53,8 @@ pub struct Schedule {
     flights: Vec<Flight>,
     /// (when, request, unplanned)
     queue: BinaryHeap<Reverse<(Duration, u32, bool)>>,
+    restraint: Restraint,
+    unplanned_in_flight: usize,
     origin_ms: i64,
     skipped: u64,
 }
@@ -56,6 +62,8 @@ pub struct Schedule {
 #[derive(Debug, Clone, Copy, Default)]
 struct Flight {
     in_flight: bool,
+    /// What is in flight was not planned.
+    is_unplanned: bool,
     /// An unplanned probe is queued for then.
     unplanned_at: Option<Duration>,
 }
@@ -70,6 +78,8 @@ impl Schedule {
             flights: vec![Flight::default(); timings.len()],
             timings: Vec::new(),
             queue: BinaryHeap::with_capacity(timings.len()),
+            restraint: Restraint::default(),
+            unplanned_in_flight: 0,
             origin_ms,
             skipped: 0,
         };
@@ -106,32 +116,42 @@ impl Schedule {
         self.skipped
     }
 
-    /// Takes the next probe that is due. The request counts as in flight until
-    /// [`Self::finished`].
-    pub fn pop_due(&mut self, now: Duration) -> Option<Due> {
+    /// Takes the next probe that is due, an unplanned one only while fewer than so many are in
+    /// flight. The request counts as in flight until [`Self::finished`].
+    pub fn pop_due(&mut self, now: Duration, unplanned_max: usize) -> Option<Due> {
         while self.next()? <= now {
             let Reverse((slot, request, unplanned)) = self.queue.pop()?;
-            let (Some(timing), Some(flight)) =
+            let (Some(&timing), Some(flight)) =
                 (self.timings.get(request as usize), self.flights.get_mut(request as usize))
             else {
                 continue;
             };
+            let in_flight = flight.in_flight;
             if unplanned {
                 if flight.unplanned_at != Some(slot) {
                     continue;
                 }
                 flight.unplanned_at = None;
             } else {
-                let timing = *timing;
                 let next = self.next_slot(&timing, slot, now);
                 self.queue.push(Reverse((next, request, false)));
             }
-            let Some(flight) = self.flights.get_mut(request as usize) else { continue };
-            if flight.in_flight {
+            if in_flight {
                 self.skipped += u64::from(!unplanned);
                 continue;
             }
-            flight.in_flight = true;
+            let held_back = if unplanned && self.unplanned_in_flight >= unplanned_max {
+                Some(now + UNPLANNED_LATER)
+            } else {
+                self.restraint.holds_back(request, unplanned, (timing.interval, timing.timeout), now)
+            };
+            if let Some(until) = held_back {
+                self.probe_at(request, until);
+                continue;
+            }
+            let Some(flight) = self.flights.get_mut(request as usize) else { continue };
+            (flight.in_flight, flight.is_unplanned) = (true, unplanned);
+            self.unplanned_in_flight += usize::from(unplanned);
             return Some(Due { request, slot, unplanned });
         }
         None
@@ -139,8 +159,25 @@ impl Schedule {
 
     /// The request is not in flight any more.
     pub fn finished(&mut self, request: u32) {
-        if let Some(flight) = self.flights.get_mut(request as usize) {
-            flight.in_flight = false;
+        let Some(flight) = self.flights.get_mut(request as usize).filter(|flight| flight.in_flight) else { return };
+        flight.in_flight = false;
+        if flight.is_unplanned {
+            self.unplanned_in_flight -= 1;
+            self.restraint.landed(request);
+        }
+    }
+
+    /// A probe that began at `started` came back from `address`, which may have asked to be left
+    /// alone for so long.
+    pub fn heard(
+        &mut self,
+        request: u32,
+        address: SocketAddr,
+        wait: Option<Duration>,
+        (started, now): (Duration, Duration),
+    ) {
+        if let Some(timing) = self.timings.get(request as usize) {
+            self.restraint.heard((request, timing.interval), (address, wait), (started, now));
         }
     }
 
@@ -181,7 +218,7 @@ mod tests {
     fn starts(schedule: &mut Schedule, until: Duration) -> Vec<(u64, u32)> {
         let mut starts = Vec::new();
         while let Some(at) = schedule.next().filter(|at| *at <= until) {
-            while let Some(due) = schedule.pop_due(at) {
+            while let Some(due) = schedule.pop_due(at, usize::MAX) {
                 starts.push((u64::try_from(due.slot.as_millis()).expect("small"), due.request));
                 schedule.finished(due.request);
             }
@@ -191,7 +228,7 @@ mod tests {
 
     #[test]
     fn slots_keep_their_phase_over_a_restart() {
-        let timing = Timing { key: 12_345, interval: seconds(60) };
+        let timing = Timing { key: 12_345, interval: seconds(60), timeout: seconds(10) };
         for origin_ms in [0, 7_000, 1_793_491_200_000] {
             let starts = starts(&mut Schedule::new(vec![timing], origin_ms, seconds(0), |_| false), seconds(300));
             let slots: Vec<i64> = starts
@@ -206,7 +243,7 @@ mod tests {
     #[test]
     fn a_start_is_spread_and_its_peak_stays_near_the_steady_rate() {
         let timings: Vec<Timing> = (0..10_000u64)
-            .map(|n| Timing { key: n.wrapping_mul(0x9e37_79b9_7f4a_7c15), interval: seconds(60) })
+            .map(|n| Timing { key: n.wrapping_mul(0x9e37_79b9_7f4a_7c15), interval: seconds(60), timeout: seconds(10) })
             .collect();
         let mut schedule = Schedule::new(timings, 1_793_491_217_000, seconds(0), |_| false);
         let starts = starts(&mut schedule, seconds(240));
@@ -224,17 +261,20 @@ mod tests {
 
     #[test]
     fn what_is_in_flight_is_not_started_again_and_what_was_missed_is_not_made_up_for() {
-        let mut schedule = Schedule::new(vec![Timing { key: 0, interval: seconds(10) }], 0, seconds(0), |_| false);
-        let first = schedule.pop_due(seconds(0)).expect("the first probe");
-        assert_eq!(schedule.pop_due(seconds(35)), None);
+        let mut schedule =
+            Schedule::new(vec![Timing { key: 0, interval: seconds(10), timeout: seconds(10) }], 0, seconds(0), |_| {
+                false
+            });
+        let first = schedule.pop_due(seconds(0), usize::MAX).expect("the first probe");
+        assert_eq!(schedule.pop_due(seconds(35), usize::MAX), None);
         assert_eq!(schedule.skipped(), 1);
         schedule.finished(first.request);
         schedule.probe_at(0, seconds(36));
         schedule.probe_at(0, seconds(37));
-        let retry = schedule.pop_due(seconds(36)).expect("the retry");
+        let retry = schedule.pop_due(seconds(36), usize::MAX).expect("the retry");
         assert!(retry.unplanned);
         schedule.finished(0);
-        assert_eq!(schedule.pop_due(seconds(39)), None, "one retry, and the slots of 10 to 30 are gone");
-        assert_eq!(schedule.pop_due(seconds(40)).map(|due| due.slot), Some(seconds(40)));
+        assert_eq!(schedule.pop_due(seconds(39), usize::MAX), None, "one retry, and the slots of 10 to 30 are gone");
+        assert_eq!(schedule.pop_due(seconds(40), usize::MAX).map(|due| due.slot), Some(seconds(40)));
     }
 }

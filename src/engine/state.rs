@@ -6,7 +6,6 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
-use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -16,7 +15,6 @@ use crate::engine::timers::{Timer, Timers};
 use crate::engine::vantage::{Answers, Failed};
 use crate::model::availability::Intervals;
 use crate::model::catalogue::Catalogue;
-use crate::model::check::Check;
 use crate::model::event::{Event, Logged, Streak};
 use crate::model::id::{ComponentId, IncidentId, MaintenanceId};
 use crate::model::incident::{CLOSED_INCIDENTS_MAX, Incident};
@@ -149,6 +147,8 @@ pub struct State {
     pub(super) answers: Answers,
     /// The last counted failure per check, while its confirmation may need it.
     pub(super) failed: BTreeMap<u32, Failed>,
+    /// Checks that failed on, and nothing has answered over the paths of their last failure yet.
+    pub(super) doubted: BTreeSet<u32>,
     /// Checks whose evidence has a timer.
     armed: HashSet<u32>,
     /// Checks that wait for a reference.
@@ -246,6 +246,7 @@ impl State {
             timers: Timers::default(),
             answers: Answers::default(),
             failed: BTreeMap::new(),
+            doubted: BTreeSet::new(),
             armed: HashSet::new(),
             waiting: BTreeSet::new(),
             resumes: false,
@@ -409,7 +410,8 @@ impl State {
     /// When the evidence of a check expires.
     pub(super) fn expires_at(&self, check: u32) -> Option<Timestamp> {
         let seen_at = self.record.checks.get(check as usize)?.seen_at?;
-        Some(seen_at.plus(evidence_lasts(self.catalogue.checks.get(check as usize)?)))
+        let check = self.catalogue.checks.get(check as usize)?;
+        Some(seen_at.plus(confirm::evidence_lasts(check.interval, check.timeout)))
     }
 
     /// Whether a check was probed lately enough for its evidence to hold.
@@ -475,6 +477,7 @@ impl State {
         self.armed.clear();
         self.waiting.clear();
         self.failed.clear();
+        self.doubted.clear();
         self.answers = Answers::default();
         self.dirty.clear();
         self.failing.clear();
@@ -563,11 +566,6 @@ impl State {
             self.dirty.insert((node.rank, component));
         }
     }
-}
-
-/// How long evidence lasts: three intervals and a timeout, at least two minutes.
-pub fn evidence_lasts(check: &Check) -> Duration {
-    (check.interval * 3 + check.timeout).max(Duration::from_secs(120))
 }
 
 #[cfg(test)]

@@ -77,6 +77,7 @@ impl State {
         let mut step = Step::default();
         let at = at.max(self.record.at);
         let mut judged = Vec::with_capacity(inputs.len());
+        let mut answered = false;
         // A set clock moves every deadline, so it comes before the timers.
         inputs.retain(|input| match input {
             Input::ClockStepped(by_ms) => {
@@ -101,6 +102,7 @@ impl State {
                     // A reference vouches for our paths, whatever else runs on its host.
                     let travelled = Travelled { host: travelled.host ^ REFERENCE, ..travelled };
                     self.answered(&mut step, &travelled, at, None);
+                    answered = true;
                 }
                 Input::Adopt(catalogue) => {
                     let version = self.record.catalogue_version + 1;
@@ -114,12 +116,16 @@ impl State {
         for result in &judged {
             if vantage::is_answer(result) {
                 self.answered(&mut step, &result.travelled, result.ended_at, Some(result.check));
+                answered = true;
             }
         }
         for result in &judged {
             self.count(&mut step, result, at);
         }
         self.settle_waiting(&mut step, at);
+        if answered {
+            self.settle_doubted();
+        }
         self.settle(&mut step, at);
         self.record.at = at;
         step
@@ -223,12 +229,14 @@ impl State {
         let failed = Failed { travelled: judged.travelled, ended_at: judged.ended_at, reason: judged.reason };
         if judged.verdict == Verdict::Down && standing == Verdict::Down {
             // Failing on is evidence only while our own paths work: something must have answered
-            // since the last failure.
+            // since the last failure, or answers after this one.
             let before = self.failed.insert(index, failed);
-            if before.is_none_or(|before| self.answers.prove(&Failed { travelled: failed.travelled, ..before })) {
+            let before = before.map(|before| Failed { travelled: failed.travelled, ..before });
+            if before.is_none_or(|before| self.answers.prove(&before)) {
                 self.refresh(judged);
             } else {
                 self.slot_counted(judged);
+                self.doubted.insert(index);
                 step.effects.push(Effect::AskReferences);
             }
         } else {

@@ -6,6 +6,7 @@ use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use regex::Regex;
+use serde_json_path::JsonPath;
 
 const DAY: Duration = Duration::from_secs(86_400);
 
@@ -34,8 +35,10 @@ pub const URL_BYTES_MAX: usize = 2_000;
 pub const HEADERS_MAX: usize = 50;
 /// Longest request body or text to send, in bytes.
 pub const BODY_BYTES_MAX: usize = 64 * 1024;
-/// Longest JSONPath, in bytes.
-pub const JSON_PATH_BYTES_MAX: usize = 500;
+/// Longest JSONPath, in bytes; its deepest nesting: its parser recurses, and takes twice as long for each filter in
+/// a filter.
+const JSON_PATH_BYTES_MAX: usize = 500;
+const JSON_PATH_DEPTH_MAX: usize = 8;
 /// Longest regular expression, in bytes; most memory that it may take; its deepest nesting.
 const PATTERN_BYTES_MAX: usize = 2_000;
 const PATTERN_SIZE_MAX: usize = 1 << 20;
@@ -60,6 +63,28 @@ pub fn pattern(text: &str) -> Result<Regex, String> {
         let why = message.lines().last().unwrap_or_default();
         why.strip_prefix("error: ").unwrap_or(why).to_owned()
     })
+}
+
+/// A path of RFC 9535 within bounds, or why it is none.
+///
+/// # Errors
+/// One line about what is wrong.
+pub fn json_path(text: &str) -> Result<JsonPath, String> {
+    if text.len() > JSON_PATH_BYTES_MAX {
+        return Err(format!("longer than {JSON_PATH_BYTES_MAX} bytes"));
+    }
+    let mut depth = 0usize;
+    for byte in text.bytes() {
+        match byte {
+            b'[' | b'(' => depth += 1,
+            b']' | b')' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        if depth > JSON_PATH_DEPTH_MAX {
+            return Err(format!("nested more than {JSON_PATH_DEPTH_MAX} deep"));
+        }
+    }
+    JsonPath::parse(text).map_err(|error| error.message().to_owned())
 }
 
 /// Whether this is a DNS name of a host: labels of letters, digits and hyphens (underscores are seen in the wild),

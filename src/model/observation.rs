@@ -140,6 +140,9 @@ pub struct HttpFacts {
     /// `Last-Modified` of the answer.
     #[serde(serialize_with = "readable::instant_option")]
     pub last_modified: Option<Timestamp>,
+    /// How long it asks to be left alone: `Retry-After` of a 429 or 503.
+    #[serde(serialize_with = "readable::seconds_option")]
+    pub retry_after: Option<Duration>,
 }
 
 /// An HTTP version, as a number the way `blackbox_exporter` writes it.

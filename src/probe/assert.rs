@@ -115,7 +115,9 @@ fn status(http: &HttpFacts, expect: &Expect) -> Result<(), Fault> {
         return Ok(());
     }
     let reason = if matches!(http.status, 403 | 429) { Reason::Blocked } else { Reason::Status };
-    Err(fault(reason, Some(Phase::Processing), format!("HTTP status {}", http.status)))
+    let asks = http.retry_after.map(|wait| format!("; it asks to be left alone for {}", format_duration(wait)));
+    let words = format!("HTTP status {}{}", http.status, asks.unwrap_or_default());
+    Err(fault(reason, Some(Phase::Processing), words))
 }
 
 fn redirects_to(http: &HttpFacts, expect: &Expect) -> Result<(), Fault> {

@@ -3,9 +3,9 @@
 //!
 //! Everything a server sends is bounded: its head (64 KiB, 100 fields), interim answers (five),
 //! redirects (five), the body (1 MiB on the wire; nothing is ever decompressed, we ask for
-//! `identity`). The connection is polled inside the probe, without a task of its own, so that
-//! its error is at hand. The server closes first: the ephemeral port is then not lost to
-//! `TIME_WAIT` on our side.
+//! `identity`); and long heads and bodies of all probes together. The connection is polled inside
+//! the probe, without a task of its own, so that its error is at hand. The server closes first: the
+//! ephemeral port is then not lost to `TIME_WAIT` on our side.
 
 use std::future::{Future, poll_fn};
 use std::io;
@@ -19,7 +19,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::header::{
     ACCEPT, ACCEPT_ENCODING, ACCEPT_LANGUAGE, CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, DATE, HOST,
-    LAST_MODIFIED, LOCATION, USER_AGENT,
+    LAST_MODIFIED, LOCATION, RETRY_AFTER, USER_AGENT,
 };
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode, Version};
 use http_body_util::Full;
@@ -61,10 +61,14 @@ const HEAD_FIELDS_MAX: usize = 100;
 pub(super) const BODY_BYTES_MAX: usize = 1024 * 1024;
 
 /// Body bytes that a probe may keep without asking [`BODY_BUDGET_KIB`] for room.
-const BODY_BYTES_FREE: usize = 16 * 1024;
+const BODY_BYTES_FREE: usize = 8 * 1024;
 
 /// Room for longer bodies, of all probes together: 512 hostile servers must not become 512 MiB.
-pub(super) const BODY_BUDGET_KIB: usize = 12 * 1024;
+pub(super) const BODY_BUDGET_KIB: usize = 10 * 1024;
+
+/// Heads of more than 8 KiB that are read at a time, of all probes together: each keeps up to twice
+/// [`HEAD_BYTES_MAX`] until its end.
+pub(super) const LONG_HEADS_MAX: usize = 64;
 
 /// Longest URL kept or followed.
 const URL_LENGTH_MAX: usize = 2048;
@@ -117,6 +121,7 @@ pub(super) struct HttpAnswer {
 pub(super) struct Means<'a> {
     pub(super) connector: &'a Connector,
     pub(super) bodies: &'a Arc<Semaphore>,
+    pub(super) long_heads: &'a Arc<Semaphore>,
     pub(super) freshness: Freshness,
     pub(super) clock: &'a Clock,
     pub(super) trace: &'a Trace,
@@ -186,7 +191,7 @@ async fn run_hop(probe: &HttpProbe, plan: &HttpPlan, hop: Hop, means: Means<'_>)
         *trace.handshake.borrow_mut() = None;
         Wire::Tcp(connected.stream)
     };
-    converse(probe, plan, hop, means, Socket::new(stream), place, zone).await
+    converse(probe, plan, hop, means, Socket::new(stream, means.long_heads), place, zone).await
 }
 
 /// One request and its answer on a connection.
@@ -201,7 +206,7 @@ async fn converse(
 ) -> Result<Next, Fault> {
     let trace = means.trace;
     trace.enter(Phase::Processing);
-    let first_byte = Rc::clone(&socket.first_byte);
+    let (first_byte, long) = (Rc::clone(&socket.first_byte), Rc::clone(&socket.head));
     let (mut sender, connection) = http1::Builder::new()
         .max_buf_size(HEAD_BYTES_MAX)
         .max_headers(HEAD_FIELDS_MAX)
@@ -218,6 +223,7 @@ async fn converse(
         let mut answering = pin!(sender.send_request(request));
         poll_fn(|context| {
             driver.poll(context)?;
+            trace.starved.set(long.is_starved.get());
             match answering.as_mut().poll(context) {
                 Poll::Ready(Ok(response)) => Poll::Ready(Ok(response)),
                 Poll::Ready(Err(error)) => Poll::Ready(Err(driver.fault(&error, trace))),
@@ -226,10 +232,12 @@ async fn converse(
         })
         .await?
     };
+    long.is_done.set(true);
+    trace.wait(long.waited.get());
     trace.enter_at(Phase::Transfer, first_byte.get().unwrap_or_else(monotonic));
     place.answered();
     let (head, mut body) = response.into_parts();
-    let facts = head_facts(&head, &hop);
+    let facts = head_facts(&head, &hop, means.clock.now());
     *trace.http.borrow_mut() = Some(facts);
     if probe.follow_redirects
         && let Some(next) = redirect(&head, &hop, zone)?
@@ -328,7 +336,7 @@ fn redirect(head: &http::response::Parts, hop: &Hop, zone: Zone) -> Result<Optio
     Ok(Some(Hop { url, method, body, redirects: hop.redirects + 1, at_home, before: Some(zone) }))
 }
 
-fn head_facts(head: &http::response::Parts, hop: &Hop) -> HttpFacts {
+fn head_facts(head: &http::response::Parts, hop: &Hop, now: Timestamp) -> HttpFacts {
     let date = |name| head.headers.get(name).and_then(http_date);
     let mut shown = hop.url.clone();
     let (Ok(()) | Err(())) = shown.set_username("");
@@ -347,7 +355,24 @@ fn head_facts(head: &http::response::Parts, hop: &Hop) -> HttpFacts {
         truncated: false,
         date: date(DATE),
         last_modified: date(LAST_MODIFIED),
+        retry_after: retry_after(head, now),
     }
+}
+
+/// How long an answer that turns everybody away asks to be left alone: in seconds, or until a date by
+/// the server's own clock.
+fn retry_after(head: &http::response::Parts, now: Timestamp) -> Option<Duration> {
+    if !matches!(head.status, StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE) {
+        return None;
+    }
+    let value = head.headers.get(RETRY_AFTER)?;
+    let text = value.to_str().ok()?.trim();
+    if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
+        // Too many digits mean very long.
+        return Some(Duration::from_secs(text.parse::<u32>().unwrap_or(u32::MAX).into()));
+    }
+    let now = head.headers.get(DATE).and_then(http_date).unwrap_or(now);
+    Some(http_date(value)?.since(now))
 }
 
 /// IMF-fixdate: `Sun, 06 Nov 1994 08:49:37 GMT`.

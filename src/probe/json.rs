@@ -5,6 +5,8 @@
 use serde_json::Value;
 use serde_json_path::JsonPath;
 
+use crate::model::bounds::json_path;
+
 /// Memory that a parsed document may take, by estimate.
 const PARSED_BYTES_MAX: usize = 24 * 1024 * 1024;
 
@@ -42,7 +44,7 @@ pub(super) struct BoundedPath {
 impl BoundedPath {
     /// Compiles an RFC 9535 path.
     pub(super) fn compile(text: &str) -> Result<Self, String> {
-        let path = JsonPath::parse(text).map_err(|error| format!("`{text}` is no JSONPath: {error}"))?;
+        let path = json_path(text).map_err(|why| format!("`{text}` is no JSONPath: {why}"))?;
         let selectors = text.split('[').skip(1).map(|part| {
             let commas = part.bytes().filter(|byte| *byte == b',').count();
             u64::try_from(commas + 1).unwrap_or(u64::MAX)
@@ -181,5 +183,12 @@ mod tests {
         assert!(matches!(check("$[?match(@, 'a')]", &list, &json!(1)), Err(Unmet::TooCostly(_))));
         assert!(matches!(check("$[?$..a]", &list, &json!(1)), Err(Unmet::TooCostly(_))));
         assert!(check("$[0]", &list, &json!(1)).is_ok());
+        for path in ["$[?(@[?(@[?(@.a)])])]".to_owned(), format!("${}", "[0]".repeat(100))] {
+            assert!(BoundedPath::compile(&path).is_ok(), "{path}");
+        }
+        for deep in ["[?@".repeat(60) + &"]".repeat(60), format!("[?{}@.a{}]", "(".repeat(240), ")".repeat(240))] {
+            let error = BoundedPath::compile(&format!("${deep}")).unwrap_err();
+            assert!(error.ends_with("nested more than 8 deep"), "{error}");
+        }
     }
 }

@@ -86,12 +86,14 @@ fn unwrapped(address: IpAddr) -> IpAddr {
         _ => None,
     };
     match embedded {
-        Some((high, low)) => {
-            let [[a, b], [c, d]] = [high.to_be_bytes(), low.to_be_bytes()];
-            IpAddr::V4(Ipv4Addr::new(a, b, c, d))
-        }
+        Some((high, low)) => IpAddr::V4(joined(high, low)),
         None => address,
     }
+}
+
+/// An IPv4 address from its halves.
+fn joined(high: u16, low: u16) -> Ipv4Addr {
+    Ipv4Addr::from_bits(u32::from(high) << 16 | u32::from(low))
 }
 
 /// Where an address lies, or the words for why it is never open.
@@ -107,8 +109,8 @@ fn zone_v4(address: Ipv4Addr) -> Result<Zone, &'static str> {
     match address.octets() {
         [0, ..] => Err("unspecified"),
         [169, 254, ..] => Err("link-local"),
-        // The host agent of a large cloud, in the middle of public space.
-        [168, 63, 129, 16] => Err("a metadata service"),
+        // Of large clouds: the first in the middle of public space.
+        [168, 63, 129, 16] | [100, 100, 100, 200] | [192, 0, 0, 192] => Err("a metadata service"),
         [224..=239, ..] => Err("multicast"),
         [255, 255, 255, 255] => Err("broadcast"),
         [240..=255, ..] => Err("reserved"),
@@ -131,13 +133,24 @@ fn zone_v6(address: Ipv6Addr) -> Result<Zone, &'static str> {
         [0, 0, 0, 0, 0, 0, 0, 1] => Ok(Zone::Loopback),
         [0, 0, 0, 0, 0, 0, 0, 0] => Err("unspecified"),
         [0, 0, 0, 0, 0, 0, ..] => Err("reserved"),
-        [0xfd00, 0x0ec2, 0, 0, 0, 0, 0, 0x254] => Err("a metadata service"),
+        [0xfd00, 0x0ec2, 0, 0, 0, 0, 0, 0x254]
+        | [0xfd20, 0x00ce, 0, 0, 0, 0, 0, 0x254]
+        | [0xfd00, 0x0042, 0, 0, 0, 0, 0, 0x42] => Err("a metadata service"),
         [0xfe80..=0xfebf, ..] => Err("link-local"),
         [0xff00..=0xffff, ..] => Err("multicast"),
         [0x2001, 0x0db8, ..] | [0x3fff, 0..=0x0fff, ..] => Err("for documentation"),
-        [0xfc00..=0xfdff, ..] | [0xfec0..=0xfeff, ..] | [0x64, 0xff9b, 1, ..] | [0x2001, 0..=0x01ff, ..] => {
+        // A translator of one's own (RFC 8215). Where in it the IPv4 address stands is the operator's
+        // choice, so whoever allowed it is kept from what is never open by either reading (RFC 6052,
+        // prefixes of 96 and 48 bits).
+        [0x64, 0xff9b, 1, high, low, rest, g, h] => {
+            let readings = [joined(g, h), joined(high, low << 8 | rest >> 8)];
+            readings
+                .into_iter()
+                .filter(|address| !address.is_unspecified())
+                .try_for_each(|v4| zone_v4(v4).map(drop))?;
             Ok(Zone::Private)
         }
+        [0xfc00..=0xfdff, ..] | [0xfec0..=0xfeff, ..] | [0x2001, 0..=0x01ff, ..] => Ok(Zone::Private),
         [0x2000..=0x3fff, ..] => Ok(Zone::Public),
         _ => Err("reserved"),
     }
@@ -188,7 +201,25 @@ mod tests {
             "::ffff:169.254.169.254",
             "64:ff9b::a9fe:a9fe",
             "2002:a9fe:a9fe::1",
+            "2002::1",
+            "2002:e000:1::1",
             "::ffff:0:169.254.169.254",
+            "::ffff:0.0.0.0",
+            "::ffff:224.0.0.1",
+            "64:ff9b::",
+            "64:ff9b::e000:1",
+            "64:ff9b:1::a9fe:a9fe",
+            "64:ff9b:1:a9fe:a9:fe00::",
+            "64:ff9b:1:a9fe:a9:fe00::7",
+            "64:ff9b:1::e000:1",
+            "100.100.100.200",
+            "::ffff:100.100.100.200",
+            "192.0.0.192",
+            "fd20:ce::254",
+            "fd00:42::42",
+            "ff05::1:3",
+            "ff0e::1",
+            "febf::1",
         ] {
             let policy = Policy::new(vec!["0.0.0.0/0".parse().unwrap(), "::/0".parse().unwrap()]);
             let judged = policy.judge(address.parse().unwrap(), None);
@@ -210,13 +241,20 @@ mod tests {
             "::ffff:10.0.0.1",
             "64:ff9b::10.0.0.1",
             "2002:a00:1::1",
+            "2002:7f00:1::1",
+            "2002:c0a8:101::1",
             "2001::1",
-            "64:ff9b:1::1",
+            "64:ff9b:1::9.9.9.9",
+            "64:ff9b:1::10.0.0.1",
+            "64:ff9b:1:a00:0:100::",
         ] {
             check(&[], address, None, Err(Refusal::NotAllowed));
         }
         check(&["10.0.0.0/8"], "10.0.0.1", None, Ok(Zone::Private));
         check(&["10.0.0.0/8"], "64:ff9b::10.0.0.1", None, Ok(Zone::Private));
+        check(&["10.0.0.0/8"], "64:ff9b:1::10.0.0.1", None, Err(Refusal::NotAllowed));
+        check(&["64:ff9b:1::/48"], "64:ff9b:1::10.0.0.1", None, Ok(Zone::Private));
+        check(&["64:ff9b:1::/48"], "64:ff9b:1:a00:0:100::", None, Ok(Zone::Private));
         check(&["10.0.0.0/8"], "127.0.0.1", None, Err(Refusal::NotAllowed));
         check(&["127.0.0.0/8"], "127.0.0.1", None, Ok(Zone::Loopback));
     }

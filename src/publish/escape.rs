@@ -104,7 +104,9 @@ pub fn label_text(text: &Plain) -> String {
 /// A line for a terminal: control characters are written as escapes.
 pub fn terminal(text: &str) -> String {
     text.chars().fold(String::with_capacity(text.len()), |mut line, c| {
-        if c.is_control() || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}') {
+        let turns =
+            matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+        if c.is_control() || turns || matches!(c, '\u{feff}' | '\u{fff9}'..='\u{fffb}') {
             line.extend(c.escape_default());
         } else {
             line.push(c);
@@ -173,5 +175,6 @@ mod tests {
         assert_eq!(line(&Plain::new(" a\u{2028}b\t\n\u{85} c\u{1b}[0m ")), "ab c[0m");
         assert_eq!(label_text(&text), "<script>alert(\\\"1\\\")</script> & 'x' ]]>\\n\\\\");
         assert_eq!(terminal("a\u{1b}[31m\r"), "a\\u{1b}[31m\\r");
+        assert_eq!(terminal("\u{9b}2J\u{2028}\u{61c}\u{202e}"), r"\u{9b}2J\u{2028}\u{61c}\u{202e}");
     }
 }

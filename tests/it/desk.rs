@@ -9,7 +9,7 @@ mod maintenance;
 mod operations;
 mod pages;
 mod refusals;
-mod running;
+pub(crate) mod running;
 mod scopes;
 mod sessions;
 

@@ -5,6 +5,7 @@ mod crowd;
 mod desk;
 mod editing;
 mod export;
+mod hostile;
 mod notify;
 mod openapi;
 pub(crate) mod program;

@@ -1,5 +1,8 @@
 //! Properties of the engine over random catalogues and orders of events.
 
+mod paths;
+mod restraint;
+
 use std::sync::Arc;
 use std::time::Duration;
 

@@ -2,6 +2,7 @@
 //! certificates.
 
 mod assertions;
+mod bombs;
 mod bounds;
 pub(crate) mod dns;
 mod http;

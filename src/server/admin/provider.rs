@@ -203,7 +203,7 @@ impl Provider {
     /// # Errors
     /// If there is no way to ask anybody over https.
     pub(super) fn new(settings: OidcSettings, public_url: &str) -> Result<Self, String> {
-        let http = Http::new(settings.secret_origins.clone())?;
+        let http = Http::new(&settings.issuer, settings.secret_origins.clone())?;
         let redirect = format!("{}{CALLBACK}", public_url.trim_end_matches('/'));
         Ok(Self { settings, redirect, http, known: Mutex::default(), waiting: Semaphore::new(WAITING_MAX) })
     }

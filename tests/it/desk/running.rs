@@ -45,11 +45,11 @@ impl World {
 }
 
 /// What came back.
-struct Answer {
+pub(crate) struct Answer {
     status: u16,
     location: String,
     cookies: Vec<String>,
-    body: String,
+    pub(crate) body: String,
 }
 
 fn send(address: SocketAddr, request: &str) -> Answer {
@@ -71,13 +71,13 @@ fn send(address: SocketAddr, request: &str) -> Answer {
 }
 
 /// Somebody who is signed in.
-struct Browser {
+pub(crate) struct Browser {
     address: SocketAddr,
     cookies: Vec<String>,
 }
 
 impl Browser {
-    fn signed_in(address: SocketAddr, token: &str) -> Self {
+    pub(crate) fn signed_in(address: SocketAddr, token: &str) -> Self {
         let mut browser = Self { address, cookies: Vec::new() };
         let form = browser.get("/admin");
         let csrf = hidden(&form.body, "csrf");
@@ -116,7 +116,7 @@ impl Browser {
         answer
     }
 
-    fn get(&mut self, path: &str) -> Answer {
+    pub(crate) fn get(&mut self, path: &str) -> Answer {
         self.ask("GET", path, "")
     }
 

@@ -298,3 +298,35 @@ fn user_names_in_redirects_are_dropped() {
     assert_up(&observation);
     assert_eq!(observation.http.unwrap().final_url, format!("{}in", server.url()));
 }
+
+#[test]
+fn how_long_a_target_wants_to_be_left_alone_is_noted_where_it_turns_everybody_away() {
+    const DATED: &str = "Date: Sun, 06 Nov 1994 08:49:37 GMT\r\n";
+    let dated = |until: &str| format!("{DATED}Retry-After: {until}\r\n");
+    for (status, headers, seconds) in [
+        ("503 Service Unavailable", "Retry-After: 120\r\n".to_owned(), Some(120)),
+        ("429 Too Many Requests", "Retry-After: 0\r\n".to_owned(), Some(0)),
+        ("503 Service Unavailable", "Retry-After: 99999999999999999999999\r\n".to_owned(), Some(u32::MAX.into())),
+        ("503 Service Unavailable", dated("Sun, 06 Nov 1994 08:51:37 GMT"), Some(120)),
+        ("503 Service Unavailable", dated("Sun, 06 Nov 1994 08:00:00 GMT"), Some(0)),
+        ("503 Service Unavailable", "Retry-After: Sun, 06 Nov 1994 08:49:37 GMT\r\n".to_owned(), Some(0)),
+        ("503 Service Unavailable", "Retry-After: bald\r\n".to_owned(), None),
+        ("503 Service Unavailable", "Retry-After: -1\r\n".to_owned(), None),
+        ("503 Service Unavailable", "Retry-After:\r\n".to_owned(), None),
+        ("503 Service Unavailable", String::new(), None),
+        ("403 Forbidden", "Retry-After: 120\r\n".to_owned(), None),
+        ("200 OK", "Retry-After: 120\r\n".to_owned(), None),
+    ] {
+        let server = Server::answering(answer(status, &headers, ""));
+        let observation = probe(&prober(&settings()), &http_check(&server.url()));
+        let http = observation.http.as_ref().unwrap();
+        assert_eq!(http.retry_after, seconds.map(Duration::from_secs), "{status} {headers}");
+        let reason = observation.fault().map(|fault| fault.reason);
+        let expected = match http.status {
+            503 => Some(Reason::Status),
+            429 | 403 => Some(Reason::Blocked),
+            _ => None,
+        };
+        assert_eq!(reason, expected, "{status}");
+    }
+}

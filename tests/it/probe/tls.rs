@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use rcgen::{
     BasicConstraints, CertificateParams, CustomExtension, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
-    date_time_ymd,
+    SanType, date_time_ymd,
 };
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 use rustls::server::WebPkiClientVerifier;
@@ -48,6 +48,15 @@ impl Authority {
     /// A site for a name that says "Anmelden" over TLS.
     pub(crate) fn site(&self, name: &str) -> Server {
         serve(config(issue(&leaf_params(name), &self.issuer)))
+    }
+
+    /// The same, with whatever names a certificate may hold.
+    pub(crate) fn site_named(&self, common_name: &str, alternative: &str) -> Server {
+        let mut params = CertificateParams::default();
+        params.distinguished_name.push(DnType::CommonName, common_name);
+        params.subject_alt_names = vec![SanType::DnsName(alternative.try_into().unwrap())];
+        (params.not_before, params.not_after) = (date_time_ymd(2020, 1, 1), date_time_ymd(2099, 1, 1));
+        serve(config(issue(&params, &self.issuer)))
     }
 
     /// An authority below this one.

@@ -20,7 +20,7 @@ const ANSWER_BYTES_MAX: usize = 1 << 20;
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Fault {
     /// Others could read it.
-    #[error("{0} is reached over https only, or on this machine")]
+    #[error("{0} is reached over https only, or on this machine if the issuer is there, too")]
     Insecure(String),
     /// The operator named other places.
     #[error("the client secret may not go to {0}; its `origins` in [secrets] do not name it")]
@@ -42,25 +42,27 @@ pub(super) enum Fault {
 /// The client.
 pub(super) struct Http {
     client: reqwest::Client,
+    /// Whether the issuer itself speaks plain http, on this machine. Others lead nobody there.
+    is_plain: bool,
     origins: Vec<String>,
 }
 
 impl Http {
     /// # Errors
     /// If there is no TLS.
-    pub(super) fn new(origins: Vec<String>) -> Result<Self, String> {
+    pub(super) fn new(issuer: &str, origins: Vec<String>) -> Result<Self, String> {
         let client = client::builder(client::tls(client::roots([]))?, CONNECT_MAX, ANSWER_MAX)
             .resolve_to_addrs("localhost", &client::LOCALHOST)
             .build()
             .map_err(|error| error.to_string())?;
-        Ok(Self { client, origins })
+        Ok(Self { client, is_plain: issuer.starts_with("http:"), origins })
     }
 
     async fn ask(&self, request: HttpRequest) -> Result<HttpResponse, Fault> {
         let (head, body) = request.into_parts();
         let url: Url = head.uri.to_string().parse().map_err(|_| Fault::Address)?;
         let origin = url.origin().ascii_serialization();
-        if !client::is_safe(&url) {
+        if !client::is_safe(&url) || (url.scheme() == "http" && !self.is_plain) {
             return Err(Fault::Insecure(origin));
         }
         // What is posted holds our secret.
@@ -90,10 +92,15 @@ mod tests {
 
     #[tokio::test]
     async fn the_secret_goes_nowhere_else() {
-        let http = Http::new(vec!["https://id.example.org".to_owned()]).unwrap();
+        let http = Http::new("https://id.example.org/x", vec!["https://id.example.org".to_owned()]).unwrap();
         let request = |url: &str| Http::ask(&http, post(url));
         assert!(matches!(request("https://evil.example/token").await, Err(Fault::Origin(_))));
         assert!(matches!(request("http://id.example.org/token").await, Err(Fault::Insecure(_))));
+        // What it says of itself leads nobody onto this machine.
+        for inside in ["http://127.0.0.1:9/keys", "http://localhost:9/keys", "http://[::1]:9/keys"] {
+            let keys = http::Request::get(inside).body(Vec::new()).unwrap();
+            assert!(matches!(http.ask(keys).await, Err(Fault::Insecure(_))), "{inside}");
+        }
         fn post(url: &str) -> HttpRequest {
             http::Request::post(url).body(Vec::new()).unwrap()
         }
