@@ -147,6 +147,8 @@ struct Bucket {
     tokens: f64,
     filled_at: Instant,
     steady_per_second: f64,
+    /// How many requests were led here by their last probe.
+    requests: u32,
     in_flight: bool,
 }
 
@@ -166,14 +168,21 @@ impl Unplanned {
             && let Some(bucket) = self.addresses.get_mut(&before)
         {
             bucket.steady_per_second -= rate;
+            bucket.requests -= 1;
+            // A name that has another address each time must not fill the memory.
+            if bucket.requests == 0 {
+                self.addresses.remove(&before);
+            }
         }
         let bucket = self.addresses.entry(address).or_insert(Bucket {
             tokens: UNPLANNED_BURST,
             filled_at: now,
             steady_per_second: 0.0,
+            requests: 0,
             in_flight: false,
         });
         bucket.steady_per_second += rate;
+        bucket.requests += 1;
     }
 
     /// Whether an unplanned probe may start now; if not, how long to wait.
@@ -201,6 +210,11 @@ impl Unplanned {
         if let Some(bucket) = address.and_then(|address| self.addresses.get_mut(&address)) {
             bucket.in_flight = false;
         }
+    }
+
+    /// Addresses that are remembered: those of the requests in force.
+    pub(super) fn addresses(&self) -> usize {
+        self.addresses.len()
     }
 
     /// Forgets which request is which, after a reload.
@@ -233,6 +247,27 @@ mod tests {
             }
         }
         assert!((900..=1_003).contains(&admitted), "{admitted} at a steady 1,000 a minute");
+    }
+
+    #[test]
+    fn addresses_that_nobody_is_led_to_any_more_are_forgotten() {
+        let start = monotonic();
+        let mut unplanned = Unplanned::default();
+        for turn in 0..50_000u32 {
+            for request in 0..3 {
+                let address = IpAddr::from((0x0a00_0000 + 3 * turn + request).to_be_bytes());
+                unplanned.learn(request, address, Duration::from_secs(60), start);
+            }
+            assert!(unplanned.addresses() <= 3);
+        }
+        // One address of all of them is one address.
+        for request in 0..3 {
+            unplanned.learn(request, IpAddr::from([192, 0, 2, 1]), Duration::from_secs(60), start);
+        }
+        assert_eq!(unplanned.addresses(), 1);
+        assert_eq!((unplanned.admit(0, start), unplanned.admit(1, start).is_err()), (Ok(()), true));
+        unplanned.landed(0);
+        assert_eq!(unplanned.admit(1, start), Ok(()));
     }
 
     #[tokio::test]

@@ -23,6 +23,10 @@ pub(super) const VOLATILE_AFTER: Duration = Duration::from_secs(2);
 /// Decisions that may wait for a full queue; beyond it single results are not kept any more.
 const UNSENT_RESULTS_MAX: usize = 100_000;
 
+/// Decisions that may wait for a disk that is gone. None of them can be left out, and memory ends somewhere:
+/// beyond it the program does.
+const UNSENT_EVENTS_MAX: usize = 500_000;
+
 /// Acknowledgements on their way from the writer's thread to the loop.
 #[derive(Debug, Default)]
 pub(super) struct Acks {
@@ -302,6 +306,21 @@ impl Outbox {
     /// The writer, for its gauges.
     pub(super) const fn writer(&self) -> &Writer {
         &self.writer
+    }
+
+    /// Decisions that wait for room in the queue to the disk.
+    pub(super) const fn unsent(&self) -> usize {
+        self.events.len()
+    }
+
+    /// Whether more decisions wait than memory is meant for.
+    pub(super) const fn is_overfull(&self) -> bool {
+        self.events.len() > UNSENT_EVENTS_MAX
+    }
+
+    /// The documents, for their gauge.
+    pub(super) fn documents(&self) -> &Documents {
+        &self.documents
     }
 
     /// Results that were not kept because the queue was full.
