@@ -148,7 +148,7 @@ fn sentence(error: &rusqlite::Error) -> String {
         Some(ErrorCode::ReadOnly | ErrorCode::PermissionDenied) => "it cannot be written; check its owner and mode",
         Some(ErrorCode::CannotOpen) => "it cannot be opened; check that its folder exists and can be written",
         Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => {
-            "it is damaged; start the server again, which saves what can be read, or restore a backup"
+            "it is damaged; the server saves what can be read when it starts, for the rest restore a backup"
         }
         Some(_) | None => return error.to_string(),
     };

@@ -106,4 +106,19 @@ mod tests {
         assert_eq!(told, [0, 60, 120]);
         drop(store);
     }
+
+    #[test]
+    fn a_store_that_turns_out_to_be_damaged_is_looked_at_in_the_next_start() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("turmwacht.db");
+        drop(Store::open(&path).unwrap());
+        let past = Past::open(&path).unwrap();
+        let mut bytes = std::fs::read(&path).unwrap();
+        bytes[16 * 1024..].fill(0xa5);
+        std::fs::write(&path, bytes).unwrap();
+        assert!(!salvage::is_suspected(&path));
+        let (from, until) = (Timestamp::from_millis(0), Timestamp::from_millis(1));
+        assert_eq!(past.results(&ComponentId::new("portal"), from, until, 1), Err(Unavailable::Now));
+        assert!(salvage::is_suspected(&path));
+    }
 }

@@ -347,6 +347,7 @@ mod tests {
     use crate::history::open::Store;
     use crate::history::writer::WriterOptions;
     use crate::model::catalogue::{Catalogue, Declared};
+    use crate::model::event::Event;
     use crate::model::time::Timestamp;
     use crate::publish::Rendered;
     use crate::publish::documents::DocumentSettings;
@@ -415,6 +416,13 @@ mod tests {
         let kept: Vec<bool> = outbox.sealed.iter().map(|sealed| sealed.facts.is_some()).collect();
         assert_eq!(kept, [false, true]);
         assert_eq!(reply.try_recv(), Err(oneshot::error::TryRecvError::Empty));
+        // What finds no room on its way waits, and not without an end.
+        let one = Logged { position: 9, at: Timestamp::from_millis(9), event: Event::ClockStepped { by_ms: 0 } };
+        outbox.take(vec![one; UNSENT_EVENTS_MAX], Vec::new());
+        assert_eq!((outbox.unsent(), outbox.is_overfull()), (UNSENT_EVENTS_MAX, false));
+        outbox.take(outbox.events[..1].to_vec(), Vec::new());
+        assert!(outbox.is_overfull());
+        outbox.events.clear();
         pages_max.store(1_000_000, Ordering::SeqCst);
         until(&mut outbox, "clean once written", |s| s.position == third && s.health.is_empty());
         assert_eq!(reply.try_recv(), Ok(answer));

@@ -3,7 +3,7 @@
 use std::fs;
 use std::os::unix::fs::FileExt;
 
-use rusqlite::Connection;
+use rusqlite::{Connection, OpenFlags};
 use rustix::process::Signal;
 
 use super::Site;
@@ -12,7 +12,7 @@ use super::program::Place;
 /// Overwrites the first page of a table.
 fn damage(place: &Place, table: &str) {
     let path = place.path("turmwacht.db");
-    let connection = Connection::open(&path).unwrap();
+    let connection = Connection::open_with_flags(&path, OpenFlags::SQLITE_OPEN_READ_WRITE).unwrap();
     let (page, size): (i64, i64) = connection
         .query_row(
             "SELECT coalesce((SELECT rootpage FROM sqlite_schema WHERE name = ?1), 1), page_size FROM pragma_page_size",
