@@ -13,6 +13,7 @@ mod flight;
 mod launch;
 mod log_limit;
 mod notifier;
+mod opening;
 mod operations;
 mod outbox;
 mod owned;

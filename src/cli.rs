@@ -6,6 +6,7 @@
 use std::io::{IsTerminal, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::{Parser, Subcommand};
 
@@ -80,6 +81,9 @@ enum Command {
     Local(edit::Arguments<edit::local::Verb>),
 }
 
+/// How long whatever served waits for somebody to read why it ends.
+const LAST_WORD: Duration = Duration::from_secs(1);
+
 /// Runs the program with the arguments of the process.
 pub fn main() -> ExitCode {
     let arguments = Arguments::parse();
@@ -88,7 +92,7 @@ pub fn main() -> ExitCode {
             let dropped = crate::telemetry::start_log("info");
             match crate::app::serve(&arguments.config, dropped) {
                 Ok(()) => ExitCode::SUCCESS,
-                Err(fault) => fail(&fault),
+                Err(fault) => fail_soon(fault),
             }
         }
         Command::Check(check) => check::run(&arguments.config, &check),
@@ -120,6 +124,18 @@ fn fail(fault: &dyn std::error::Error) -> ExitCode {
         source = cause.source();
     }
     fail_with(&line)
+}
+
+/// The same for what serves: if nobody reads its stderr, it ends all the same.
+fn fail_soon(fault: crate::app::AppFault) -> ExitCode {
+    let (said, told) = std::sync::mpsc::sync_channel(1);
+    std::thread::spawn(move || {
+        fail(&fault);
+        // Who waited may have gone.
+        said.send(()).unwrap_or_default();
+    });
+    told.recv_timeout(LAST_WORD).unwrap_or_default();
+    ExitCode::FAILURE
 }
 
 /// A sentence on stderr, and exit code 1.

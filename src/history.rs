@@ -2,7 +2,8 @@
 //!
 //! [`open::Store`] is an opened, locked, migrated database. [`restore`] reads it back,
 //! [`writer`] appends to it on a thread of its own, [`archive`] looks single results and old
-//! intervals up beside it, [`backup`] copies it beside a running server. A transaction holds a
+//! intervals up beside it, [`backup`] copies it beside a running server, [`salvage`] saves
+//! what can be read of a damaged one. A transaction holds a
 //! prefix of the log, so that after a crash the store is exactly what was acknowledged or a little
 //! more, never something in between.
 //!
@@ -32,6 +33,7 @@ pub mod notification;
 pub mod open;
 mod packed;
 pub mod restore;
+pub mod salvage;
 mod schema;
 pub mod token;
 pub mod writer;
@@ -75,7 +77,7 @@ pub enum StoreFault {
         what: String,
     },
     /// Not a store.
-    #[error("{} is not a turmwacht store; choose another path in `[storage] path`", path.display())]
+    #[error("{} is not a turmwacht store; choose another path in `[storage] path`, or restore a backup if it was one", path.display())]
     Foreign {
         /// The file.
         path: PathBuf,
@@ -145,7 +147,9 @@ fn sentence(error: &rusqlite::Error) -> String {
         Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => "another program keeps it locked; end that one",
         Some(ErrorCode::ReadOnly | ErrorCode::PermissionDenied) => "it cannot be written; check its owner and mode",
         Some(ErrorCode::CannotOpen) => "it cannot be opened; check that its folder exists and can be written",
-        Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => "it is damaged; restore a backup",
+        Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => {
+            "it is damaged; the server saves what can be read when it starts, for the rest restore a backup"
+        }
         Some(_) | None => return error.to_string(),
     };
     format!("{help} ({error})")

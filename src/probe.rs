@@ -134,6 +134,17 @@ pub struct Facts {
     _room: Option<OwnedSemaphorePermit>,
 }
 
+/// What probes remember from one to the next.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Held {
+    /// Names with what was last found.
+    pub names: usize,
+    /// Addresses that probes are at, or wait for.
+    pub addresses: usize,
+    /// Certificate chains whose facts are shared.
+    pub chains: usize,
+}
+
 impl Prober {
     /// Loads roots and resolvers. `descriptors` is how many files probes may have open.
     pub fn new(
@@ -159,6 +170,12 @@ impl Prober {
             bodies: Arc::new(Semaphore::new(http::BODY_BUDGET_KIB)),
             long_heads: Arc::new(Semaphore::new(http::LONG_HEADS_MAX)),
         })
+    }
+
+    /// How much is remembered at the moment.
+    pub fn held(&self) -> Held {
+        let (names, addresses) = self.connector.held();
+        Held { names, addresses, chains: self.tls.held() }
     }
 
     /// Prepares a catalogue and allows as many probes at a time as it needs. Probes under way

@@ -7,7 +7,7 @@ mod process;
 use std::collections::VecDeque;
 use std::io::{IsTerminal, Write};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{SyncSender, sync_channel};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use prometheus::{
@@ -58,6 +58,10 @@ pub struct Metrics {
     pub http_connections: IntGauge,
     /// Open streams of events.
     pub http_event_streams: IntGauge,
+    /// Bytes of documents kept.
+    pub document_cache_bytes: IntGauge,
+    /// Entries of tables that grow by what others do.
+    pub held: IntGaugeVec,
     /// Log lines that were dropped.
     pub log_lines_dropped: IntGauge,
     /// Attempts to deliver messages.
@@ -98,19 +102,20 @@ impl Metrics {
             .buckets(vec![0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0, 30.0]),
         )?;
         registry.register(Box::new(schedule_lag.clone()))?;
-        let vantage_blind = IntGaugeVec::new(
-            Opts::new(
-                "turmwacht_vantage_blind",
-                "1 while a path of our own is cut, so that failures over it prove nothing.",
-            ),
-            &["path"],
+        let gauges = |name: &str, help: &str, label: &str| -> Result<IntGaugeVec, prometheus::Error> {
+            let gauges = IntGaugeVec::new(Opts::new(name, help), &[label])?;
+            registry.register(Box::new(gauges.clone()))?;
+            Ok(gauges)
+        };
+        let vantage_blind = gauges(
+            "turmwacht_vantage_blind",
+            "1 while a path of our own is cut, so that failures over it prove nothing.",
+            "path",
         )?;
-        registry.register(Box::new(vantage_blind.clone()))?;
         for path in Path::ALL {
             vantage_blind.with_label_values(&[path.as_str()]).set(0);
         }
-        let build = IntGaugeVec::new(Opts::new("turmwacht_build_info", "1, with the version as label."), &["version"])?;
-        registry.register(Box::new(build.clone()))?;
+        let build = gauges("turmwacht_build_info", "1, with the version as label.", "version")?;
         build.with_label_values(&[env!("CARGO_PKG_VERSION")]).set(1);
         let probes =
             counter("turmwacht_probes_total", "Probes that ended, by kind and verdict.", &["kind", "verdict"])?;
@@ -167,6 +172,11 @@ impl Metrics {
                 "turmwacht_http_event_streams",
                 "Open streams of events, of those who follow along.",
             )?,
+            document_cache_bytes: gauge(
+                "turmwacht_document_cache_bytes",
+                "Bytes of rendered documents kept in memory; at most [server] document_cache.",
+            )?,
+            held: held(&registry)?,
             log_lines_dropped: gauge(
                 "turmwacht_log_lines_dropped",
                 "Log lines dropped since the start because nobody read them fast enough.",
@@ -227,6 +237,15 @@ impl Metrics {
     }
 }
 
+/// The family that tells how much is held.
+fn held(registry: &Registry) -> Result<IntGaugeVec, prometheus::Error> {
+    let help = "Entries held in memory by what they are; each kind has a bound: documents of pages and feeds, names \
+        and addresses that probes were led to, certificate chains seen, timers set.";
+    let held = IntGaugeVec::new(Opts::new("turmwacht_held", help), &["what"])?;
+    registry.register(Box::new(held.clone()))?;
+    Ok(held)
+}
+
 /// Starts of probes that are remembered for people who look at the lateness.
 const LAGS_MAX: usize = 1_024;
 
@@ -279,19 +298,20 @@ impl std::fmt::Debug for Metrics {
 /// Lines that wait for a slow reader of stderr; one more is dropped and counted.
 const LOG_LINES_MAX: usize = 4_096;
 
+/// Panics told in full; beyond it only each whose number is a power of two.
+const PANICS_TOLD: u64 = 20;
+
 /// Starts the log on stderr and returns the count of dropped lines. Writing never blocks: a
-/// thread of its own writes, and what it cannot keep up with is dropped. `RUST_LOG` overrides
-/// the level.
+/// thread of its own writes, and what it cannot keep up with is dropped; whoever reads on is told
+/// how much that was. `RUST_LOG` overrides the level.
 pub fn start_log(level: &str) -> Arc<AtomicU64> {
     let dropped = Arc::new(AtomicU64::new(0));
     let (sender, lines) = sync_channel::<Vec<u8>>(LOG_LINES_MAX);
     let writer = LogWriter { sender, dropped: Arc::clone(&dropped) };
-    let thread = std::thread::Builder::new().name("log".to_owned()).spawn(move || {
-        while let Ok(line) = lines.recv() {
-            // If nobody reads stderr there is nobody to tell.
-            std::io::stderr().write_all(&line).unwrap_or_default();
-        }
-    });
+    let lost = Arc::clone(&dropped);
+    let thread = std::thread::Builder::new()
+        .name("log".to_owned())
+        .spawn(move || write_lines(&lines, &lost, &mut std::io::stderr()));
     let filter = EnvFilter::builder().with_default_directive(level.parse().unwrap_or_default()).from_env_lossy();
     let subscriber = tracing_subscriber::fmt()
         .with_env_filter(filter)
@@ -302,12 +322,32 @@ pub fn start_log(level: &str) -> Arc<AtomicU64> {
         // A second call (in a test) leaves the first log in place.
         subscriber.try_init().unwrap_or_default();
     }
-    std::panic::set_hook(Box::new(|panic| {
+    let panics = AtomicU64::new(0);
+    std::panic::set_hook(Box::new(move |panic| {
+        let number = panics.fetch_add(1, Ordering::Relaxed) + 1;
+        if number > PANICS_TOLD && !number.is_power_of_two() {
+            return;
+        }
         let place = panic.location().map(ToString::to_string).unwrap_or_default();
         let message = panic.payload_as_str().unwrap_or("no message");
         tracing::error!("a defect: {} at {place}", crate::publish::escape::terminal(message));
     }));
     dropped
+}
+
+/// Writes the lines that come, and how many did not.
+fn write_lines(lines: &Receiver<Vec<u8>>, dropped: &AtomicU64, out: &mut impl Write) {
+    let mut told = 0;
+    while let Ok(line) = lines.recv() {
+        // If nobody reads stderr there is nobody to tell.
+        out.write_all(&line).unwrap_or_default();
+        let lost = dropped.load(Ordering::Relaxed);
+        if lost != told {
+            writeln!(out, "{} lines of this log were dropped, because nobody read them fast enough", lost - told)
+                .unwrap_or_default();
+            told = lost;
+        }
+    }
 }
 
 /// Hands each line to the log's thread.
@@ -341,6 +381,22 @@ impl<'a> MakeWriter<'a> for LogWriter {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_log_that_nobody_reads_drops_lines_counts_them_and_tells_of_it_later() {
+        let (sender, lines) = sync_channel(3);
+        let dropped = Arc::new(AtomicU64::new(0));
+        let mut log = LogWriter { sender, dropped: Arc::clone(&dropped) };
+        for line in ["one\n", "two\n", "three\n", "four\n", "five\n"] {
+            log.write_all(line.as_bytes()).unwrap();
+        }
+        assert_eq!(dropped.load(Ordering::Relaxed), 2);
+        drop(log);
+        let mut out = Vec::new();
+        write_lines(&lines, &dropped, &mut out);
+        let told = "one\n2 lines of this log were dropped, because nobody read them fast enough\ntwo\nthree\n";
+        assert_eq!(String::from_utf8(out).unwrap(), told);
+    }
 
     #[test]
     fn the_last_starts_are_remembered_and_no_more() {

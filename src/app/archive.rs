@@ -1,12 +1,12 @@
 //! The past for documents: what the store's reader answers. Why it does not is logged, not published.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::clock::monotonic;
-use crate::history::StoreFault;
 use crate::history::archive::{ArchiveFault, ArchiveReader};
+use crate::history::{StoreFault, salvage};
 use crate::model::id::ComponentId;
 use crate::model::time::Timestamp;
 use crate::publish::archive::{Archive, NewestResults, PastInterval, PastResult, Unavailable};
@@ -16,6 +16,7 @@ const TOLD_EVERY: Duration = Duration::from_secs(60);
 
 /// The past, as the store tells it.
 pub(super) struct Past {
+    path: PathBuf,
     reader: ArchiveReader,
     told: Mutex<Option<Instant>>,
 }
@@ -23,7 +24,7 @@ pub(super) struct Past {
 impl Past {
     /// The past in the store at `path`.
     pub(super) fn open(path: &Path) -> Result<Self, StoreFault> {
-        Ok(Self { reader: ArchiveReader::open(path)?, told: Mutex::new(None) })
+        Ok(Self { path: path.to_owned(), reader: ArchiveReader::open(path)?, told: Mutex::new(None) })
     }
 
     /// Tells the operator why there is no answer, and whoever asked only that there is none.
@@ -33,6 +34,9 @@ impl Past {
         }
         if self.may_tell(monotonic()) {
             tracing::warn!(component.id = %component, "cannot look back on {component}: {fault}");
+            if fault.may_be_damage() {
+                salvage::suspect(&self.path);
+            }
         }
         Unavailable::Now
     }
@@ -101,5 +105,20 @@ mod tests {
         let told: Vec<u64> = (0..150).filter(|second| past.may_tell(now + Duration::from_secs(*second))).collect();
         assert_eq!(told, [0, 60, 120]);
         drop(store);
+    }
+
+    #[test]
+    fn a_store_that_turns_out_to_be_damaged_is_looked_at_in_the_next_start() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("turmwacht.db");
+        drop(Store::open(&path).unwrap());
+        let past = Past::open(&path).unwrap();
+        let mut bytes = std::fs::read(&path).unwrap();
+        bytes[16 * 1024..].fill(0xa5);
+        std::fs::write(&path, bytes).unwrap();
+        assert!(!salvage::is_suspected(&path));
+        let (from, until) = (Timestamp::from_millis(0), Timestamp::from_millis(1));
+        assert_eq!(past.results(&ComponentId::new("portal"), from, until, 1), Err(Unavailable::Now));
+        assert!(salvage::is_suspected(&path));
     }
 }

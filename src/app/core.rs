@@ -1,22 +1,24 @@
 //! The loop: drains inputs, steps the engine, starts what is due, seals what was decided.
 
+mod gauges;
+
 use std::collections::HashSet;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::AtomicU64;
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
 
 use crate::app::desk::Answers;
 use crate::app::flight::{self, Crew, Landed, Landing, Referred};
-use crate::app::log_limit::LogLimit;
+use crate::app::log_limit::Limits;
 use crate::app::outbox::Outbox;
 use crate::app::recent::Recent;
 use crate::clock::{Clock, monotonic};
 use crate::engine::judge::{ClockTrust, http_hosts, judge};
 use crate::engine::schedule::{Schedule, Timing};
-use crate::engine::{CHECKPOINT_FORMAT, Effect, Input, State, Step, measure};
+use crate::engine::{CHECKPOINT_FORMAT, Effect, Input, State, Step};
 use crate::history::writer::{CheckpointBody, MakeCheckpoint};
 use crate::model::catalogue::Catalogue;
 use crate::model::event::{Event, Logged};
@@ -51,10 +53,6 @@ const CHECKPOINT_EVERY: Duration = Duration::from_secs(60);
 /// One in so many of the probes that may run at a time may be unplanned. The limit is half again
 /// what the regular ones need if every target hangs, so that they never wait for the others.
 const UNPLANNED_SHARE: usize = 3;
-
-/// Readings are handed to the metrics at most once a second, and with more checks than this
-/// less often, so that it stays a small part of the work.
-const MEASURED_A_SECOND: u32 = 2_000;
 
 /// References are asked at most so often.
 const REFERENCES_EVERY: Duration = Duration::from_secs(1);
@@ -97,7 +95,7 @@ pub(super) struct Core {
     pub(super) metrics: Metrics,
     health: Arc<Health>,
     pub(super) shared: Arc<Shared>,
-    log: LogLimit,
+    log: Limits,
     discard_before: Instant,
     epoch_minute: i64,
     show_again_at: Instant,
@@ -157,7 +155,7 @@ impl Core {
             metrics: parts.metrics,
             health: parts.health,
             shared: parts.shared,
-            log: LogLimit::new(),
+            log: Limits::default(),
             discard_before: now,
             epoch_minute: i64::MIN,
             show_again_at: now,
@@ -312,7 +310,9 @@ impl Core {
         let Some(request) = prepared.requests.get(landed.request as usize) else { return };
         let Some(facts) = landed.facts else {
             self.metrics.probe_panics.inc();
-            tracing::error!("a probe panicked: this is a defect; please report it");
+            if self.log.defects.allows(monotonic()) {
+                tracing::error!("a probe panicked: this is a defect; please report it");
+            }
             return;
         };
         if landed.started < self.discard_before {
@@ -337,12 +337,15 @@ impl Core {
             let observation = observe(&facts, check, compiled, at);
             let (verdict, reason) = judge(&observation, self.trust.is_trusted(at));
             self.metrics.probes.with_label_values(&[check.probe.kind(), verdict.as_str()]).inc();
+            let mut was = None;
             if let Some(slot) = self.readings.get_mut(index as usize) {
-                *slot = Arc::new(reading(&observation));
+                was = std::mem::replace(slot, Arc::new(reading(&observation))).reason;
             }
+            // What goes on as it was is no news.
             if verdict != Verdict::Up
                 && let Some(fault) = observation.fault()
-                && self.log.allows(monotonic())
+                && was != Some(fault.reason)
+                && self.log.probes.allows(monotonic())
                 && let Some(key) = catalogue.check_key(index)
             {
                 tracing::info!(check.id = %key, reason = %fault.reason, "check `{key}`: {}", terminal(&fault.detail));
@@ -490,28 +493,6 @@ impl Core {
         })
     }
 
-    fn measure(&mut self, now: Instant, at: Timestamp) {
-        let checks = u32::try_from(self.readings.len()).unwrap_or(u32::MAX);
-        let every = (Duration::from_secs(1) * checks / MEASURED_A_SECOND).max(Duration::from_secs(1));
-        if now.duration_since(self.measured_at) < every {
-            return;
-        }
-        self.measured_at = now;
-        let gauges = self.outbox.writer().gauges();
-        let set = |gauge: &prometheus::IntGauge, value: u64| gauge.set(i64::try_from(value).unwrap_or(i64::MAX));
-        set(&self.metrics.history_queue_depth, gauges.queue_depth as u64);
-        set(&self.metrics.history_undurable_transitions, gauges.undurable_transitions as u64);
-        set(&self.metrics.history_wal_bytes, gauges.wal_bytes);
-        set(&self.metrics.history_dropped_results, gauges.dropped_results + self.outbox.dropped_results());
-        set(&self.metrics.schedule_skipped_slots, self.schedule.skipped());
-        set(&self.metrics.log_lines_dropped, self.shared.log_lines_dropped.load(Ordering::Relaxed));
-        if std::mem::take(&mut self.measured_anything) {
-            let (public, operations) = measure(&self.state, &self.readings, &self.targets, at);
-            self.shared.measurements.store(Arc::new(public));
-            self.shared.operations.store(Arc::new(operations));
-        }
-    }
-
     /// Writes what was decided into the log for people.
     fn tell(&mut self, logged: &Logged, now: Instant) {
         self.measured_anything = true;
@@ -530,14 +511,14 @@ impl Core {
                 catalogue.components.len(),
                 catalogue.checks.len()
             ),
-            Event::CheckTurned { check, verdict, reason, .. } if self.log.allows(now) => {
+            Event::CheckTurned { check, verdict, reason, .. } if self.log.checks.allows(now) => {
                 let why = reason.map(|reason| format!(" ({reason})")).unwrap_or_default();
                 tracing::info!(check.id = %check, "check `{check}` went {verdict}{why}");
             }
-            Event::IncidentOpened(incident) if self.log.allows(now) => {
+            Event::IncidentOpened(incident) if self.log.incidents.allows(now) => {
                 tracing::warn!(incident.id = %incident.id, "incident `{}` opened: root `{}`", incident.id, incident.root);
             }
-            Event::IncidentMoved { id, status, .. } if self.log.allows(now) => {
+            Event::IncidentMoved { id, status, .. } if self.log.incidents.allows(now) => {
                 tracing::info!(incident.id = %id, "incident `{id}` is {status}");
             }
             Event::CheckTurned { .. }

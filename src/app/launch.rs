@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::sync::atomic::AtomicU64;
@@ -19,6 +18,7 @@ use crate::app::core::{Core, Parts, Shared};
 use crate::app::descriptors::{DESCRIPTORS_MIN, Descriptors};
 use crate::app::export::{self, Exported, Exporter, FolderFault};
 use crate::app::notifier::{Notifier, Order};
+use crate::app::opening::{Opened, SKIPPED_AT_START_MAX, fold, open};
 use crate::app::outbox::{Acks, Outbox};
 use crate::app::reload::{Taken, reloaded};
 use crate::app::supervisor::Supervisor;
@@ -26,17 +26,14 @@ use crate::app::watch::{Files, Watch, Watched};
 use crate::app::ways::Ways;
 use crate::clock::{Clock, monotonic, system_time};
 use crate::config::{self, LoadFailure};
-use crate::engine::{CHECKPOINT_FORMAT, Record, State};
+use crate::engine::State;
 use crate::history::open::Store;
-use crate::history::restore::{Checkpoint, Restored};
 use crate::history::token::Tokens;
 use crate::history::writer::WriterOptions;
 use crate::history::{StoreFault, audit};
 use crate::model::access::{AuditRecord, Editor, StoredAnswer};
 use crate::model::catalogue::Catalogue;
-use crate::model::event::Logged;
 use crate::model::settings::Settings;
-use crate::model::verdict::Verdict;
 use crate::probe::{Prober, ProberFault};
 use crate::publish::archive::Archive;
 use crate::publish::documents::{DocumentSettings, Documents, Render};
@@ -51,9 +48,6 @@ const LOOP_STOPPED_AFTER: Duration = Duration::from_secs(10);
 /// The loop turns at most so often: what comes or falls due in between is taken together, which
 /// wakes the processor once instead of many times.
 const TURN_EVERY: Duration = Duration::from_millis(10);
-
-/// Events that are skipped at a start, at most, because they cannot be applied.
-const SKIPPED_AT_START_MAX: u32 = 16;
 
 /// Why the program cannot start.
 #[derive(Debug, thiserror::Error)]
@@ -96,6 +90,9 @@ pub enum AppFault {
     /// The server's thread ended by itself.
     #[error("the server's thread ended by itself: this is a defect; please report it")]
     ServerDied,
+    /// The disk has been gone for too long.
+    #[error("the store has not taken anything for so long that its decisions fill the memory; free or repair the disk")]
+    Undurable,
     /// The thread that tells people ended by itself.
     #[error("the thread that tells people ended by itself: this is a defect; please report it")]
     NotifierDied,
@@ -181,18 +178,20 @@ pub fn run(start: Start) -> Result<(), AppFault> {
         tracing::warn!("{shortage}");
     }
     let metrics = Metrics::new()?;
-    let mut store = Store::open(&settings.storage.path)?;
-    let (mut state, recovered) = restore(&mut store)?;
+    let Opened { store, mut state, recovered, salvaged } = open(&settings.storage.path)?;
     let config_stale = start.catalogue.is_none();
     let adopt = match start.catalogue {
-        Some(catalogue) => (catalogue.hash() != state.catalogue().hash() || state.record.catalogue_version == 0)
-            .then(|| Arc::new(catalogue)),
+        Some(catalogue) => {
+            let is_new = catalogue.hash() != state.catalogue().hash() || state.record.catalogue_version == 0;
+            // After damage names may be missing that the store knew.
+            (is_new || salvaged).then(|| Arc::new(catalogue))
+        }
         None if state.record.catalogue_version == 0 => {
             return Err(AppFault::Config(
                 "the probe files are faulty and the store holds no earlier catalogue; `turmwacht config check` shows the faults".to_owned(),
             ));
         }
-        None => None,
+        None => salvaged.then(|| Arc::clone(state.catalogue())),
     };
     let clock = Clock::starting_at(state.record.at);
     let archive: Arc<dyn Archive> = Arc::new(Past::open(&settings.storage.path)?);
@@ -230,9 +229,6 @@ pub fn run(start: Start) -> Result<(), AppFault> {
         let options = WriterOptions { retain_results: settings.storage.retain_results, pages_max: None };
         store.into_writer(options, move |ack| acks.push(ack))?
     };
-    if recovered {
-        tracing::warn!("an event of the log could not be applied and is passed over from now on");
-    }
     state.record.at = state.record.at.max(clock.now());
     let core = Core::new(Parts {
         clock,
@@ -244,7 +240,7 @@ pub fn run(start: Start) -> Result<(), AppFault> {
         health: Arc::clone(&health),
         shared,
         config_stale,
-        recovered,
+        recovered: recovered || salvaged,
     });
     (start.started)(&Running { listen: server.local_addr(), metrics_listen: server.metrics_addr(), desk });
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
@@ -302,6 +298,9 @@ async fn run_loop(
         if !core.outbox.is_telling() {
             break Err(AppFault::NotifierDied);
         }
+        if core.outbox.is_overfull() {
+            break Err(AppFault::Undurable);
+        }
         core.turn(planned, adopt.take(), std::mem::take(&mut asked));
         if !std::mem::replace(&mut told, true) {
             supervisor.ready(summary(core.catalogue()));
@@ -346,57 +345,6 @@ fn summary(catalogue: &Catalogue) -> String {
         catalogue.components.len(),
         catalogue.checks.len()
     )
-}
-
-/// The state from the store: the last checkpoint and everything after it. An event whose
-/// application panics is skipped, by this and every later reader of the log.
-fn restore(store: &mut Store) -> Result<(State, bool), AppFault> {
-    let mut recovered = false;
-    for _ in 0..=SKIPPED_AT_START_MAX {
-        let mut restored = store.restore()?;
-        // A checkpoint that this release cannot read costs time, not truth.
-        if restored.checkpoint.as_ref().is_some_and(|checkpoint| record_of(checkpoint).is_none()) {
-            restored = store.replay()?;
-        }
-        match fold(&restored, State::apply) {
-            Ok(state) => return Ok((state, recovered)),
-            Err(position) => {
-                tracing::error!(
-                    "the event at position {position} cannot be applied: this is a defect; please report it"
-                );
-                store.append_skipped(position)?;
-                recovered = true;
-            }
-        }
-    }
-    Err(AppFault::Log)
-}
-
-/// The record in a checkpoint, if it is of a format that this release reads.
-fn record_of(checkpoint: &Checkpoint) -> Option<Record> {
-    (checkpoint.format == CHECKPOINT_FORMAT).then(|| serde_json::from_slice(&checkpoint.body).ok())?
-}
-
-/// Applies what was restored; `Err` names the position whose application panicked.
-fn fold(restored: &Restored, apply: impl Fn(&mut State, &Logged)) -> Result<State, u64> {
-    let record = restored.checkpoint.as_ref().and_then(record_of);
-    let mut state = match (record, &restored.checkpoint_catalogue) {
-        (Some(record), Some(catalogue)) => State::from_record(record, Arc::clone(catalogue)),
-        _ => State::new(restored.epoch),
-    };
-    for logged in &restored.events {
-        if logged.position <= state.record.position {
-            continue;
-        }
-        catch_unwind(AssertUnwindSafe(|| apply(&mut state, logged))).map_err(|_panic| logged.position)?;
-    }
-    for evidence in &restored.evidence {
-        if let Some(check) = state.catalogue().check_index(&evidence.check) {
-            let good = matches!(evidence.verdict, Verdict::Up | Verdict::Degraded);
-            state.saw(check, Some(evidence.slot), evidence.ended_at, good.then_some(evidence.started_at));
-        }
-    }
-    Ok(state)
 }
 
 /// What the store knows of editors, through a connection beside the writer's.
@@ -516,36 +464,4 @@ fn start_server(
 /// The program's own families.
 fn write_own(metrics: &Metrics, openmetrics: bool, out: &mut Vec<u8>) {
     if openmetrics { metrics.write_openmetrics(out) } else { metrics.write(out) }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::model::event::Event;
-    use crate::model::time::Timestamp;
-
-    #[test]
-    fn an_event_that_panics_is_named_by_its_position() {
-        let events = (1..=3u64).map(|position| Logged {
-            position,
-            at: Timestamp::from_millis(1),
-            event: Event::ClockStepped { by_ms: 0 },
-        });
-        let restored = Restored {
-            epoch: 1,
-            checkpoint: None,
-            checkpoint_catalogue: None,
-            events: events.collect(),
-            evidence: Vec::new(),
-            position: 3,
-            last_at: Timestamp::from_millis(1),
-            last_catalogue: None,
-        };
-        let poisoned = fold(&restored, |state, logged| {
-            assert!(logged.position != 2, "injected");
-            state.apply(logged);
-        });
-        assert_eq!(poisoned.err(), Some(2));
-        assert_eq!(fold(&restored, State::apply).map(|state| state.record.position), Ok(3));
-    }
 }

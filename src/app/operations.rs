@@ -76,7 +76,7 @@ impl Core {
         json!({
             "writable": self.outbox.is_writable() && gauges.last_error.is_none(),
             "queue_depth": gauges.queue_depth,
-            "undurable_transitions": gauges.undurable_transitions,
+            "undurable_transitions": gauges.undurable_transitions + self.outbox.unsent(),
             "wal_bytes": gauges.wal_bytes,
             "dropped_results": gauges.dropped_results + self.outbox.dropped_results(),
             "fault": gauges.last_error.filter(|_| with_fault),

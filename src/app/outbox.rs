@@ -23,6 +23,10 @@ pub(super) const VOLATILE_AFTER: Duration = Duration::from_secs(2);
 /// Decisions that may wait for a full queue; beyond it single results are not kept any more.
 const UNSENT_RESULTS_MAX: usize = 100_000;
 
+/// Decisions that may wait for a disk that is gone. None of them can be left out, and memory ends somewhere:
+/// beyond it the program does.
+const UNSENT_EVENTS_MAX: usize = 500_000;
+
 /// Acknowledgements on their way from the writer's thread to the loop.
 #[derive(Debug, Default)]
 pub(super) struct Acks {
@@ -304,6 +308,21 @@ impl Outbox {
         &self.writer
     }
 
+    /// Decisions that wait for room in the queue to the disk.
+    pub(super) const fn unsent(&self) -> usize {
+        self.events.len()
+    }
+
+    /// Whether more decisions wait than memory is meant for.
+    pub(super) const fn is_overfull(&self) -> bool {
+        self.events.len() > UNSENT_EVENTS_MAX
+    }
+
+    /// The documents, for their gauge.
+    pub(super) fn documents(&self) -> &Documents {
+        &self.documents
+    }
+
     /// Results that were not kept because the queue was full.
     pub(super) const fn dropped_results(&self) -> u64 {
         self.dropped_results
@@ -328,6 +347,7 @@ mod tests {
     use crate::history::open::Store;
     use crate::history::writer::WriterOptions;
     use crate::model::catalogue::{Catalogue, Declared};
+    use crate::model::event::Event;
     use crate::model::time::Timestamp;
     use crate::publish::Rendered;
     use crate::publish::documents::DocumentSettings;
@@ -396,6 +416,13 @@ mod tests {
         let kept: Vec<bool> = outbox.sealed.iter().map(|sealed| sealed.facts.is_some()).collect();
         assert_eq!(kept, [false, true]);
         assert_eq!(reply.try_recv(), Err(oneshot::error::TryRecvError::Empty));
+        // What finds no room on its way waits, and not without an end.
+        let one = Logged { position: 9, at: Timestamp::from_millis(9), event: Event::ClockStepped { by_ms: 0 } };
+        outbox.take(vec![one; UNSENT_EVENTS_MAX], Vec::new());
+        assert_eq!((outbox.unsent(), outbox.is_overfull()), (UNSENT_EVENTS_MAX, false));
+        outbox.take(outbox.events[..1].to_vec(), Vec::new());
+        assert!(outbox.is_overfull());
+        outbox.events.clear();
         pages_max.store(1_000_000, Ordering::SeqCst);
         until(&mut outbox, "clean once written", |s| s.position == third && s.health.is_empty());
         assert_eq!(reply.try_recv(), Ok(answer));

@@ -58,6 +58,11 @@ pub const SENTENCES: &[(&str, &str, &str)] = &[
     ("incident has too many", "", "Hier stehen schon zu viele Meldungen. Eröffnen Sie eine neue Störung."),
     ("maintenance has too many", "", "Hier stehen schon zu viele Meldungen. Bitte kündigen Sie etwas Neues an."),
     (
+        "too much work is planned",
+        "",
+        "Es ist schon zu viel angekündigt. Bitte sagen Sie zuerst ab, was nicht mehr kommt.",
+    ),
+    (
         "too much is said",
         "",
         "Zu diesem Dienst ist in einzelnen Städten schon zu viel gesagt. Nehmen Sie zuerst etwas davon zurück.",

@@ -129,6 +129,11 @@ impl Restraint {
         if unplanned { host.takes_in(now).err() } else { None }
     }
 
+    /// How many addresses are remembered.
+    pub(super) fn addresses(&self) -> usize {
+        self.hosts.len()
+    }
+
     /// An unplanned probe ended.
     pub(super) fn landed(&mut self, request: u32) {
         let known = self.known.get(request as usize).copied().flatten();

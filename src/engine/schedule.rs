@@ -181,6 +181,11 @@ impl Schedule {
         }
     }
 
+    /// Addresses that are remembered for what they are spared.
+    pub fn addresses(&self) -> usize {
+        self.restraint.addresses()
+    }
+
     /// Plans an unplanned probe, unless one is planned for earlier.
     pub fn probe_at(&mut self, request: u32, at: Duration) {
         let Some(flight) = self.flights.get_mut(request as usize) else { return };

@@ -6,6 +6,7 @@
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
+use crate::engine::state::State;
 use crate::model::id::IncidentId;
 use crate::model::time::Timestamp;
 
@@ -45,5 +46,12 @@ impl Timers {
             return None;
         }
         self.0.pop().map(|Reverse(entry)| entry)
+    }
+}
+
+impl State {
+    /// How many timers are set.
+    pub fn timers(&self) -> usize {
+        self.timers.0.len()
     }
 }

@@ -11,7 +11,7 @@ use rusqlite::{Connection, Transaction, TransactionBehavior, params};
 use crate::history::codec::{self, Row};
 use crate::history::entity::{self, Kind, Uids};
 use crate::history::writer::{Batch, CheckpointBody};
-use crate::history::{answer, audit, horizon, interval, log, packed, sentence, signed};
+use crate::history::{answer, audit, horizon, interval, log, packed, salvage, sentence, signed};
 use crate::model::catalogue::Catalogue;
 use crate::model::event::{EVENT_VERSION, Event, Logged, StoredResult};
 use crate::model::time::Timestamp;
@@ -54,6 +54,11 @@ impl From<rusqlite::Error> for AppendFault {
 }
 
 impl AppendFault {
+    /// Whether the store is damaged.
+    pub(super) fn is_damage(&self) -> bool {
+        matches!(self, Self::Sqlite(error) if salvage::is_damage(error))
+    }
+
     /// What it means and what to do.
     pub(super) fn sentence(&self) -> String {
         match self {

@@ -75,7 +75,7 @@ fn copy(
     let verdict: String =
         target.pragma_query_value(None, "quick_check", |row| row.get(0)).map_err(fault("check the backup", to))?;
     if verdict != "ok" {
-        return Err(StoreFault::Unsound { path: path.to_owned(), what: verdict });
+        return Err(StoreFault::Unsound { path: path.to_owned(), what: verdict.replace('\n', " ") });
     }
     let position = log::last_position(&target).map_err(fault("read", to))?;
     target.close().map_err(|(_, error)| fault("finish the backup", to)(error))?;

@@ -33,7 +33,7 @@ const LOCK_WAITS_MAX: u32 = 40;
 const LOCK_WAIT: Duration = Duration::from_millis(25);
 
 /// What the WAL is cut back to after a long reader is gone.
-const WAL_BYTES_KEPT: u32 = 64 * 1024 * 1024;
+const WAL_BYTES_KEPT: u32 = 32 * 1024 * 1024;
 
 /// Nobody else's business: names of internal components and targets are in it.
 const MODE: u32 = 0o600;
@@ -230,7 +230,7 @@ const FOLDER: &str = "its folder must exist and be writable for the user that tu
 
 /// Refuses another owner's store, for root as well: files that root leaves behind would lock
 /// the service's own user out.
-fn check_owner(path: &Path) -> Result<(), StoreFault> {
+pub(super) fn check_owner(path: &Path) -> Result<(), StoreFault> {
     let user = rustix::process::geteuid().as_raw();
     check_owner_is(path, user)?;
     check_owner_is(&beside(path, ".lock"), user)
@@ -246,7 +246,7 @@ fn check_owner_is(path: &Path, user: u32) -> Result<(), StoreFault> {
     }
 }
 
-fn take_lock(path: &Path) -> Result<Lock, StoreFault> {
+pub(super) fn take_lock(path: &Path) -> Result<Lock, StoreFault> {
     let lock_path = beside(path, ".lock");
     let fail = |source| StoreFault::File { doing: "lock", path: lock_path.clone(), source, help: FOLDER };
     let mut file = OpenOptions::new()
@@ -273,7 +273,7 @@ fn take_lock(path: &Path) -> Result<Lock, StoreFault> {
 }
 
 /// Refuses a newer or a foreign file without touching it.
-fn check_header(path: &Path, known: u32) -> Result<(), StoreFault> {
+pub(super) fn check_header(path: &Path, known: u32) -> Result<(), StoreFault> {
     let fail = |source| StoreFault::File { doing: "read", path: path.to_owned(), source, help: MISSING };
     let mut header = Vec::new();
     File::open(path).map_err(fail)?.take(72).read_to_end(&mut header).map_err(fail)?;

@@ -18,7 +18,7 @@ use crate::clock::monotonic;
 use crate::history::append::{self, Appender, Prepared};
 use crate::history::fold::{Folder, Left};
 use crate::history::open::{Lock, Store, beside, fault};
-use crate::history::{StoreFault, sentence};
+use crate::history::{StoreFault, salvage, sentence};
 use crate::model::access::{AuditRecord, StoredAnswer};
 use crate::model::event::{Logged, StoredResult};
 use crate::model::time::Timestamp;
@@ -58,8 +58,12 @@ const FOLD_RETRY: Duration = Duration::from_secs(60);
 /// How long a failing store is tried at shutdown. The process has five seconds in all.
 const SHUTDOWN_GRACE: Duration = Duration::from_secs(3);
 
-/// `max_page_count` of a database without limit.
-const PAGES_UNLIMITED: u32 = u32::MAX - 1;
+/// A write-ahead log longer than this is folded although readers have to be waited for: SQLite itself folds it
+/// only as far as nobody reads, so that readers who take turns would let it grow for ever.
+pub const WAL_BYTES_MAX: u64 = 64 * 1024 * 1024;
+
+/// It grows by so much more until readers who did not end are waited for again, a second each time.
+const WAL_BYTES_MORE: u64 = 16 * 1024 * 1024;
 
 /// How the writer works.
 #[derive(Debug, Clone)]
@@ -189,6 +193,8 @@ impl Store {
             folding: Folding { folder, next: None, looked_at: None, is_failing: false },
             connection: self.connection,
             wal: beside(&self.path, "-wal"),
+            path: self.path.clone(),
+            wal_bytes_next: WAL_BYTES_MAX,
             pages_max: options.pages_max,
             on_ack: Box::new(on_ack),
             _lock: self.lock,
@@ -384,7 +390,10 @@ struct Work {
     appender: Appender,
     folding: Folding,
     connection: Connection,
+    path: PathBuf,
     wal: PathBuf,
+    /// With so many bytes readers are waited for.
+    wal_bytes_next: u64,
     pages_max: Option<Arc<AtomicU32>>,
     on_ack: Box<dyn Fn(Ack) + Send>,
     _lock: Option<Lock>,
@@ -416,11 +425,43 @@ impl Work {
             if self.folding.is_starved() {
                 self.folding.step(&mut self.connection);
             }
+            self.shorten();
         }
         let folded = self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
         if let Err(error) = folded {
             tracing::warn!(%error, "cannot fold the write-ahead log; the next start will");
         }
+    }
+
+    /// Folds a write-ahead log that has become too long, and begins it anew. Readers end within two seconds; one
+    /// that was stopped in the middle does not, and is told of.
+    fn shorten(&mut self) {
+        let bytes = self.measure_wal();
+        if bytes < WAL_BYTES_MAX {
+            self.wal_bytes_next = WAL_BYTES_MAX;
+        }
+        if bytes < self.wal_bytes_next {
+            return;
+        }
+        let why = match self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0)) {
+            Ok(false) => {
+                self.measure_wal();
+                return;
+            }
+            Ok(true) => "another program reads the store and does not end".to_owned(),
+            Err(error) => sentence(&error),
+        };
+        if self.wal_bytes_next == WAL_BYTES_MAX {
+            tracing::warn!("the write-ahead log has {bytes} bytes and cannot be folded: {why}");
+        }
+        self.wal_bytes_next = bytes + WAL_BYTES_MORE;
+    }
+
+    /// Looks how long the write-ahead log is.
+    fn measure_wal(&self) -> u64 {
+        let bytes = std::fs::metadata(&self.wal).map_or(0, |wal| wal.len());
+        self.queue.lock().wal_bytes = bytes;
+        bytes
     }
 
     /// Refuses what does not continue the log: that is a fault of the program, and trying again
@@ -454,9 +495,8 @@ impl Work {
         loop {
             self.limit_pages();
             let appended = self.appender.append(&mut self.connection, group);
-            let wal_bytes = std::fs::metadata(&self.wal).map_or(0, |wal| wal.len());
+            self.measure_wal();
             let mut state = self.queue.lock();
-            state.wal_bytes = wal_bytes;
             let Err(fault) = appended else {
                 state.events_held = 0;
                 if state.failing.take().is_some() {
@@ -469,6 +509,9 @@ impl Work {
             drop(state);
             if is_new {
                 tracing::error!("{sentence}; nothing is lost yet, trying again");
+                if fault.is_damage() {
+                    salvage::suspect(&self.path);
+                }
             }
             if !is_told {
                 is_told = true;
@@ -539,7 +582,7 @@ impl Work {
     fn limit_pages(&self) {
         let Some(limit) = &self.pages_max else { return };
         let pages = match limit.load(Ordering::Relaxed) {
-            0 => PAGES_UNLIMITED,
+            0 => u32::MAX - 1,
             pages => pages,
         };
         let set = self.connection.pragma_update_and_check(None, "max_page_count", pages, |_| Ok(()));

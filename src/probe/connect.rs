@@ -79,6 +79,11 @@ impl Connector {
         Self { names, policy, hosts, source_addresses, next_source: Cell::new(0), spare }
     }
 
+    /// Names and addresses that are remembered.
+    pub(super) fn held(&self) -> (usize, usize) {
+        (self.names.len(), self.hosts.len())
+    }
+
     /// From now on there are so many spare descriptors.
     pub(super) fn spare(&self, descriptors: usize) {
         *self.spare.borrow_mut() = Arc::new(Semaphore::new(descriptors));

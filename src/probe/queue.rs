@@ -73,6 +73,11 @@ impl Hosts {
         Rc::new(Self { per_host: per_host.max(1), hosts: RefCell::default() })
     }
 
+    /// Addresses with somebody at them or waiting.
+    pub(super) fn len(&self) -> usize {
+        self.hosts.borrow().len()
+    }
+
     /// Most probes at a time per address.
     pub(super) const fn per_host(&self) -> usize {
         self.per_host

@@ -126,6 +126,11 @@ impl Names {
         Ok(Self { resolvers: opinions, hosts, known: RefCell::default() })
     }
 
+    /// Names that are remembered.
+    pub(super) fn len(&self) -> usize {
+        self.known.borrow().len()
+    }
+
     /// The addresses of a name.
     pub(super) async fn resolve(
         &self,

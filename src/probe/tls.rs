@@ -101,6 +101,11 @@ impl TlsContext {
         Ok(Self { provider, roots, verifier, shared: RefCell::default() })
     }
 
+    /// Chains whose facts are shared.
+    pub(super) fn held(&self) -> usize {
+        self.shared.borrow().len()
+    }
+
     /// Loads what a setting names.
     fn material(&self, settings: &TlsSettings, verifier: Arc<WebPkiServerVerifier>) -> Result<TlsMaterial, String> {
         let client = match (&settings.client_cert, &settings.client_key) {

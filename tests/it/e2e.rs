@@ -2,10 +2,13 @@
 //! signals, killed. Its targets are sockets of the test; real servers are in `peers`.
 
 mod crowd;
+mod damaged;
 mod desk;
 mod editing;
 mod export;
+mod growth;
 mod hostile;
+mod logged;
 mod notify;
 mod openapi;
 pub(crate) mod program;

@@ -443,3 +443,40 @@ fn a_public_component_that_was_removed_is_remembered_until_it_is_back() {
     state.apply(&adopted(4, &large));
     assert_eq!(removed(&mut state), ["neu"]);
 }
+
+#[test]
+fn weeks_of_coming_and_going_leave_no_more_than_what_is_bounded() {
+    let catalogue = catalogue(&[(0, 0, false), (1, 1, false), (3, 3, true), (2, 2, false), (7, 7, true)]);
+    let checks = u32::try_from(catalogue.checks.len()).unwrap();
+    let mut state = State::new(7);
+    state.step(vec![Input::Adopt(Arc::clone(&catalogue))], at(0));
+    let (mut opened, mut timers_max, mut early) = (0, 0, 0);
+    // A minute each: every check fails for some minutes of half an hour, one after the other.
+    for minute in 1..30_000u64 {
+        let second = minute * 60;
+        let failing = |check: u32| (minute + 5 * u64::from(check)) % 30 < 3;
+        // Those that answer do so after those that fail, and bear witness.
+        let inputs = (0..checks).map(|check| {
+            let (result, ended_at) = if failing(check) { (3, 100) } else { (0, 200) };
+            Input::Judged(Judged { ended_at: at(second).shifted(ended_at), ..judged(check, second, result) })
+        });
+        let step = state.step(inputs.collect(), at(second).shifted(1_000));
+        opened += step.events.iter().filter(|logged| matches!(logged.event, Event::IncidentOpened(_))).count();
+        timers_max = timers_max.max(state.timers());
+        if minute == 3_000 {
+            early = timers_max;
+        }
+        if minute % 100 == 0 {
+            state.snapshot(state.record.at, &[], true);
+        }
+    }
+    let record = &state.record;
+    assert!(opened > 1_000, "{opened} incidents: too few to tell anything");
+    let open = record.incidents.values().filter(|incident| incident.is_open()).count();
+    assert!(record.incidents.len() - open <= 500 && open <= catalogue.components.len(), "{}", record.incidents.len());
+    let longest = record.incidents.values().map(|incident| incident.updates.len()).max().unwrap();
+    assert!(longest <= 1_000, "{longest} updates");
+    assert!(timers_max <= early + 10, "{timers_max} timers, of which {early} after two days");
+    assert!(timers_max < 20 * catalogue.components.len(), "{timers_max} timers");
+    assert!(record.changes.len() <= 2_000 && record.removed.len() <= 2_000);
+}

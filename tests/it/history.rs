@@ -10,6 +10,8 @@ mod golden;
 mod intervals;
 mod notifications;
 mod opening;
+mod readers;
 mod restoring;
+mod salvaging;
 mod tokens;
 mod year;

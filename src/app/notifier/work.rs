@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use jiff::tz::TimeZone;
 use tokio::task::JoinSet;
 
+use crate::app::log_limit::LogLimit;
 use crate::app::notifier::alerts::Said;
 use crate::app::notifier::storage::Storage;
 use crate::app::notifier::{Order, Shared};
@@ -79,6 +80,7 @@ pub(super) struct Work {
     /// Mail servers and webhooks that took a message since they last could not.
     working: BTreeSet<String>,
     tests: BTreeSet<String>,
+    log: LogLimit,
     pub(super) storage: Storage,
     pub(super) said: Said,
     fault: Option<String>,
@@ -100,6 +102,7 @@ impl Work {
             unsettled: Vec::new(),
             working: BTreeSet::new(),
             tests: BTreeSet::new(),
+            log: LogLimit::new("messages"),
             storage: Storage::default(),
             said: Said::default(),
             fault: None,
@@ -366,6 +369,7 @@ impl Work {
         let why = escape::terminal(fault.as_deref().unwrap_or_default());
         match state {
             Delivery::Sent => tracing::debug!("message {id} was accepted"),
+            Delivery::Pending | Delivery::Dead if !self.log.allows(monotonic()) => {}
             Delivery::Pending => tracing::warn!("message {id} to `{to}` is tried again: {why}"),
             Delivery::Dead => {
                 tracing::error!("message {id} to `{to}` is given up: {why}; `turmwacht notify list` shows it")

@@ -22,6 +22,9 @@ use crate::model::window::When;
 /// Most updates of a maintenance.
 const UPDATES_MAX: usize = 500;
 
+/// Most maintenances that are not over.
+const PLANNED_MAX: usize = 2_000;
+
 impl State {
     pub(super) fn decide_plan(&self, new: &NewMaintenance, rights: &Rights<'_>, at: Timestamp) -> Decision {
         self.must_read(&new.title, "/title")?;
@@ -41,6 +44,9 @@ impl State {
         }
         if new.until.at <= at {
             return Err(Refusal::field("/until", "it lies in the past"));
+        }
+        if self.record.maintenance.values().filter(|notice| !notice.is_over()).count() >= PLANNED_MAX {
+            return Err(Refusal::conflict("too much work is planned; call off what will not come"));
         }
         let backdated = new.announced_at.as_ref().is_some_and(|said| said.at < at);
         if backdated && !self.may_backdate {

@@ -85,6 +85,19 @@ impl Place {
         self.launch(command)
     }
 
+    /// Starts `serve` with a pipe as stderr that nobody reads, and waits until it is ready at the address that it
+    /// is configured to listen on.
+    pub(crate) fn serve_unread(&self, address: SocketAddr, variables: &[(&str, &str)]) -> Program {
+        let mut command = self.command(&["serve"]);
+        command.envs(variables.iter().copied());
+        let child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+        let log = self.path("log");
+        File::create(&log).unwrap();
+        let program = Program { child, log, address };
+        program.until("it is ready", |program| program.try_get("/readyz").is_some_and(|(code, _)| code == 200));
+        program
+    }
+
     fn launch(&self, mut command: Command) -> Program {
         let log = self.path("log");
         File::create(&log).unwrap();

@@ -408,3 +408,19 @@ fn what_editors_change_in_a_declared_series_stays_until_the_file_changes() {
     assert_eq!(found(&world), ("2024-01-09T17:00:00Z".to_owned(), 2));
     world.assert_restores();
 }
+
+#[test]
+fn as_much_work_is_planned_as_fits_in_memory() {
+    let mut world = World::new();
+    let first = jiff::civil::date(2024, 1, 1);
+    let day = |number: i64| first.checked_add(jiff::Span::new().days(number)).unwrap().to_string();
+    for number in 0..2_000 {
+        let from = format!("{}T07:00", day(number));
+        let until = format!("{}T08:00", day(number));
+        world.done(&admin(), "POST /maintenance", &window(&format!("umzug-{number}"), &from, &until));
+    }
+    let more = window("noch-einer", &format!("{}T07:00", day(2_000)), &format!("{}T08:00", day(2_000)));
+    world.refused(&admin(), "POST /maintenance", &more, 409, "too much work is planned");
+    world.done(&admin(), "PATCH /maintenance/umzug-7", &json!({ "status": "cancelled" }));
+    world.done(&admin(), "POST /maintenance", &more);
+}
