@@ -329,6 +329,8 @@ fn timings(catalogue: &Catalogue) -> Vec<Timing> {
         key: key(catalogue, index),
         interval: check.interval,
         timeout: check.timeout,
+        // The targets of a story ask for nothing.
+        site: None,
     };
     checks.map(timing).collect()
 }

@@ -17,7 +17,7 @@ use crate::app::outbox::Outbox;
 use crate::app::recent::Recent;
 use crate::clock::{Clock, monotonic};
 use crate::engine::judge::{ClockTrust, http_hosts, judge};
-use crate::engine::schedule::{Schedule, Timing};
+use crate::engine::schedule::{Schedule, Timing, stable_key};
 use crate::engine::{CHECKPOINT_FORMAT, Effect, Input, State, Step};
 use crate::history::writer::{CheckpointBody, MakeCheckpoint};
 use crate::model::catalogue::Catalogue;
@@ -191,7 +191,12 @@ impl Core {
         let timings = prepared
             .requests
             .iter()
-            .map(|request| Timing { key: request.key, interval: request.interval, timeout: request.timeout })
+            .map(|request| Timing {
+                key: request.key,
+                interval: request.interval,
+                timeout: request.timeout,
+                site: request.probe.site().map(|site| stable_key(&site)),
+            })
             .collect::<Vec<_>>();
         self.request_of = vec![u32::MAX; catalogue.checks.len()];
         for (request, index) in prepared.requests.iter().zip(0u32..) {
@@ -321,7 +326,7 @@ impl Core {
         if let Some(address) = facts.address {
             let wait = facts.http.as_ref().and_then(|http| http.retry_after);
             let times = (self.since_origin(landed.started), self.since_origin(monotonic()));
-            self.schedule.heard(landed.request, address, wait, times);
+            self.schedule.heard(landed.request, address.ip(), wait, times);
         }
         let travelled = travelled(&facts);
         if let Some(date) = facts.http.as_ref().and_then(|http| http.date) {

@@ -3,14 +3,16 @@
 //!
 //! Unplanned probes of one address come one at a time, in a small burst, and beyond it at its steady
 //! rate, so that it never sees more than twice that. Who says with 429 or 503 when to come back
-//! (`Retry-After`) is left alone until then, by every request to that address and port; at most an
-//! hour long, and never so long that what is known of a check would expire.
+//! (`Retry-After`) is left alone until then, by every request that asks the same host and port: others
+//! behind the same address have a word of their own. It is at most an hour long, and never so long that
+//! what is known of a check would expire.
 
-use std::collections::{BTreeMap, HashMap};
-use std::net::{IpAddr, SocketAddr};
+use std::collections::HashMap;
+use std::net::IpAddr;
 use std::time::Duration;
 
 use crate::engine::confirm::evidence_lasts;
+use crate::engine::schedule::Timing;
 
 /// Of one address at most this many unplanned probes begin in a burst.
 const UNPLANNED_BURST: f64 = 3.0;
@@ -27,6 +29,8 @@ const AGAIN_EACH: Duration = Duration::from_millis(5);
 #[derive(Debug, Default)]
 pub(super) struct Restraint {
     hosts: HashMap<IpAddr, Host>,
+    /// By site: until when it wants to be left alone, and which request it said so to.
+    put_off: HashMap<u64, (Duration, u32)>,
     /// By request.
     known: Vec<Option<Known>>,
 }
@@ -34,7 +38,7 @@ pub(super) struct Restraint {
 /// Where the last probe of a request ended, and when it began.
 #[derive(Debug, Clone, Copy)]
 struct Known {
-    address: SocketAddr,
+    address: IpAddr,
     started: Duration,
 }
 
@@ -47,8 +51,6 @@ struct Host {
     filled_at: Duration,
     /// An unplanned probe is under way.
     is_busy: bool,
-    /// By port: until when it wants to be left alone, and which request it said so to.
-    put_off: BTreeMap<u16, (Duration, u32)>,
 }
 
 impl Restraint {
@@ -56,34 +58,32 @@ impl Restraint {
     /// long.
     pub(super) fn heard(
         &mut self,
-        (request, interval): (u32, Duration),
-        (address, wait): (SocketAddr, Option<Duration>),
+        (request, timing): (u32, &Timing),
+        (address, wait): (IpAddr, Option<Duration>),
         (started, now): (Duration, Duration),
     ) {
-        self.learn(request, address, interval, now);
+        self.learn(request, address, timing.interval, now);
         if let Some(known) = self.known.get_mut(request as usize) {
             *known = Some(Known { address, started });
         }
-        let Some(host) = self.hosts.get_mut(&address.ip()) else { return };
+        let Some(site) = timing.site else { return };
         match wait {
-            Some(wait) => {
-                host.put_off.insert(address.port(), (now + wait.min(PUT_OFF_MAX), request));
-            }
-            None if host.put_off.get(&address.port()).is_some_and(|(_, said_to)| *said_to == request) => {
-                host.put_off.remove(&address.port());
+            Some(wait) => drop(self.put_off.insert(site, (now + wait.min(PUT_OFF_MAX), request))),
+            None if self.put_off.get(&site).is_some_and(|(_, said_to)| *said_to == request) => {
+                self.put_off.remove(&site);
             }
             None => {}
         }
     }
 
     /// The request leads to this address now.
-    fn learn(&mut self, request: u32, address: SocketAddr, interval: Duration, now: Duration) {
+    fn learn(&mut self, request: u32, address: IpAddr, interval: Duration, now: Duration) {
         let index = request as usize;
         if self.known.len() <= index {
             self.known.resize(index + 1, None);
         }
-        let before = self.known.get(index).copied().flatten().map(|known| known.address.ip());
-        if before == Some(address.ip()) {
+        let before = self.known.get(index).copied().flatten().map(|known| known.address);
+        if before == Some(address) {
             return;
         }
         let rate = 1.0 / interval.as_secs_f64().max(0.001);
@@ -95,13 +95,12 @@ impl Restraint {
         if self.hosts.len() > 2 * self.known.len() {
             self.hosts.retain(|_, host| host.requests > 0);
         }
-        let host = self.hosts.entry(address.ip()).or_insert_with(|| Host {
+        let host = self.hosts.entry(address).or_insert_with(|| Host {
             requests: 0,
             steady_per_second: 0.0,
             tokens: UNPLANNED_BURST,
             filled_at: now,
             is_busy: false,
-            put_off: BTreeMap::new(),
         });
         host.requests += 1;
         host.steady_per_second += rate;
@@ -113,19 +112,19 @@ impl Restraint {
         &mut self,
         request: u32,
         unplanned: bool,
-        (interval, timeout): (Duration, Duration),
+        timing: &Timing,
         now: Duration,
     ) -> Option<Duration> {
         let known = self.known.get(request as usize).copied().flatten()?;
-        let host = self.hosts.get_mut(&known.address.ip())?;
-        if let Some((until, _)) = host.put_off.get(&known.address.port()) {
+        if let Some((until, _)) = timing.site.and_then(|site| self.put_off.get(&site)) {
             // A tenth is left for queues.
-            let patience = evidence_lasts(interval, timeout).saturating_sub(timeout).mul_f64(0.9);
-            let until = (*until).min(known.started + patience);
+            let lasts = evidence_lasts(timing.interval, timing.timeout);
+            let until = (*until).min(known.started + lasts.saturating_sub(timing.timeout).mul_f64(0.9));
             if until > now {
                 return Some(until);
             }
         }
+        let host = self.hosts.get_mut(&known.address)?;
         if unplanned { host.takes_in(now).err() } else { None }
     }
 
@@ -137,7 +136,7 @@ impl Restraint {
     /// An unplanned probe ended.
     pub(super) fn landed(&mut self, request: u32) {
         let known = self.known.get(request as usize).copied().flatten();
-        if let Some(host) = known.and_then(|known| self.hosts.get_mut(&known.address.ip())) {
+        if let Some(host) = known.and_then(|known| self.hosts.get_mut(&known.address)) {
             host.is_busy = false;
         }
     }
@@ -168,37 +167,40 @@ impl Host {
 mod tests {
     use super::*;
 
-    const MINUTE: (Duration, Duration) = (Duration::from_secs(60), Duration::from_secs(10));
+    const ADDRESS: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 1));
 
     fn seconds(seconds: u64) -> Duration {
         Duration::from_secs(seconds)
     }
 
-    fn address(port: u16) -> SocketAddr {
-        SocketAddr::from(([192, 0, 2, 1], port))
+    fn minutely(site: u64) -> Timing {
+        Timing { key: 0, interval: seconds(60), timeout: seconds(10), site: Some(site) }
     }
 
     #[test]
     fn who_asks_to_be_left_alone_is_left_alone_within_bounds() {
         let mut restraint = Restraint::default();
-        let held = |restraint: &mut Restraint, request, at| restraint.holds_back(request, false, MINUTE, seconds(at));
-        for (request, port) in [(0, 443), (1, 443), (2, 80)] {
-            restraint.heard((request, MINUTE.0), (address(port), None), (seconds(0), seconds(0)));
+        let timings = [minutely(1), minutely(1), minutely(2)];
+        let held = |restraint: &mut Restraint, request: u32, at| {
+            restraint.holds_back(request, false, &timings[request as usize], seconds(at))
+        };
+        for request in 0..3 {
+            restraint.heard((request, &timings[request as usize]), (ADDRESS, None), (seconds(0), seconds(0)));
         }
-        restraint.heard((0, MINUTE.0), (address(443), Some(seconds(120))), (seconds(1), seconds(2)));
+        restraint.heard((0, &timings[0]), (ADDRESS, Some(seconds(120))), (seconds(1), seconds(2)));
         assert_eq!(held(&mut restraint, 0, 61), Some(seconds(122)));
-        assert_eq!(held(&mut restraint, 1, 61), Some(seconds(122)), "the whole address and port");
-        assert_eq!(held(&mut restraint, 2, 61), None, "another port");
+        assert_eq!(held(&mut restraint, 1, 61), Some(seconds(122)), "the same host and port");
+        assert_eq!(held(&mut restraint, 2, 61), None, "others behind the address");
         assert_eq!(held(&mut restraint, 0, 122), None);
         // Evidence of a minute's check lasts 190 s: it is asked before that, whatever was said.
-        restraint.heard((0, MINUTE.0), (address(443), Some(seconds(9_000_000))), (seconds(122), seconds(123)));
+        restraint.heard((0, &timings[0]), (ADDRESS, Some(seconds(9_000_000))), (seconds(122), seconds(123)));
         assert_eq!(held(&mut restraint, 0, 200), Some(seconds(122 + 162)));
-        let day = (seconds(86_400), seconds(10));
-        assert_eq!(restraint.holds_back(0, true, day, seconds(200)), Some(seconds(123 + 3600)), "an hour at most");
+        let daily = Timing { interval: seconds(86_400), ..timings[0] };
+        assert_eq!(restraint.holds_back(0, true, &daily, seconds(200)), Some(seconds(123 + 3600)), "an hour at most");
         // Whom it was said to hears that it is over.
-        restraint.heard((1, MINUTE.0), (address(443), None), (seconds(284), seconds(284)));
+        restraint.heard((1, &timings[1]), (ADDRESS, None), (seconds(284), seconds(284)));
         assert!(held(&mut restraint, 0, 283).is_some(), "it answers others, which says nothing");
-        restraint.heard((0, MINUTE.0), (address(443), None), (seconds(284), seconds(284)));
+        restraint.heard((0, &timings[0]), (ADDRESS, None), (seconds(284), seconds(284)));
         assert_eq!(held(&mut restraint, 0, 285), None);
     }
 
@@ -206,8 +208,7 @@ mod tests {
     fn addresses_that_change_all_the_time_leave_little_behind() {
         let mut restraint = Restraint::default();
         for n in 0..10_000u32 {
-            let address = SocketAddr::new(IpAddr::V4(n.into()), 443);
-            restraint.heard((n % 4, MINUTE.0), (address, None), (seconds(0), seconds(0)));
+            restraint.heard((n % 4, &minutely(1)), (IpAddr::V4(n.into()), None), (seconds(0), seconds(0)));
         }
         assert!(restraint.hosts.len() <= 9, "{}", restraint.hosts.len());
         assert_eq!(restraint.hosts.values().map(|host| host.requests).sum::<u32>(), 4);

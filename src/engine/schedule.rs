@@ -9,7 +9,7 @@
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
-use std::net::SocketAddr;
+use std::net::IpAddr;
 use std::time::Duration;
 
 use crate::engine::restraint::Restraint;
@@ -33,6 +33,8 @@ pub struct Timing {
     pub interval: Duration,
     /// Its deadline.
     pub timeout: Duration,
+    /// A hash of whom it asks, host and port; none for a name.
+    pub site: Option<u64>,
 }
 
 /// A probe to start.
@@ -143,7 +145,7 @@ impl Schedule {
             let held_back = if unplanned && self.unplanned_in_flight >= unplanned_max {
                 Some(now + UNPLANNED_LATER)
             } else {
-                self.restraint.holds_back(request, unplanned, (timing.interval, timing.timeout), now)
+                self.restraint.holds_back(request, unplanned, &timing, now)
             };
             if let Some(until) = held_back {
                 self.probe_at(request, until);
@@ -172,12 +174,12 @@ impl Schedule {
     pub fn heard(
         &mut self,
         request: u32,
-        address: SocketAddr,
+        address: IpAddr,
         wait: Option<Duration>,
         (started, now): (Duration, Duration),
     ) {
         if let Some(timing) = self.timings.get(request as usize) {
-            self.restraint.heard((request, timing.interval), (address, wait), (started, now));
+            self.restraint.heard((request, timing), (address, wait), (started, now));
         }
     }
 
@@ -233,7 +235,7 @@ mod tests {
 
     #[test]
     fn slots_keep_their_phase_over_a_restart() {
-        let timing = Timing { key: 12_345, interval: seconds(60), timeout: seconds(10) };
+        let timing = Timing { key: 12_345, interval: seconds(60), timeout: seconds(10), site: None };
         for origin_ms in [0, 7_000, 1_793_491_200_000] {
             let starts = starts(&mut Schedule::new(vec![timing], origin_ms, seconds(0), |_| false), seconds(300));
             let slots: Vec<i64> = starts
@@ -248,7 +250,12 @@ mod tests {
     #[test]
     fn a_start_is_spread_and_its_peak_stays_near_the_steady_rate() {
         let timings: Vec<Timing> = (0..10_000u64)
-            .map(|n| Timing { key: n.wrapping_mul(0x9e37_79b9_7f4a_7c15), interval: seconds(60), timeout: seconds(10) })
+            .map(|n| Timing {
+                key: n.wrapping_mul(0x9e37_79b9_7f4a_7c15),
+                interval: seconds(60),
+                timeout: seconds(10),
+                site: None,
+            })
             .collect();
         let mut schedule = Schedule::new(timings, 1_793_491_217_000, seconds(0), |_| false);
         let starts = starts(&mut schedule, seconds(240));
@@ -266,10 +273,12 @@ mod tests {
 
     #[test]
     fn what_is_in_flight_is_not_started_again_and_what_was_missed_is_not_made_up_for() {
-        let mut schedule =
-            Schedule::new(vec![Timing { key: 0, interval: seconds(10), timeout: seconds(10) }], 0, seconds(0), |_| {
-                false
-            });
+        let mut schedule = Schedule::new(
+            vec![Timing { key: 0, interval: seconds(10), timeout: seconds(10), site: None }],
+            0,
+            seconds(0),
+            |_| false,
+        );
         let first = schedule.pop_due(seconds(0), usize::MAX).expect("the first probe");
         assert_eq!(schedule.pop_due(seconds(35), usize::MAX), None);
         assert_eq!(schedule.skipped(), 1);

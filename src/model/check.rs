@@ -94,6 +94,19 @@ impl Probe {
             Self::Dns(dns) => format!("{} {}", dns.record_type, dns.name),
         }
     }
+
+    /// Whom it asks, as `host:port`; nobody in particular for a name.
+    pub fn site(&self) -> Option<String> {
+        match self {
+            Self::Http(http) => {
+                let port = http.url.port_or_known_default()?;
+                Some(format!("{}:{port}", http.url.host_str()?))
+            }
+            Self::Tls(tls) => Some(host_port(&tls.host, tls.port)),
+            Self::Tcp(tcp) => Some(host_port(&tcp.host, tcp.port)),
+            Self::Dns(_) => None,
+        }
+    }
 }
 
 /// `host:port`, with brackets around an IPv6 literal.
