@@ -547,6 +547,10 @@ impl Core {
     }
 
     /// Whether the files are faulty and an older catalogue stays in force.
+    pub(super) const fn is_config_stale(&self) -> bool {
+        self.config_stale
+    }
+
     pub(super) fn set_config_stale(&mut self, stale: bool) {
         self.config_stale = stale;
         self.metrics.config_last_reload_successful.set(i64::from(!stale));

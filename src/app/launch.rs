@@ -303,7 +303,7 @@ async fn run_loop(
         }
         core.turn(planned, adopt.take(), std::mem::take(&mut asked));
         if !std::mem::replace(&mut told, true) {
-            supervisor.ready(summary(core.catalogue()));
+            supervisor.ready(summary(core.catalogue(), core.is_config_stale()));
         }
         let earliest = monotonic() + TURN_EVERY;
         planned = core.next_turn().max(earliest);
@@ -338,13 +338,10 @@ async fn run_loop(
 }
 
 /// What is watched, in a few words for the service manager.
-fn summary(catalogue: &Catalogue) -> String {
-    format!(
-        "organisations: {}, components: {}, checks: {}",
-        catalogue.organisations.len(),
-        catalogue.components.len(),
-        catalogue.checks.len()
-    )
+fn summary(catalogue: &Catalogue, is_stale: bool) -> String {
+    let (organisations, components) = (catalogue.organisations.len(), catalogue.components.len());
+    let faults = if is_stale { "; the files have faults, as before is watched" } else { "" };
+    format!("organisations: {organisations}, components: {components}, checks: {}{faults}", catalogue.checks.len())
 }
 
 /// What the store knows of editors, through a connection beside the writer's.

@@ -42,7 +42,8 @@ impl Manager {
 
 #[test]
 fn a_service_manager_hears_of_start_reload_life_and_end() {
-    let place = Place::new(reference().address, &town(closed_port()));
+    let files = town(closed_port());
+    let place = Place::new(reference().address, &files);
     let (manager, mut program) = Manager::starts(&place);
     let (ready, _) = manager.hears();
     assert_eq!(ready, "READY=1\nSTATUS=organisations: 1, components: 2, checks: 1\n");
@@ -54,9 +55,17 @@ fn a_service_manager_hears_of_start_reload_life_and_end() {
     let (reloading, _) = manager.hears();
     let at = reloading.strip_prefix("RELOADING=1\nMONOTONIC_USEC=").unwrap().trim_end();
     assert!(at.parse::<u64>().is_ok_and(|at| at > 0), "{reloading}");
-    assert!(manager.hears().0.starts_with("READY=1\n"));
+    assert_eq!(manager.hears().0, ready);
+    // What was wrong with a file is said until it is repaired.
+    place.write("probes.toml", "broken");
+    program.signal(Signal::HUP);
+    let faulty = ready.replace("checks: 1\n", "checks: 1; the files have faults, as before is watched\n");
+    while manager.hears().0 != faulty {}
+    place.write("probes.toml", &files);
+    program.signal(Signal::HUP);
+    while manager.hears().0 != ready {}
     program.signal(Signal::TERM);
-    assert_eq!(manager.hears().0, "STOPPING=1\n");
+    while manager.hears().0 != "STOPPING=1\n" {}
     assert_eq!(program.ended().code(), Some(0));
 }
 
