@@ -157,6 +157,7 @@ pub async fn visit(visit: &Visit, ask: &dyn Ask) -> Reply {
             maintenance::visit(visit, ask, rest).await
         }
         ["operations"] => operations::show(visit, ask).await,
+        ["operations", "test"] => operations::messages::test(visit, ask).await,
         ["audit"] => audit::list(visit, ask).await,
         _ => page::not_found(visit),
     }

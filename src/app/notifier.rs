@@ -23,7 +23,9 @@ use tokio::sync::Notify;
 use crate::app::notifier::work::Work;
 use crate::app::ways::Ways;
 use crate::clock::monotonic;
+use crate::history::notification::Counted;
 use crate::model::catalogue::Catalogue;
+use crate::model::notification::Notification;
 use crate::model::notify::Recipient;
 use crate::notify::facts::Facts;
 use crate::telemetry::Metrics;
@@ -52,6 +54,15 @@ struct Shared {
     inbox: Mutex<Inbox>,
     arrived: Notify,
     stopping: AtomicBool,
+    board: Mutex<Arc<Board>>,
+}
+
+/// What became of messages, for whoever looks after the program.
+#[derive(Debug, Default)]
+pub(super) struct Board {
+    pub(super) count: Counted,
+    /// The newest: given up, on their way, sent.
+    pub(super) newest: Vec<Notification>,
 }
 
 /// What the loop said last.
@@ -69,6 +80,10 @@ impl Shared {
     fn lock(&self) -> MutexGuard<'_, Inbox> {
         // Nothing of others runs under this lock.
         self.inbox.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn show(&self, board: Board) {
+        *self.board.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(board);
     }
 
     fn goes_on(&self) -> bool {
@@ -128,6 +143,11 @@ impl Notifier {
     pub(super) fn test(&self, recipients: &[String]) {
         self.shared.lock().tests.extend(recipients.iter().cloned());
         self.shared.arrived.notify_one();
+    }
+
+    /// What became of messages, as it was a moment ago.
+    pub(super) fn board(&self) -> Arc<Board> {
+        Arc::clone(&self.shared.board.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Whether the thread goes on. It ends by itself only by a panic.

@@ -11,6 +11,7 @@ use crate::app::core::Core;
 use crate::app::desk::json_reply;
 use crate::model::editing::{Refusal, Subject};
 use crate::model::event::MaintenancePhase;
+use crate::model::notification::{Delivery, Notification};
 use crate::model::oversight::{Listed, Oversight};
 use crate::model::time::Timestamp;
 use crate::model::verdict::Path;
@@ -43,6 +44,7 @@ impl Core {
             "paths": paths,
             "schedule": self.schedule(),
             "store": self.store(all),
+            "notifications": if all { self.notifications() } else { Value::Null },
             "export": { "successful": self.metrics.export_last_run_successful.get() == 1 },
             "server": {
                 "connections": self.metrics.http_connections.get(),
@@ -80,6 +82,30 @@ impl Core {
             "wal_bytes": gauges.wal_bytes,
             "dropped_results": gauges.dropped_results + self.outbox.dropped_results(),
             "fault": gauges.last_error.filter(|_| with_fault),
+        })
+    }
+
+    /// Who is told of anything, and what became of messages.
+    fn notifications(&self) -> Value {
+        let Some(notifier) = self.outbox.notifier() else { return Value::Null };
+        let board = notifier.board();
+        let message = |message: &Notification| {
+            json!({
+                "id": message.id,
+                "recipient": message.recipient,
+                "subject": message.letter.subject,
+                "created_at": message.created_at.to_string(),
+                "state": message.state.as_str(),
+                "attempts": message.attempts,
+                "next_at": (message.state == Delivery::Pending).then(|| message.next_at.to_string()),
+                "fault": message.fault,
+            })
+        };
+        json!({
+            "recipients": notifier.recipients(None),
+            "pending": board.count.pending,
+            "dead": board.count.dead,
+            "newest": board.newest.iter().map(message).collect::<Vec<_>>(),
         })
     }
 

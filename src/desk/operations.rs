@@ -4,6 +4,7 @@
 //! First stands what needs somebody, then each matter by itself.
 
 mod figures;
+pub(super) mod messages;
 
 use maud::{Markup, html};
 use serde_json::Value;
@@ -71,6 +72,7 @@ impl Operations<'_> {
                 "Stand: " (self.wall.moment(words::text(self.told, "/at"))) " · Standort " (line(self.told, "/vantage")) ". "
                 @if !flag(self.told, "/all") { "Gezeigt wird, was Ihrer Stelle gehört." }
             }
+            @if let Some(said) = messages::said(&self.visit.query.text("getan")) { p.done role="status" { (said) } }
             p { a.button.quiet href={ (PREFIX) "/operations" } { "Neu laden" } }
             section aria-labelledby="attention" {
                 h2 id="attention" { "Hier muss jemand etwas tun" }
@@ -84,6 +86,7 @@ impl Operations<'_> {
             (self.promises())
             (self.certificates())
             (self.slowest())
+            (self.messages())
             (self.program())
         }
     }
@@ -104,6 +107,14 @@ impl Operations<'_> {
         if failing > 0 {
             lines.push(html! {
                 a href="#failing" { (failing) @if failing == 1 { " Prüfung" } @else { " Prüfungen" } " mit Fehlern" }
+            });
+        }
+        let lost = self.lately_given_up();
+        if lost > 0 {
+            lines.push(html! {
+                a href="#messages" {
+                    (lost) @if lost == 1 { " Benachrichtigung kam" } @else { " Benachrichtigungen kamen" } " nicht an"
+                }
             });
         }
         let (certificates, _) = listed(self.told, "/certificates");

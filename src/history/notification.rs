@@ -207,6 +207,13 @@ impl Outgoing {
         };
         Ok(Counted { pending: count("pending")?, dead: count("dead")? })
     }
+
+    /// The newest messages that stand like this.
+    pub fn newest(&self, state: Delivery, limit: u32) -> Result<Vec<Notification>, StoreFault> {
+        let query =
+            format!("SELECT {COLUMNS} FROM notification WHERE state = ?1 ORDER BY created_ms DESC, id LIMIT ?2");
+        rows(&self.connection, &query, params![state.as_str(), limit]).map_err(fault("read", &self.path))
+    }
 }
 
 /// The newest messages of a store, beside its running server: those on their way first.

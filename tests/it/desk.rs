@@ -6,7 +6,7 @@ mod browser;
 mod components;
 mod incidents;
 mod maintenance;
-mod operations;
+pub(crate) mod operations;
 mod pages;
 mod refusals;
 pub(crate) mod running;

@@ -13,7 +13,7 @@ use tokio::task::JoinSet;
 use crate::app::log_limit::LogLimit;
 use crate::app::notifier::alerts::Said;
 use crate::app::notifier::storage::Storage;
-use crate::app::notifier::{Order, Shared};
+use crate::app::notifier::{Board, Order, Shared};
 use crate::app::ways::Ways;
 use crate::clock::{monotonic, system_time};
 use crate::history::StoreFault;
@@ -37,6 +37,9 @@ const DIRECT_IN_FLIGHT_MAX: usize = 4;
 
 /// Most events of editors looked at in one go; there are never so many.
 const EDITS_IN_ALL_MAX: usize = 20 * EDITS_MAX as usize;
+
+/// Most messages that whoever looks after the program is shown, by how they stand.
+const SHOWN: [(Delivery, u32); 3] = [(Delivery::Dead, 10), (Delivery::Pending, 10), (Delivery::Sent, 5)];
 
 /// What stands is looked at anew so often, for what the time alone brings about.
 const LOOK_EVERY: Duration = Duration::from_secs(10);
@@ -194,6 +197,11 @@ impl Work {
         let count = store.count()?;
         self.order.metrics.notify_queue.set(count.pending as f64);
         self.order.metrics.notify_dead_letters.set(count.dead as f64);
+        let mut newest = Vec::new();
+        for (state, most) in SHOWN {
+            newest.extend(store.newest(state, most)?);
+        }
+        self.shared.show(Board { count, newest });
         self.planner = Some(planner);
         Ok(())
     }

@@ -16,6 +16,33 @@ fn listed(of: &Value) -> Value {
     object(&[("listed", json!({ "type": "array", "items": of })), ("more", more)])
 }
 
+/// Who is told, and what became of messages.
+fn notifications() -> Value {
+    let (string, count) = (|| json!({ "type": "string" }), || json!({ "type": "integer", "minimum": 0 }));
+    let or_null = || json!({ "type": ["string", "null"] });
+    let message = object(&[
+        ("id", string()),
+        ("recipient", string()),
+        ("subject", string()),
+        ("created_at", json!({ "type": "string", "format": "date-time" })),
+        ("state", json!({ "enum": ["pending", "sent", "dead"] })),
+        ("attempts", count()),
+        ("next_at", or_null()),
+        ("fault", or_null()),
+    ]);
+    let mut schema = object(&[
+        ("recipients", json!({ "type": "array", "items": string() })),
+        ("pending", count()),
+        ("dead", count()),
+        ("newest", json!({ "type": "array", "items": message })),
+    ]);
+    if let Value::Object(members) = &mut schema {
+        members.insert("type".to_owned(), json!(["object", "null"]));
+        members.insert("description".to_owned(), "Only for an admin of all; null if nobody is told.".into());
+    }
+    schema
+}
+
 /// The answer.
 pub(super) fn schema() -> Value {
     let string = || json!({ "type": "string" });
@@ -91,6 +118,7 @@ pub(super) fn schema() -> Value {
                 ("fault", json!({ "type": ["string", "null"], "description": "Only for an admin of all." })),
             ]),
         ),
+        ("notifications", notifications()),
         ("export", object(&[("successful", truth("Also without an export."))])),
         ("server", object(&[("connections", count()), ("event_streams", count()), ("log_lines_dropped", count())])),
         ("overdue", object(&[("incidents", notices.clone()), ("maintenance", notices)])),

@@ -36,6 +36,10 @@ impl Ask for Interface {
 }
 
 fn visited(interface: &Interface) -> Reply {
+    at(interface, "/operations", None)
+}
+
+fn at(interface: &Interface, path: &str, sent: Option<&str>) -> Reply {
     let snapshot = replay(&Scenario::load(BUILT_IN[0].0).unwrap()).snapshot;
     let editor = Editor { token: "t".into(), label: "Amt".into(), role: Role::Admin, organisations: Vec::new() };
     let visit = Visit {
@@ -43,9 +47,9 @@ fn visited(interface: &Interface) -> Reply {
         snapshot: Arc::new(snapshot),
         csrf: "c".into(),
         nonce: "n".into(),
-        path: "/operations".into(),
+        path: path.into(),
         query: Form::default(),
-        sent: None,
+        sent: sent.map(|fields| Form::read(fields.as_bytes()).unwrap()),
     };
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     runtime.block_on(desk::visit(&visit, interface))
@@ -154,6 +158,56 @@ fn a_quiet_program_says_so_and_a_troubled_one_begins_with_what_needs_somebody() 
     }
 }
 
+/// The same with messages: one that was given up lately, one long ago, one on its way, a test that arrived.
+fn telling() -> Value {
+    let message = |state: &str, created_at: &str, fault: Value, next_at: Value| {
+        json!({
+            "id": HOSTILE, "recipient": HOSTILE, "subject": HOSTILE, "created_at": created_at, "state": state,
+            "attempts": 3, "next_at": next_at, "fault": fault,
+        })
+    };
+    let mut body = quiet();
+    body["notifications"] = json!({
+        "recipients": ["mail:it@example.org", HOSTILE], "pending": 1, "dead": 2,
+        "newest": [
+            message("dead", "2026-11-21T06:04:05Z", HOSTILE.into(), Value::Null),
+            message("dead", "2026-11-01T06:04:05Z", HOSTILE.into(), Value::Null),
+            message("pending", "2026-11-22T06:04:05Z", HOSTILE.into(), "2026-11-22T06:09:05Z".into()),
+            message("sent", "2026-11-22T06:00:00Z", HOSTILE.into(), Value::Null),
+        ],
+    });
+    body
+}
+
+#[test]
+fn messages_that_did_not_arrive_stand_first_and_a_test_can_be_sent() {
+    let page = page_of(&quiet());
+    assert!(page.contains("Niemand ist eingetragen.") && !page.contains("Probe senden"), "{page}");
+    let page = page_of(&telling());
+    let (first, rest) = page.split_once("<h2 id=\"failing\"").unwrap();
+    assert!(first.contains("<a href=\"#messages\">1 Benachrichtigung kam nicht an</a>"), "{first}");
+    for said in ["1 unterwegs, 2 nicht angekommen.", "3 Versuche, zuletzt:", "Wieder versucht: ", "Angenommen"] {
+        assert!(rest.contains(said), "{said}: {rest}");
+    }
+    assert_eq!(rest.matches("zuletzt: <code>").count(), 3, "what arrived has no fault any more");
+    assert!(!page.contains("<script") && !page.contains('\u{202e}') && !page.contains('\u{7}'), "{page}");
+    let mut part = quiet();
+    (part["all"], part["notifications"]) = (false.into(), Value::Null);
+    assert!(!page_of(&part).contains("Benachrichtigungen"), "whoever looks after a part of it only");
+
+    let interface = Interface::telling(202, json!({ "queued": ["mail:it@example.org"] }));
+    for (fields, body) in [("to=mail%3Ait%40example.org", json!({ "to": "mail:it@example.org" })), ("to=", json!({}))] {
+        let reply = at(&interface, "/operations/test", Some(fields));
+        assert_eq!((reply.status, reply.location.as_deref()), (303, Some("/admin/operations?getan=probe")));
+        let asked = interface.asked.lock().unwrap().pop().unwrap();
+        assert_eq!(asked, Asking::new("POST", "/notifications/test", Some(body)));
+    }
+    assert_eq!(at(&interface, "/operations/test", None).location.as_deref(), Some("/admin/operations"));
+    let refusal = json!({ "detail": "who is told of what is for an admin of all organisations" });
+    let reply = at(&Interface::telling(403, refusal), "/operations/test", Some("to="));
+    assert!(reply.status == 403 && reply.body.contains("Das dürfen nur Zugänge, die für alle Stellen gelten."));
+}
+
 #[test]
 fn what_others_wrote_is_escaped_everywhere() {
     let page = page_of(&troubled());
@@ -216,7 +270,7 @@ fn token(place: &Place, scope: &[&str]) -> String {
     place.run(&[&["token", "new"], scope].concat()).stdout.split_whitespace().last().unwrap().to_owned()
 }
 
-fn operations(program: &Program, token: &str) -> (u16, Value) {
+pub(crate) fn operations(program: &Program, token: &str) -> (u16, Value) {
     let mut stream = TcpStream::connect(program.address()).unwrap();
     let (host, path) = (program.address(), "/api/v1/admin/operations");
     write!(stream, "GET {path} HTTP/1.1\r\nHost: {host}\r\nAuthorization: Bearer {token}\r\nConnection: close\r\n\r\n")
@@ -252,7 +306,7 @@ fn each_editor_sees_what_is_theirs_and_an_admin_everything() {
     assert_eq!(certificate["names"]["listed"], json!(["portal.test"]));
     assert_eq!(certificate["checks"]["listed"], json!([{ "component": "portal", "check": "anmeldung" }]));
     assert!(all["schedule"]["probes"].as_u64().unwrap() >= 2 && all["schedule"]["lag_p99_s"].is_number(), "{all}");
-    assert_eq!(all["store"]["writable"], true);
+    assert_eq!((&all["store"]["writable"], &all["notifications"]), (&true.into(), &Value::Null));
     assert_eq!(all["checks"], json!({ "up": 1, "degraded": 0, "down": 1, "unknown": 0, "waiting": 0 }));
     let page = page_of(&all);
     assert!(page.contains("Portal") || page.contains("„portal“ (anmeldung)"), "{page}");

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use super::program::{Place, Program, configuration};
 use super::{Site, reference, town};
+use crate::desk::operations::operations;
 use crate::probe::server::{Server, answer, hold, read_head, send};
 
 const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
@@ -226,6 +227,16 @@ fn a_webhook_may_hang_redirect_inside_fail_or_want_no_more_and_harms_nobody() {
     assert!(inside.got().is_empty(), "no redirect is followed");
     let dead = place.run(&["notify", "list", "--dead"]);
     assert!(dead.stdout.contains("webhook:gone") && dead.stdout.contains("it answered 410"), "{dead:?}");
+    // Whoever looks after the program sees it at the desk, too; an editor does not.
+    let given_up = |token: &str| operations(&program, token).1["notifications"].clone();
+    program.until("the desk knows it", |_| given_up(&admin)["dead"] == 1);
+    let told = given_up(&admin);
+    assert_eq!(told["recipients"].as_array().unwrap().len(), hooks.len());
+    let [first, rest @ ..] = told["newest"].as_array().unwrap().as_slice() else { panic!("{told}") };
+    assert_eq!((&first["recipient"], &first["state"]), (&"webhook:gone".into(), &"dead".into()));
+    assert!(first["fault"].as_str().unwrap().contains("it answered 410"), "{first}");
+    assert!(rest.iter().any(|message| message["state"] == "pending" && message["next_at"].is_string()), "{told}");
+    assert_eq!(given_up(&editor), Value::Null);
     // What is in a message stands in no log, nor does where it went or how it was signed.
     let log = program.log();
     for word in ["0900 1234567", "/hook", SECRET, "Anträge gestört"] {
