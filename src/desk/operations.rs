@@ -337,7 +337,7 @@ impl Operations<'_> {
                 dl {
                     dt { "Beginn der Prüfungen" }
                     dd {
-                        @if count(schedule, "/probes") == 0 { "Noch keine." } @else {
+                        @if count(schedule, "/probes") == 0 { "Noch keine. " } @else {
                             "Die letzten " (count(schedule, "/probes")) " begannen meist um " (figure(schedule, "lag_p50_s"))
                             " zu spät (Median), 99 von 100 um höchstens " (figure(schedule, "lag_p99_s"))
                             ", keine um mehr als " (figure(schedule, "lag_max_s")) ". "
