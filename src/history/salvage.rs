@@ -250,7 +250,7 @@ fn fill_log(target: &Connection, known_last: u64) -> rusqlite::Result<u64> {
     )?;
     let last = beyond.unwrap_or(0).max(signed(known_last));
     let mut gaps = Vec::new();
-    let (mut expected, mut at_ms) = (1, 0);
+    let (mut expected, mut at_ms) = (1i64, 0i64);
     let mut statement = target.prepare("SELECT position, at_ms FROM event ORDER BY position")?;
     let mut rows = statement.query([])?;
     while let Some(row) = rows.next()? {

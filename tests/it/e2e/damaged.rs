@@ -75,6 +75,34 @@ fn a_damaged_store_is_kept_and_the_server_goes_on_with_what_could_be_read() {
 }
 
 #[test]
+fn what_the_damage_did_not_reach_is_all_there() {
+    let site = Site::new();
+    let place = site.place();
+    let mut program = place.serve();
+    program.until_status("portal", "operational");
+    site.switch(false);
+    program.until_status("portal", "major_outage");
+    let before = program.json("/api/v1/incidents")["incidents"].take();
+    program.signal(Signal::TERM);
+    assert_eq!(program.ended().code(), Some(0));
+
+    damage(&place, "tail");
+    let mut program = place.serve();
+    assert_eq!(program.json("/api/v1/incidents")["incidents"], before);
+    let log = program.log();
+    let whole =
+        log.lines().find(|line| line.contains("nothing is known to be lost of")).unwrap_or_else(|| panic!("{log}"));
+    for kind in ["events of the log (", "intervals of statuses (", "checkpoints ("] {
+        assert!(whole.contains(kind), "{kind}: {log}");
+    }
+    assert!(log.contains("batches of results: 0 saved, some lost"), "{log}");
+    site.switch(true);
+    program.until_status("portal", "operational");
+    program.signal(Signal::TERM);
+    assert_eq!(program.ended().code(), Some(0));
+}
+
+#[test]
 fn a_store_whose_first_page_is_gone_is_refused_and_stays() {
     let site = Site::new();
     let place = site.place();
