@@ -106,7 +106,8 @@ fn many_long_bodies_share_one_budget() {
     let (server, _taken) = endless(b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n");
     let mut check = http_check(&server.url());
     check.expect.body_lacks = vec!["b".to_owned()];
-    check.timeout = Duration::from_secs(2);
+    // Long enough that they use the room up on a machine with other work, too.
+    check.timeout = Duration::from_secs(5);
     let prober = prober(&turmwacht::model::settings::ProbingSettings { per_host: 64, ..settings() });
     let held = run(async {
         let (request, _) = prober.prepare_check(&check);
