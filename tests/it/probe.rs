@@ -17,6 +17,7 @@ use std::collections::BTreeMap;
 use std::future::Future;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::task::Poll;
 use std::time::Duration;
 
 use turmwacht::clock::Clock;
@@ -25,6 +26,7 @@ use turmwacht::model::id::CheckId;
 use turmwacht::model::observation::{Observation, Outcome};
 use turmwacht::model::settings::{ProbingSettings, ResolverAddress, SecretEntry};
 use turmwacht::model::verdict::Reason;
+use turmwacht::probe::prepare::PreparedRequest;
 use turmwacht::probe::{Facts, Freshness, Prober, observe};
 
 /// Long enough that nothing but a hang meets it.
@@ -58,6 +60,28 @@ pub(crate) fn prober_trusting(ca: PathBuf) -> Prober {
 
 fn prober_with_secrets(secrets: BTreeMap<String, SecretEntry>) -> Prober {
     Prober::new(&settings(), &secrets, 1000).unwrap()
+}
+
+/// Asks all of these at once, and holds on to what each saw.
+fn at_once<'r>(prober: &Prober, requests: impl Iterator<Item = &'r PreparedRequest>) -> Vec<Facts> {
+    let clock = Clock::new();
+    run(async {
+        let mut all: Vec<_> =
+            requests.map(|request| Box::pin(prober.run(request, Freshness::MayReuseDns, &clock))).collect();
+        let mut held = Vec::new();
+        std::future::poll_fn(|context| {
+            all.retain_mut(|probe| match Future::poll(probe.as_mut(), context) {
+                Poll::Ready(facts) => {
+                    held.push(facts);
+                    false
+                }
+                Poll::Pending => true,
+            });
+            if all.is_empty() { Poll::Ready(()) } else { Poll::Pending }
+        })
+        .await;
+        held
+    })
 }
 
 /// Runs a future as the program does: on one thread.

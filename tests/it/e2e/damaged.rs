@@ -5,6 +5,7 @@ use std::os::unix::fs::FileExt;
 
 use rusqlite::{Connection, OpenFlags};
 use rustix::process::Signal;
+use serde_json::Value;
 
 use super::Site;
 use super::program::Place;
@@ -26,19 +27,25 @@ fn damage(place: &Place, table: &str) {
         .unwrap();
 }
 
+/// A server sees an outage begin, and ends; the incident as the public read it.
+fn an_outage(place: &Place, site: &Site) -> Value {
+    let mut program = place.serve();
+    program.until_status("portal", "operational");
+    site.switch(false);
+    program.until_status("portal", "major_outage");
+    let told = program.json("/api/v1/incidents")["incidents"].take();
+    program.signal(Signal::TERM);
+    assert_eq!(program.ended().code(), Some(0));
+    told
+}
+
 #[test]
 fn a_damaged_store_is_kept_and_the_server_goes_on_with_what_could_be_read() {
     let site = Site::new();
     let place = site.place();
     let made = place.run(&["token", "new", "--role", "admin"]);
     let token = made.stdout.split_whitespace().last().unwrap().to_owned();
-    let mut program = place.serve();
-    program.until_status("portal", "operational");
-    site.switch(false);
-    program.until_status("portal", "major_outage");
-    let before = program.json("/api/v1/incidents")["incidents"].take();
-    program.signal(Signal::TERM);
-    assert_eq!(program.ended().code(), Some(0));
+    let before = an_outage(&place, &site);
 
     damage(&place, "event");
     // Commands do not touch it.
@@ -78,13 +85,7 @@ fn a_damaged_store_is_kept_and_the_server_goes_on_with_what_could_be_read() {
 fn what_the_damage_did_not_reach_is_all_there() {
     let site = Site::new();
     let place = site.place();
-    let mut program = place.serve();
-    program.until_status("portal", "operational");
-    site.switch(false);
-    program.until_status("portal", "major_outage");
-    let before = program.json("/api/v1/incidents")["incidents"].take();
-    program.signal(Signal::TERM);
-    assert_eq!(program.ended().code(), Some(0));
+    let before = an_outage(&place, &site);
 
     damage(&place, "tail");
     let mut program = place.serve();

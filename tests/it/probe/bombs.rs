@@ -5,13 +5,13 @@ use std::net::TcpStream;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use turmwacht::clock::Clock;
 use turmwacht::model::catalogue::{Catalogue, Declared};
 use turmwacht::model::settings::ProbingSettings;
-use turmwacht::probe::{Facts, Freshness, Prober};
+use turmwacht::probe::Prober;
+use turmwacht::probe::prepare::PreparedRequest;
 
 use super::server::{Server, answer, hold, send};
-use super::{http_check, run, settings};
+use super::{at_once, http_check, settings};
 
 /// Probes at a time.
 const COUNT: usize = 512;
@@ -141,26 +141,7 @@ fn probing(deed: &str, port: u16) {
     });
     let prepared = prober.prepare(&Catalogue::new(Declared { checks: checks.collect(), ..Declared::default() }));
     assert!(prepared.concurrency >= COUNT);
-    let clock = Clock::new();
-    let crowd = |requests: &[turmwacht::probe::prepare::PreparedRequest]| -> Vec<Facts> {
-        run(async {
-            let mut all: Vec<_> =
-                requests.iter().map(|request| Box::pin(prober.run(request, Freshness::MayReuseDns, &clock))).collect();
-            let mut held = Vec::new();
-            std::future::poll_fn(|context| {
-                all.retain_mut(|probe| match Future::poll(probe.as_mut(), context) {
-                    std::task::Poll::Ready(facts) => {
-                        held.push(facts);
-                        false
-                    }
-                    std::task::Poll::Pending => true,
-                });
-                if all.is_empty() { std::task::Poll::Ready(()) } else { std::task::Poll::Pending }
-            })
-            .await;
-            held
-        })
-    };
+    let crowd = |requests: &[PreparedRequest]| at_once(&prober, requests.iter());
     // What the first use of everything takes is not theirs.
     drop(crowd(prepared.requests.chunks(COUNT).last().unwrap()));
     let _kept = std::fs::write("/proc/self/clear_refs", "5");

@@ -7,7 +7,7 @@ use turmwacht::model::verdict::Reason;
 use turmwacht::probe::Freshness;
 
 use super::server::{Server, send};
-use super::{SHORT, assert_fails, assert_up, http_check, observed, probe, prober, run, settings};
+use super::{SHORT, assert_fails, assert_up, at_once, http_check, observed, probe, prober, run, settings};
 
 const MIB: u64 = 1024 * 1024;
 
@@ -109,24 +109,8 @@ fn many_long_bodies_share_one_budget() {
     // Long enough that they use the room up on a machine with other work, too.
     check.timeout = Duration::from_secs(5);
     let prober = prober(&turmwacht::model::settings::ProbingSettings { per_host: 64, ..settings() });
-    let held = run(async {
-        let (request, _) = prober.prepare_check(&check);
-        let clock = turmwacht::clock::Clock::new();
-        let mut all: Vec<_> = (0..64).map(|_| Box::pin(prober.run(&request, Freshness::MayReuseDns, &clock))).collect();
-        let mut held = Vec::new();
-        std::future::poll_fn(|context| {
-            all.retain_mut(|probe| match Future::poll(probe.as_mut(), context) {
-                std::task::Poll::Ready(facts) => {
-                    held.push(facts);
-                    false
-                }
-                std::task::Poll::Pending => true,
-            });
-            if all.is_empty() { std::task::Poll::Ready(()) } else { std::task::Poll::Pending }
-        })
-        .await;
-        held
-    });
+    let (request, _) = prober.prepare_check(&check);
+    let held = at_once(&prober, std::iter::repeat_n(&request, 64));
     let kept: usize = held.iter().map(|facts| facts.body().len()).sum();
     assert!(kept as u64 <= 11 * MIB, "{kept}");
     let starved = held.iter().filter(|facts| {
